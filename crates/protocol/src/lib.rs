@@ -1,0 +1,57 @@
+//! The sandbox service's contract in types: requests, answers, states, errors and the rules that both sides check.
+//!
+//! No I/O and no clock in here. Requests are read by their own `from_json`, which refuses whatever the contract does
+//! not know; answers are read leniently: only `sandboxID` is certain, any other field may be absent, null or odd.
+
+mod error_body;
+mod fields;
+mod heartbeat;
+mod lenient;
+mod limits;
+mod list;
+mod logs;
+mod metrics;
+mod observability;
+mod options;
+mod runtime;
+mod sandbox;
+mod secret;
+mod state;
+mod timeline;
+mod validation;
+
+pub use error_body::{DecodedError, ErrorBody, ErrorInfo};
+pub use fields::{FOREIGN_VALUE_KEY, closest};
+pub use heartbeat::{Heartbeat, HeartbeatAnswer, HeartbeatData, HeartbeatStatus};
+pub use limits::{RuntimeLimits, SandboxUsageLimits, UsageLimit, UsageScope};
+pub use list::{ListQuery, MAX_PAGE, PageToken};
+pub use logs::{LogDirection, LogEntry, LogLevel, LogsQuery, MAX_LOG_LIMIT, SandboxLogs};
+pub use metrics::{MetricBatch, MetricSnapshot};
+pub use observability::{Availability, ObservabilitySummary, SuggestedAction, UsageCheck};
+pub use options::{
+    ConnectOptions, CreateOptions, DEFAULT_TEMPLATE, DEFAULT_TIMEOUT_SECS, MAX_REFRESH_SECS, MAX_TIMEOUT_SECS,
+    RefreshOptions, TimeoutOptions, env_vars_from_json,
+};
+pub use runtime::{ACCESS_TOKEN_HEADER, BootConfig, Health, RunRequest, RunResponse, RuntimeError};
+pub use sandbox::{Envd, Lifecycle, OnTimeout, Sandbox};
+pub use secret::Secret;
+pub use state::{InternalState, PublicState};
+pub use timeline::{Diagnostic, PhaseStatus, TimelineEvent};
+pub use validation::{ValidationError, check_sandbox_id, check_template_id};
+
+/// Response header of the list: the token of the next page.
+pub const NEXT_TOKEN_HEADER: &str = "x-next-token";
+/// Response header of the list: `true` while there is a next page.
+pub const HAS_NEXT_HEADER: &str = "x-has-next";
+/// Request header that makes a repeated create answer with the first result.
+pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+/// Header that names a request, echoed by the server.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+/// Header that carries the API key.
+pub const API_KEY_HEADER: &str = "x-api-key";
+/// Header that routes a request to a project.
+pub const PROJECT_ID_HEADER: &str = "x-project-id";
+/// Response header of 204 answers: the public state that the call met, so that pausing twice can be told apart.
+pub const PREVIOUS_STATE_HEADER: &str = "x-sandbox-previous-state";
+/// Response header of 204 answers that move the deadline: the new `endAt`.
+pub const END_AT_HEADER: &str = "x-sandbox-end-at";

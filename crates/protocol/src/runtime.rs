@@ -1,0 +1,89 @@
+//! The part of the runtime API (inside a sandbox, at `envdUrl`) that is served so far.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// The header that carries a sandbox's access token to its runtime API.
+pub const ACCESS_TOKEN_HEADER: &str = "x-access-token";
+
+/// Body of `POST {envdUrl}/run`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRequest {
+    /// A shell command line; with `args`, the program to execute directly.
+    pub cmd: String,
+    /// Arguments of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// Working directory; default `/root/workspace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Variables on top of the sandbox's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, Secret>>,
+    /// How long it may run, in milliseconds; then its whole process group is killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// The same in seconds, as older clients send it; `timeoutMs` wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    /// Text for standard input, which is then closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+}
+
+/// Answer of `POST {envdUrl}/run`. A non-zero exit is a result, not an error.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunResponse {
+    /// Standard output, lossily decoded, up to the agent's cap.
+    #[serde(default)]
+    pub stdout: String,
+    /// Standard error, likewise.
+    #[serde(default)]
+    pub stderr: String,
+    /// The exit code; 128 + signal for a killed process, -1 if it never started.
+    #[serde(default)]
+    pub exit_code: i32,
+    /// Wall time in milliseconds.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Why it did not run to its end: timeout, output cap, program not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Answer of `GET {envdUrl}/health`: 200 once ready, 503 while starting or after a failed start command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// `healthy`, `starting` or `error`, the words of the heartbeat.
+    pub status: crate::HeartbeatStatus,
+    /// Why it is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What the engine tells the agent at its start, as one JSON text on standard input: no secret stands in an argument.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootConfig {
+    /// Environment of everything in the sandbox.
+    pub env_vars: BTreeMap<String, Secret>,
+    /// A shell command line that must exit 0 before the agent is healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_command: Option<String>,
+    /// A shell command line, repeated until it exits 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_command: Option<String>,
+}
+
+/// Body of an error of the runtime API, as `{code: "not_found", message: "…"}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeError {
+    /// A Connect code: `invalid_argument`, `not_found`, `unauthenticated`, `unavailable`, …
+    pub code: String,
+    /// What happened and what to do.
+    pub message: String,
+}
