@@ -1,1 +1,50 @@
-fn main() {}
+//! The command `sandbar`: the local sandbox engine, and a way to run a program against it.
+
+mod api_key;
+mod dev;
+mod exit;
+mod host;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Real, isolated Linux sandboxes on this machine, behind the same API as the hosted service.
+#[derive(Parser)]
+#[command(name = "sandbar", version, propagate_version = true)]
+struct Cli {
+    /// Write log lines as JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the engine until SIGTERM or SIGINT.
+    Serve(serve::Args),
+    /// Run a program against an engine of its own, which ends with it.
+    Dev(dev::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let default_level = if matches!(cli.command, Command::Dev(_)) { "warn" } else { "info" };
+    start_log(cli.log_json, default_level);
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
+    };
+    exit::code(result)
+}
+
+/// Log lines go to standard error; `SANDBAR_LOG` sets levels, as `debug` or `sandbar_engine=trace`.
+fn start_log(json: bool, default_level: &str) {
+    let filter = EnvFilter::try_from_env("SANDBAR_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
+}

@@ -1,1 +1,22 @@
-//! x
+//! The local sandbox engine: the service's API over real, isolated Linux sandboxes.
+//!
+//! Routes (`http`) call the lifecycle service, which applies the pure state machine (`lifecycle`) to stored records
+//! (`store`) and carries out its effects through a `driver`.
+
+mod clock;
+mod deadlines;
+mod engine;
+mod error;
+mod logs;
+mod slots;
+
+pub mod driver;
+pub mod http;
+pub mod lifecycle;
+pub mod service;
+pub mod store;
+pub mod templates;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, EngineConfig, StartError};
+pub use error::EngineError;

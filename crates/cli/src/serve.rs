@@ -1,0 +1,79 @@
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::exit::CliError;
+use crate::{api_key, host};
+
+/// Options of `sandbar serve`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7410")]
+    listen: SocketAddr,
+    /// Folder for records, files and templates, made if it does not exist. Default: sandbar in XDG_DATA_HOME, that is
+    /// ~/.local/share/sandbar.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The key that clients must send; one is made and printed if there is none. The variable keeps it out of `ps`.
+    #[arg(long, value_name = "KEY", env = "SANDBAR_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+}
+
+/// Runs the engine until a signal ends it.
+pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
+    api_key::check(args.api_key.as_deref(), args.listen)?;
+    let data_dir = args.data_dir.or_else(default_data_dir).ok_or_else(|| {
+        CliError::Usage("neither XDG_DATA_HOME nor HOME is set: choose a folder with --data-dir".to_owned())
+    })?;
+    let generated = args.api_key.is_none();
+    let key = args.api_key.unwrap_or_else(api_key::generate);
+    let mut ended = Ended::listen()?;
+    let engine = host::start(args.listen, &data_dir, &key).await?;
+    let announced = announce(generated.then_some(&key), engine.address());
+    if announced.is_ok() {
+        ended.wait().await;
+        tracing::info!("shutting down");
+    }
+    engine.shut_down().await;
+    announced.map(|()| 0)
+}
+
+fn announce(key: Option<&String>, address: SocketAddr) -> Result<(), CliError> {
+    let mut text = key.map(|key| format!("api key: {key}\n")).unwrap_or_default();
+    text.push_str(&format!("listening on http://{address}\n"));
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|source| CliError::System { what: "can't write to standard output".to_owned(), source })
+}
+
+fn default_data_dir() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    base.map(|base| base.join("sandbar"))
+}
+
+/// SIGTERM and SIGINT.
+struct Ended {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ended {
+    fn listen() -> Result<Self, CliError> {
+        let system = |source| CliError::System { what: "can't listen for signals".to_owned(), source };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(system)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(system)?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

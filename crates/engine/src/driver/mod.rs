@@ -1,0 +1,84 @@
+//! What the engine asks of a driver: a thing that can start, stop and reach one isolated runtime per sandbox.
+
+mod bubblewrap;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
+use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+/// Starts, stops and reaches runtimes. One runtime per sandbox ID at a time; the caller serialises calls on one ID.
+#[async_trait]
+pub trait Driver: Send + Sync + 'static {
+    /// The driver's name in logs and diagnostics, as `bubblewrap`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this machine can run it; the diagnostic says what is missing and how to get it.
+    async fn check(&self) -> Result<(), Diagnostic>;
+
+    /// Starts the sandbox's runtime on its files (made if there are none) and resolves once its agent is healthy.
+    ///
+    /// Output lines, and the exit of a runtime that had become healthy, are sent to `notices`. On an error, or when the
+    /// future is dropped, nothing of the runtime is left running; the files stay.
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic>;
+
+    /// Kills the whole process tree and waits for its end; the files stay. Stopping what does not run is fine.
+    async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic>;
+
+    /// Stops the runtime and removes its files. Destroying what does not exist is fine.
+    async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic>;
+
+    /// Current counters of the sandbox alone; `error` says why numbers are missing.
+    async fn stats(&self, sandbox_id: &str) -> MetricSnapshot;
+
+    /// Kills every runtime and waits for its end, without notices; the files stay. No start succeeds afterwards.
+    async fn shut_down(&self);
+
+    /// Opens a byte stream to the sandbox's agent, which speaks HTTP/1.1.
+    async fn connect(&self, sandbox_id: &str) -> std::io::Result<Box<dyn RuntimeStream>>;
+}
+
+/// A byte stream to an agent.
+pub trait RuntimeStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> RuntimeStream for T {}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct RuntimeSpec {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// Counts the sandbox's starts; it comes back in [`RuntimeNotice::Exited`], so that a late notice is told apart.
+    pub generation: u64,
+    /// Environment of everything in the sandbox: the template's variables, overridden by the request's.
+    pub env_vars: BTreeMap<String, Secret>,
+    /// A shell command line that must exit 0 before the runtime counts as healthy.
+    pub start_command: Option<String>,
+    /// A shell command line, repeated until it exits 0; only then the runtime counts as healthy.
+    pub ready_command: Option<String>,
+}
+
+/// What a runtime tells the engine by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RuntimeNotice {
+    /// A line that the agent or the start command printed (without the newline, at most 8 KiB).
+    Output {
+        /// The sandbox.
+        sandbox_id: String,
+        /// `Info` for standard output, `Error` for standard error.
+        level: LogLevel,
+        /// The text, lossily decoded.
+        line: String,
+    },
+    /// A healthy runtime ended without being asked to.
+    Exited {
+        /// The sandbox.
+        sandbox_id: String,
+        /// The start that ended.
+        generation: u64,
+        /// How, for people: `exit status: 1`, `signal: 9 (SIGKILL)`.
+        status: String,
+    },
+}

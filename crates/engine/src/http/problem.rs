@@ -1,0 +1,95 @@
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use sandbar_protocol::{ErrorBody, ErrorInfo, PublicState};
+use serde_json::{Value, json};
+
+use crate::error::EngineError;
+use crate::lifecycle::Refusal;
+use crate::templates::TemplateError;
+
+/// An error on its way out. It rides on the response until the request's name is known, then becomes its body.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Option<Value>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: None }
+    }
+
+    fn with(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such route: the API is under /api/v1")
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this route does not take this method")
+    }
+
+    pub(super) fn body(self, status: StatusCode, request_id: &str) -> ErrorBody {
+        let error =
+            ErrorInfo { code: self.code.to_owned(), message: self.message.clone(), details: self.details.clone() };
+        let request_id = request_id.to_owned();
+        ErrorBody { code: status.as_u16(), message: self.message, request_id, error, details: self.details }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        match error {
+            EngineError::Invalid(invalid) => Self::bad_request(message).with(json!({ "field": invalid.field })),
+            EngineError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "sandbox_not_found", message),
+            EngineError::Refused(Refusal::Deleted { .. }) => {
+                Self::new(StatusCode::NOT_FOUND, "sandbox_not_found", message)
+                    .with(json!({ "state": PublicState::Deleted }))
+            }
+            EngineError::Refused(Refusal::Conflict { state, diagnostic, .. }) => {
+                let code = if state.is_failed() { "sandbox_failed" } else { "sandbox_paused" };
+                Self::new(StatusCode::CONFLICT, code, message)
+                    .with(json!({ "state": state, "diagnostic": diagnostic }))
+            }
+            EngineError::ResumeFailed { diagnostic, .. } => {
+                Self::new(StatusCode::CONFLICT, "sandbox_resume_failed", message)
+                    .with(json!({ "state": PublicState::Paused, "diagnostic": diagnostic }))
+            }
+            EngineError::Template(TemplateError::NotFound { known, .. }) => {
+                Self::new(StatusCode::NOT_FOUND, "template_not_found", message).with(json!({ "known": known }))
+            }
+            EngineError::Template(TemplateError::Broken { .. }) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "template_broken", message)
+            }
+            EngineError::IdempotencyKeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
+            EngineError::Driver(diagnostic) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
+                    .with(json!({ "diagnostic": diagnostic }))
+            }
+            EngineError::Store(_) => {
+                tracing::error!("{message}");
+                let message = "the engine's store failed: its log says why";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", message)
+            }
+            EngineError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
+        }
+    }
+}

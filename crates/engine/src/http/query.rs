@@ -1,0 +1,48 @@
+use sandbar_protocol::{ListQuery, LogsQuery, ValidationError};
+use serde_json::{Map, Value, json};
+
+/// Reads a query string as the JSON that the protocol checks; names outside `known` are other clients' business.
+fn to_json(query: &str, known: &[&str], numbers: &[&str], lists: &[&str]) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let name = name.into_owned();
+        if !known.contains(&name.as_str()) || text.is_empty() {
+            continue;
+        }
+        let number = if numbers.contains(&name.as_str()) { text.parse::<serde_json::Number>().ok() } else { None };
+        let value = number.map_or_else(|| json!(text), Value::Number);
+        match object.get_mut(&name).and_then(Value::as_array_mut) {
+            Some(list) => list.push(value),
+            None if lists.contains(&name.as_str()) => drop(object.insert(name, json!([value]))),
+            None => drop(object.insert(name, value)),
+        }
+    }
+    object
+}
+
+/// Reads `metadata=app%3Dprod&state=running&state=paused&limit=10&nextToken=MQ`.
+pub(super) fn list(query: &str) -> Result<ListQuery, ValidationError> {
+    let mut object = to_json(query, &["metadata", "state", "limit", "nextToken"], &["limit"], &["state"]);
+    if let Some(pairs) = object.get("metadata").and_then(Value::as_str) {
+        let pairs: Map<String, Value> = form_urlencoded::parse(pairs.as_bytes())
+            .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
+            .collect();
+        object.insert("metadata".to_owned(), Value::Object(pairs));
+    }
+    ListQuery::from_json(&Value::Object(object))
+}
+
+/// Reads `cursor=0&limit=100&direction=backward&level=error&search=text`.
+pub(super) fn logs(query: &str) -> Result<LogsQuery, ValidationError> {
+    let known = ["cursor", "limit", "direction", "level", "search"];
+    LogsQuery::from_json(&Value::Object(to_json(query, &known, &["cursor", "limit"], &[])))
+}
+
+/// Reads `sandbox_ids=a,b&limit=10`.
+pub(super) fn metrics(query: &str) -> (Vec<String>, Option<usize>) {
+    let object = to_json(query, &["sandbox_ids", "limit"], &["limit"], &[]);
+    let ids = object.get("sandbox_ids").and_then(Value::as_str).unwrap_or_default();
+    let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    let limit = object.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    (ids, limit)
+}

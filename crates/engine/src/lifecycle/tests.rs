@@ -1,0 +1,283 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use sandbar_protocol::{
+    CreateOptions, Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, PublicState, Secret,
+};
+
+use super::*;
+use crate::clock::after;
+use crate::templates::Template;
+
+fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn at(secs: u64) -> Timestamp {
+    after(start(), Duration::from_secs(secs))
+}
+
+fn created(timeout: u32, auto_pause: bool) -> SandboxRecord {
+    let options = CreateOptions { timeout: Some(timeout), auto_pause, ..CreateOptions::default() };
+    let new = NewSandbox { id: "sb-1".into(), token: Secret::new("t1"), options, template: Template::default() };
+    let outcome = SandboxRecord::create(new, start());
+    assert_eq!(outcome.effects, [Effect::StartRuntime]);
+    outcome.record
+}
+
+fn running(timeout: u32, auto_pause: bool) -> SandboxRecord {
+    apply(created(timeout, auto_pause), Event::RuntimeReady { generation: 1 }, start()).record
+}
+
+fn apply(record: SandboxRecord, event: Event, now: Timestamp) -> Outcome {
+    transition(record, event, now).unwrap()
+}
+
+fn connect(timeout_secs: u32) -> Event {
+    Event::Connect { timeout_secs, token: Secret::new("t2") }
+}
+
+fn boom() -> Diagnostic {
+    Diagnostic::new("start_command_failed", "boom")
+}
+
+fn phases(record: &SandboxRecord) -> Vec<&str> {
+    record.timeline.iter().map(|event| event.phase.as_str()).collect()
+}
+
+#[test]
+fn the_documented_life_leaves_its_timeline() {
+    let record = running(1800, false);
+    let record = apply(record, connect(1800), at(1)).record;
+    let record = apply(record, Event::SetTimeout { timeout_secs: 3600 }, at(2)).record;
+    assert_eq!(record.end_at, at(3602));
+    let record = apply(record, Event::Refresh { duration_secs: None }, at(3)).record;
+    assert_eq!(record.end_at, at(3603));
+    let paused = apply(record, Event::Pause, at(4));
+    assert_eq!(paused.effects, [Effect::StopRuntime]);
+    let deleted = apply(paused.record, Event::Delete, at(5));
+    assert_eq!(deleted.effects, [Effect::DestroyRuntime]);
+    let record = apply(deleted.record, Event::Destroyed, at(5)).record;
+    assert_eq!(record.state, InternalState::Destroyed);
+    assert_eq!(phases(&record), ["created", "starting", "ready", "paused", "deleted"]);
+    assert!(record.timeline.iter().all(|event| event.status == Some(PhaseStatus::Completed)));
+    assert_eq!(record.diagnostic.unwrap().reason, "deleted_by_user");
+}
+
+#[test]
+fn the_end_of_the_ttl_deletes() {
+    let outcome = apply(running(10, false), Event::DeadlinePassed, at(10));
+    assert_eq!(outcome.effects, [Effect::DestroyRuntime]);
+    assert_eq!(outcome.record.state.public(), PublicState::Deleted);
+    let diagnostic = outcome.record.diagnostic.unwrap();
+    assert_eq!((diagnostic.reason.as_str(), diagnostic.message.as_str()), ("ttl", "deleted: its TTL of 10 s has ended"));
+}
+
+#[test]
+fn with_auto_pause_the_end_of_the_ttl_pauses() {
+    let outcome = apply(running(10, true), Event::DeadlinePassed, at(10));
+    assert_eq!(outcome.effects, [Effect::StopRuntime]);
+    assert_eq!(outcome.record.state, InternalState::Stopped);
+    assert_eq!(outcome.record.diagnostic.unwrap().reason, "ttl");
+}
+
+#[test]
+fn a_timer_that_comes_early_changes_nothing() {
+    let record = running(10, false);
+    let outcome = apply(record.clone(), Event::DeadlinePassed, at(9));
+    assert_eq!((outcome.record, outcome.effects), (record, vec![]));
+}
+
+#[test]
+fn a_paused_sandbox_outlives_its_deadline() {
+    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    assert_eq!(paused.deadline(), None);
+    let later = apply(paused, Event::DeadlinePassed, at(1_000_000));
+    assert_eq!(later.record.state, InternalState::Stopped);
+    let resumed = apply(later.record, connect(0), at(2_000_000)).record;
+    assert_eq!(resumed.end_at, at(2_000_006), "the TTL went on where it stood");
+}
+
+#[test]
+fn a_resume_has_a_new_token_and_at_least_the_ttl_asked_for() {
+    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    let outcome = apply(paused, connect(300), at(100));
+    assert_eq!(outcome.effects, [Effect::StartRuntime]);
+    assert_eq!(outcome.record.end_at, at(400));
+    assert_eq!((outcome.record.generation, outcome.record.token.expose()), (2, "t2"));
+}
+
+#[test]
+fn an_auto_paused_sandbox_does_not_end_in_the_moment_of_its_resume() {
+    let paused = apply(running(10, true), Event::DeadlinePassed, at(10)).record;
+    assert_eq!(apply(paused, connect(0), at(50)).record.end_at, at(60));
+}
+
+#[test]
+fn connect_never_shortens_and_keeps_the_token() {
+    let outcome = apply(running(1800, false), connect(60), at(1));
+    assert_eq!(outcome.record.end_at, at(1800));
+    assert_eq!(outcome.record.token.expose(), "t1");
+    assert_eq!(outcome.effects, []);
+}
+
+#[test]
+fn pausing_twice_is_one_pause() {
+    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    let again = apply(paused.clone(), Event::Pause, at(5));
+    assert_eq!((again.record, again.effects), (paused, vec![]));
+}
+
+#[test]
+fn a_timeout_of_zero_ends_it_now() {
+    let outcome = apply(running(10, false), Event::SetTimeout { timeout_secs: 0 }, at(1));
+    assert_eq!(outcome.effects, [Effect::DestroyRuntime]);
+    let outcome = apply(running(10, true), Event::SetTimeout { timeout_secs: 0 }, at(1));
+    assert_eq!(outcome.effects, [Effect::StopRuntime]);
+}
+
+#[test]
+fn a_failed_first_start_fails_and_is_removed_at_its_deadline() {
+    let failed = apply(created(10, false), Event::RuntimeFailed { generation: 1, diagnostic: boom() }, at(1)).record;
+    assert_eq!(failed.state, InternalState::Failed);
+    assert_eq!(failed.diagnostic.as_ref().unwrap().message, "boom");
+    assert_eq!(phases(&failed), ["created", "starting", "failed"]);
+    let outcome = apply(failed, Event::DeadlinePassed, at(10));
+    assert_eq!(outcome.effects, [Effect::DestroyRuntime]);
+    assert_eq!(outcome.record.diagnostic.unwrap().message, "failed, and its TTL has ended: boom");
+}
+
+#[test]
+fn a_failed_resume_is_paused_again_and_loses_nothing() {
+    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    let resuming = apply(paused, connect(300), at(5)).record;
+    let outcome = apply(resuming, Event::RuntimeFailed { generation: 2, diagnostic: boom() }, at(6));
+    assert_eq!(outcome.record.state, InternalState::Stopped);
+    assert_eq!(outcome.record.diagnostic.unwrap().message, "boom");
+    assert_eq!(outcome.effects, []);
+}
+
+#[test]
+fn a_late_word_from_an_earlier_runtime_changes_nothing() {
+    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    let resuming = apply(paused.clone(), connect(300), at(5)).record;
+    for event in [
+        Event::RuntimeReady { generation: 1 },
+        Event::RuntimeFailed { generation: 1, diagnostic: boom() },
+        Event::RuntimeExited { generation: 1, status: "signal: 9".into() },
+    ] {
+        for record in [&paused, &resuming] {
+            assert_eq!(&apply(record.clone(), event.clone(), at(6)).record, record);
+        }
+    }
+}
+
+#[test]
+fn what_a_state_does_not_allow_is_refused_with_the_way_out() {
+    let failed = apply(created(10, false), Event::RuntimeFailed { generation: 1, diagnostic: boom() }, at(1)).record;
+    let text = |record: &SandboxRecord, event| transition(record.clone(), event, at(2)).unwrap_err().to_string();
+    assert_eq!(
+        text(&failed, connect(0)),
+        "sandbox sb-1 is failed: its diagnostic says why; delete() it and create a new one"
+    );
+    let paused = apply(running(10, false), Event::Pause, at(1)).record;
+    assert_eq!(
+        text(&paused, Event::Refresh { duration_secs: None }),
+        "sandbox sb-1 is paused: it has no running TTL; connect({ timeout }) resumes it with a new one"
+    );
+    let deleted = apply(paused, Event::Delete, at(1)).record;
+    for event in [connect(0), Event::Pause, Event::Delete, Event::SetTimeout { timeout_secs: 1 }] {
+        assert_eq!(text(&deleted, event), "sandbox sb-1 is deleted: create a new one");
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_by_itself_fails_with_how() {
+    let outcome = apply(running(10, false), Event::RuntimeExited { generation: 1, status: "signal: 9".into() }, at(1));
+    assert_eq!(outcome.record.state, InternalState::Failed);
+    assert_eq!(outcome.record.diagnostic.unwrap().message, "its runtime ended by itself (signal: 9)");
+}
+
+#[test]
+fn a_bad_heartbeat_fails_a_sandbox_and_a_good_one_changes_nothing() {
+    let record = running(10, false);
+    assert_eq!(apply(record.clone(), Event::Heartbeat(HeartbeatStatus::Healthy), at(1)).record, record);
+    let outcome = apply(record, Event::Heartbeat(HeartbeatStatus::Error), at(1));
+    assert_eq!((outcome.record.state, outcome.effects), (InternalState::Failed, vec![Effect::StopRuntime]));
+}
+
+#[test]
+fn a_restarted_engine_starts_what_ran_and_ends_what_is_over() {
+    let restart = || Event::EngineRestarted { token: Secret::new("t3") };
+    let outcome = apply(running(10, false), restart(), at(5));
+    assert_eq!((outcome.record.generation, outcome.effects), (2, vec![Effect::StartRuntime]));
+    assert_eq!(apply(running(10, false), restart(), at(11)).effects, [Effect::DestroyRuntime]);
+    assert_eq!(apply(running(10, true), restart(), at(11)).effects, [Effect::StopRuntime]);
+    let deleting = apply(running(10, false), Event::Delete, at(1)).record;
+    assert_eq!(apply(deleting, restart(), at(2)).effects, [Effect::DestroyRuntime]);
+}
+
+#[test]
+fn a_tombstone_is_kept_for_a_day_without_its_secrets() {
+    let deleting = apply(running(10, false), Event::Delete, at(1)).record;
+    let tombstone = apply(deleting, Event::Destroyed, at(1)).record;
+    assert_eq!((tombstone.token.expose(), tombstone.env_vars.len()), ("", 0));
+    assert_eq!(apply(tombstone.clone(), Event::DeadlinePassed, at(24 * 3600)).effects, []);
+    assert_eq!(apply(tombstone, Event::DeadlinePassed, at(24 * 3600 + 1)).effects, [Effect::Forget]);
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let generation = 1..5u64;
+    prop_oneof![
+        (0..400u32).prop_map(connect),
+        Just(Event::Pause),
+        proptest::option::of(0..400u32).prop_map(|duration_secs| Event::Refresh { duration_secs }),
+        (0..400u32).prop_map(|timeout_secs| Event::SetTimeout { timeout_secs }),
+        Just(Event::Delete),
+        Just(Event::DeadlinePassed),
+        generation.clone().prop_map(|generation| Event::RuntimeReady { generation }),
+        generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
+        generation.prop_map(|generation| Event::RuntimeExited { generation, status: "exit status: 1".into() }),
+        Just(Event::StopFailed { diagnostic: boom() }),
+        Just(Event::Heartbeat(HeartbeatStatus::Error)),
+        Just(Event::Destroyed),
+        Just(Event::EngineRestarted { token: Secret::new("t3") }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_history_keeps_the_promises(auto_pause: bool, history in proptest::collection::vec((events(), 0..200u64), 0..60)) {
+        let mut record = created(100, auto_pause);
+        let mut clock = 0;
+        for (event, passed) in history {
+            clock += passed;
+            let now = at(clock);
+            let before = record.clone();
+            let extends = matches!(event, Event::Connect { .. } | Event::Refresh { .. } | Event::Pause);
+            let by_user = matches!(event, Event::Delete | Event::SetTimeout { .. });
+            let restarted = matches!(event, Event::EngineRestarted { .. });
+            let Ok(Outcome { record: after, effects }) = transition(record.clone(), event, now) else {
+                // A refusal changes nothing, and only these states refuse.
+                prop_assert!(!matches!(before.state, InternalState::Creating | InternalState::Active));
+                continue;
+            };
+            let (was, is) = (before.state.public(), after.state.public());
+            prop_assert!(was != PublicState::Deleted || is == PublicState::Deleted, "the deleted stay deleted");
+            prop_assert!(!extends || after.end_at >= before.end_at, "nothing that extends shortens");
+            prop_assert!(was != PublicState::Paused || is != PublicState::Deleted || by_user, "nothing deletes the paused");
+            let live = |record: &SandboxRecord| matches!(record.state, InternalState::Creating | InternalState::Active);
+            let starts = effects.contains(&Effect::StartRuntime);
+            let ends = effects.contains(&Effect::StopRuntime) || effects.contains(&Effect::DestroyRuntime);
+            prop_assert!(!starts || after.generation == before.generation + 1, "each start has its own generation");
+            prop_assert!(!starts || !live(&before) || restarted, "no second runtime beside the first");
+            prop_assert!(!(live(&before) && matches!(is, PublicState::Paused | PublicState::Deleted)) || ends
+                || after.diagnostic.as_ref().is_some_and(|d| d.reason == "start_command_failed"), "no runtime is left behind");
+            prop_assert!(live(&after) == after.deadline().is_some() || matches!(after.state, InternalState::Failed | InternalState::Destroyed));
+            prop_assert!(after.timeline.len() <= 100);
+            prop_assert!(after.timeline[0].phase == "created");
+            record = after;
+        }
+    }
+}

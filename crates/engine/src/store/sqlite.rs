@@ -1,0 +1,137 @@
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sandbar_protocol::InternalState;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
+use crate::lifecycle::SandboxRecord;
+
+/// Records in one SQLite file, in WAL mode.
+pub struct SqliteStore {
+    pool: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, making it if there is none, and brings its schema up to date.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // In WAL mode this survives a killed engine; only a power cut may lose the last transactions.
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10));
+        // Writers take turns in SQLite anyway; a few readers go beside them.
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self { pool })
+    }
+}
+
+fn read(row: &sqlx::sqlite::SqliteRow) -> Result<SandboxRecord, StoreError> {
+    Ok(serde_json::from_str(row.try_get::<&str, _>("record")?)?)
+}
+
+fn push_states(query: &mut QueryBuilder<Sqlite>, states: &[InternalState]) {
+    query.push("state IN (");
+    let mut list = query.separated(", ");
+    for state in states {
+        list.push_bind(state.as_str());
+    }
+    query.push(")");
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(IdempotencyKey { key, body_hash }) = key {
+            let known = sqlx::query("SELECT body_hash, sandbox_id FROM idempotency_keys WHERE key = ?")
+                .bind(key)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some(row) = known {
+                let same = row.try_get::<&[u8], _>("body_hash")? == body_hash;
+                return Ok(if same { Created::Repeat(row.try_get("sandbox_id")?) } else { Created::KeyReused });
+            }
+            sqlx::query("INSERT INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)")
+                .bind(key)
+                .bind(&body_hash[..])
+                .bind(&record.id)
+                .bind(record.created_at.as_millisecond())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("INSERT INTO sandboxes (id, state, record) VALUES (?, ?, ?)")
+            .bind(&record.id)
+            .bind(record.state.as_str())
+            .bind(serde_json::to_string(record)?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Created::New)
+    }
+
+    async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sandboxes SET state = ?, record = ? WHERE id = ?")
+            .bind(record.state.as_str())
+            .bind(serde_json::to_string(record)?)
+            .bind(&record.id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<SandboxRecord>, StoreError> {
+        let row =
+            sqlx::query("SELECT record FROM sandboxes WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
+        let mut query = QueryBuilder::new("SELECT record FROM sandboxes WHERE ");
+        push_states(&mut query, &filter.states);
+        for (key, value) in &filter.metadata {
+            query.push(" AND EXISTS (SELECT 1 FROM json_each(record, '$.metadata') AS pair WHERE pair.key = ");
+            query.push_bind(key).push(" AND pair.value = ").push_bind(value).push(")");
+        }
+        // One more than asked for tells whether there is a next page.
+        let limit = i64::try_from(filter.limit.saturating_add(1)).unwrap_or(i64::MAX);
+        query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit);
+        query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let mut records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        let has_next = records.len() > wanted;
+        records.truncate(wanted);
+        Ok(Page { records, has_next })
+    }
+
+    async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError> {
+        let mut query = QueryBuilder::new("SELECT count(*) AS n FROM sandboxes WHERE ");
+        push_states(&mut query, states);
+        let count: i64 = query.build().fetch_one(&self.pool).await?.try_get("n")?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn forget(&self, id: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM sandboxes WHERE id = ?").bind(id).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn forget_keys_before(&self, time: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_ms < ?")
+            .bind(time.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,191 @@
+//! An engine whose driver is a fake: no process is started, and each test says what starts do.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub, missing_docs)]
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use sandbar_engine::SystemClock;
+use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec, RuntimeStream};
+use sandbar_engine::service::Service;
+use sandbar_engine::store::SqliteStore;
+use sandbar_engine::templates::Templates;
+use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt;
+
+pub const KEY: &str = "test-key";
+
+pub struct FakeDriver {
+    /// A start takes a permit: none left, and it hangs.
+    pub starts: Semaphore,
+    pub failure: Mutex<Option<Diagnostic>>,
+    pub running: Mutex<HashMap<String, RuntimeSpec>>,
+    pub files: Mutex<HashSet<String>>,
+    pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
+}
+
+impl Default for FakeDriver {
+    fn default() -> Self {
+        Self {
+            starts: Semaphore::new(1000),
+            failure: Mutex::default(),
+            running: Mutex::default(),
+            files: Mutex::default(),
+            notices: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for FakeDriver {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn check(&self) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+        self.starts.acquire().await.unwrap().forget();
+        self.files.lock().unwrap().insert(spec.sandbox_id.clone());
+        *self.notices.lock().unwrap() = Some(notices);
+        match self.failure.lock().unwrap().clone() {
+            Some(diagnostic) => Err(diagnostic),
+            None => {
+                self.running.lock().unwrap().insert(spec.sandbox_id.clone(), spec);
+                Ok(())
+            }
+        }
+    }
+
+    async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        self.running.lock().unwrap().remove(sandbox_id);
+        Ok(())
+    }
+
+    async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        self.running.lock().unwrap().remove(sandbox_id);
+        self.files.lock().unwrap().remove(sandbox_id);
+        Ok(())
+    }
+
+    async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {
+        MetricSnapshot { sandbox_id: sandbox_id.to_owned(), task_current: Some(1.0), ..MetricSnapshot::default() }
+    }
+
+    async fn shut_down(&self) {
+        self.running.lock().unwrap().clear();
+    }
+
+    async fn connect(&self, sandbox_id: &str) -> std::io::Result<Box<dyn RuntimeStream>> {
+        if !self.running.lock().unwrap().contains_key(sandbox_id) {
+            return Err(std::io::ErrorKind::ConnectionRefused.into());
+        }
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(echo)));
+        Ok(Box::new(ours))
+    }
+}
+
+/// Answers with what arrived at the agent.
+async fn echo(request: Request<hyper::body::Incoming>) -> Result<Response<String>, hyper::Error> {
+    let (parts, body) = request.into_parts();
+    let headers: Vec<String> = parts.headers.keys().map(ToString::to_string).collect();
+    let body = String::from_utf8_lossy(&body.collect().await?.to_bytes()).into_owned();
+    let seen = json!({"method": parts.method.as_str(), "uri": parts.uri.to_string(), "headers": headers, "body": body});
+    Ok(Response::new(seen.to_string()))
+}
+
+pub struct TestEngine {
+    pub driver: Arc<FakeDriver>,
+    pub service: Service,
+    pub router: Router,
+    pub folder: TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    pub json: Value,
+}
+
+impl Answer {
+    pub fn text(&self, field: &str) -> &str {
+        self.json[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.json))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl TestEngine {
+    pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    pub async fn start_in(folder: TempDir) -> Self {
+        let driver = Arc::new(FakeDriver::default());
+        let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
+        let templates = Templates::in_folder(folder.path().join("templates"));
+        let service = Service::start(store, driver.clone(), Arc::new(SystemClock), templates).await.unwrap();
+        let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
+        Self { driver, service, router, folder }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let json = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        Answer { status: parts.status, headers: parts.headers, json }
+    }
+
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("x-api-key", KEY);
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, Value::Null).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, body).await
+    }
+
+    /// A running sandbox's ID.
+    pub async fn running(&self, mut options: Value) -> String {
+        options["waitReady"] = json!(true);
+        let answer = self.post("/sandboxes", options).await;
+        assert_eq!((answer.status, answer.text("state")), (StatusCode::CREATED, "running"));
+        answer.text("sandboxID").to_owned()
+    }
+
+    /// Waits until the sandbox's detail is in `state`.
+    pub async fn until(&self, id: &str, state: &str) -> Value {
+        let reached = async {
+            loop {
+                let answer = self.get(&format!("/sandboxes/{id}")).await;
+                if answer.json["state"] == state {
+                    return answer.json;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reached).await.unwrap_or_else(|_| panic!("never {state}"))
+    }
+}
