@@ -95,9 +95,7 @@ fn listen() -> std::io::Result<mpsc::Receiver<Signal>> {
     for name in all {
         let mut stream = signal(SignalKind::from_raw(name as i32))?;
         let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() && sender.send(name).await.is_ok() {}
-        });
+        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(name).await.is_ok() {} });
     }
     Ok(receiver)
 }

@@ -7,6 +7,9 @@ pub(crate) enum CliError {
     /// The engine did not start.
     #[error(transparent)]
     Engine(#[from] sandbar_engine::StartError),
+    /// The data folder can't be used.
+    #[error(transparent)]
+    DataDir(#[from] sandbar_engine::DataDirError),
     /// The operating system refused.
     #[error("{what}: {source}")]
     System {

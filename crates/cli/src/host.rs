@@ -3,16 +3,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig};
+use sandbar_engine::{DataDir, Engine, EngineConfig, StartError, SystemClock};
 use sandbar_protocol::Secret;
-use sandbar_engine::{Engine, EngineConfig, StartError, SystemClock};
 
 use crate::exit::CliError;
 
 /// Starts an engine in this process.
 pub(crate) async fn start(listen: SocketAddr, data_dir: &Path, api_key: &str) -> Result<Engine, CliError> {
-    let driver = Bubblewrap::new(BubblewrapConfig::new(data_dir, agent()?)).map_err(StartError::Driver)?;
-    let config = EngineConfig { listen, data_dir: data_dir.to_owned(), api_key: Secret::new(api_key) };
-    Ok(Engine::start(config, Arc::new(driver), Arc::new(SystemClock)).await?)
+    let data_dir = DataDir::open(data_dir)?;
+    let driver = Bubblewrap::new(BubblewrapConfig::new(data_dir.path(), agent()?)).map_err(StartError::Driver)?;
+    let config = EngineConfig { listen, api_key: Secret::new(api_key) };
+    Ok(Engine::start(config, data_dir, Arc::new(driver), Arc::new(SystemClock)).await?)
 }
 
 /// The agent's binary: `SANDBAR_AGENT`, else beside this one.

@@ -4,6 +4,7 @@
 //! (`store`) and carries out its effects through a `driver`.
 
 mod clock;
+mod data_dir;
 mod deadlines;
 mod engine;
 mod error;
@@ -18,5 +19,6 @@ pub mod store;
 pub mod templates;
 
 pub use clock::{Clock, SystemClock};
+pub use data_dir::{DataDir, DataDirError};
 pub use engine::{Engine, EngineConfig, StartError};
 pub use error::EngineError;

@@ -162,7 +162,9 @@ impl Service {
     pub async fn metrics(&self, id: &str) -> Result<MetricSnapshot, EngineError> {
         let record = self.detail(id).await?;
         Ok(match record.state {
-            InternalState::Active => self.inner.driver.stats(id).await,
+            InternalState::Active => {
+                MetricSnapshot { collected_at: Some(self.now()), ..self.inner.driver.stats(id).await }
+            }
             state => MetricSnapshot::unavailable(id, self.now(), format!("sandbox is {}", state.public())),
         })
     }
@@ -244,12 +246,7 @@ impl Service {
         Ok(record)
     }
 
-    async fn follow_up(
-        &self,
-        slot: &Slot,
-        before: SandboxRecord,
-        event: Event,
-    ) -> Result<SandboxRecord, EngineError> {
+    async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
         let outcome = transition(before.clone(), event, self.now())?;
         self.inner.store.save(&outcome.record).await?;
         self.announce(slot, Some(&before), &outcome.record);
@@ -273,8 +270,7 @@ impl Service {
     }
 
     async fn start_runtime(&self, record: SandboxRecord) -> Result<(), Diagnostic> {
-        let template =
-            self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
+        let template = self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
         let mut env_vars = template.env_vars;
         env_vars.extend(record.env_vars);
         let spec = RuntimeSpec {
@@ -350,7 +346,8 @@ impl Service {
 
     /// Nobody sees a state of the earlier engine: this ends before the first request.
     async fn recover(&self) -> Result<(), EngineError> {
-        let filter = ListFilter { states: InternalState::ALL.to_vec(), limit: i64::MAX as u64, ..ListFilter::default() };
+        let filter =
+            ListFilter { states: InternalState::ALL.to_vec(), limit: i64::MAX as u64, ..ListFilter::default() };
         let records = self.inner.store.list(&filter).await?.records;
         let unfinished = [InternalState::Creating, InternalState::Active, InternalState::Destroying];
         futures_util::future::join_all(records.iter().map(async |record| {

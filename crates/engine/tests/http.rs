@@ -62,20 +62,41 @@ async fn detail_has_all_and_the_list_no_token() {
 #[tokio::test]
 async fn every_bad_create_is_400_and_names_its_field() {
     let engine = TestEngine::start().await;
-    let stale = ["timeoutMs", "autoResume", "secure", "allow_internet_access", "network", "mcp", "volume_mounts", "volumeMounts"];
+    let stale = [
+        "timeoutMs",
+        "autoResume",
+        "secure",
+        "allow_internet_access",
+        "network",
+        "mcp",
+        "volume_mounts",
+        "volumeMounts",
+    ];
     for field in stale {
         let answer = engine.post("/sandboxes", json!({"templateID": "base", field: 1})).await;
-        assert_eq!((answer.status, answer.json["error"]["code"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_request")));
+        assert_eq!(
+            (answer.status, answer.json["error"]["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("invalid_request"))
+        );
         assert!(answer.text("message").starts_with(&format!("`{field}` is not accepted: ")), "{}", answer.json);
         assert_eq!(answer.json["details"]["field"], field);
     }
     for (body, message) in [
         (json!({"envs": {}}), "`envs` is not a field of create options: use `envVars`"),
         (json!({"timeout": 0}), "`timeout` must be between 1 and 86400 seconds, got 0"),
-        (json!({"timeout": "60"}), "`timeout` must be a whole number between 1 and 86400 seconds, got a string (\"60\")"),
+        (
+            json!({"timeout": "60"}),
+            "`timeout` must be a whole number between 1 and 86400 seconds, got a string (\"60\")",
+        ),
         (json!({"envVars": {"A": 1}}), "`envVars.A` must be a string, got a number: convert it, as String(value)"),
-        (json!({"templateID": "../x"}), "`templateID` may hold letters, digits, `.`, `_` and `-`, and starts with a letter or digit, got \"../x\": pass a template's name, as \"base\", \"code-interpreter\" or \"tpl-…\""),
-        (json!([]), "create options must be an object, got an array: pass {templateID, timeout, waitReady, envVars, metadata, autoPause}"),
+        (
+            json!({"templateID": "../x"}),
+            "`templateID` may hold letters, digits, `.`, `_` and `-`, and starts with a letter or digit, got \"../x\": pass a template's name, as \"base\", \"code-interpreter\" or \"tpl-…\"",
+        ),
+        (
+            json!([]),
+            "create options must be an object, got an array: pass {templateID, timeout, waitReady, envVars, metadata, autoPause}",
+        ),
     ] {
         assert_eq!(engine.post("/sandboxes", body).await.text("message"), message);
     }
@@ -86,7 +107,10 @@ async fn every_bad_create_is_400_and_names_its_field() {
 async fn an_unknown_template_is_404_and_the_empty_one_is_base() {
     let engine = TestEngine::start().await;
     let answer = engine.post("/sandboxes", json!({"templateID": "tpl-none"})).await;
-    assert_eq!((answer.status, answer.json["error"]["code"].as_str()), (StatusCode::NOT_FOUND, Some("template_not_found")));
+    assert_eq!(
+        (answer.status, answer.json["error"]["code"].as_str()),
+        (StatusCode::NOT_FOUND, Some("template_not_found"))
+    );
     assert_eq!(answer.text("message"), "template \"tpl-none\" is not known: use one of base, code-interpreter");
     for empty in [json!(""), Value::Null] {
         assert_eq!(engine.post("/sandboxes", json!({"templateID": empty})).await.text("templateID"), "base");
@@ -107,13 +131,16 @@ async fn a_template_brings_commands_and_variables() {
     assert_eq!(engine.get(&format!("/sandboxes/{id}")).await.json["memoryMB"], 256);
     std::fs::write(folder.join("tpl-y.json"), r#"{"startComand": "x"}"#).unwrap();
     let answer = engine.post("/sandboxes", json!({"templateID": "tpl-y"})).await;
-    assert!(answer.text("message").starts_with("template \"tpl-y\" has a broken definition: unknown field `startComand`"));
+    assert!(
+        answer.text("message").starts_with("template \"tpl-y\" has a broken definition: unknown field `startComand`")
+    );
 }
 
 #[tokio::test]
 async fn a_failed_start_answers_failed_with_its_diagnostic() {
     let engine = TestEngine::start().await;
-    *engine.driver.failure.lock().unwrap() = Some(Diagnostic::new("start_command_failed", "exited with 3").recommend("fix it"));
+    *engine.driver.failure.lock().unwrap() =
+        Some(Diagnostic::new("start_command_failed", "exited with 3").recommend("fix it"));
     let answer = engine.post("/sandboxes", json!({"waitReady": true})).await;
     assert_eq!((answer.status, answer.text("state")), (StatusCode::CREATED, "failed"));
     let diagnostic = json!({"reason": "start_command_failed", "message": "exited with 3", "recommendation": "fix it"});
@@ -136,7 +163,10 @@ async fn pause_keeps_and_connect_resumes_with_a_new_token() {
     let again = engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     assert_eq!((again.status, again.header("x-sandbox-previous-state")), (StatusCode::NO_CONTENT, "paused"));
     let refresh = engine.post(&format!("/sandboxes/{id}/refreshes"), Value::Null).await;
-    assert_eq!((refresh.status, refresh.json["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("sandbox_paused")));
+    assert_eq!(
+        (refresh.status, refresh.json["error"]["code"].as_str()),
+        (StatusCode::CONFLICT, Some("sandbox_paused"))
+    );
     let resumed = engine.post(&format!("/sandboxes/{id}/connect"), json!({"timeout": 300})).await;
     assert_eq!((resumed.status, resumed.text("state")), (StatusCode::CREATED, "running"));
     assert_ne!(resumed.json["envdAccessToken"], before["envdAccessToken"]);
@@ -154,7 +184,10 @@ async fn a_resume_that_fails_stays_paused_and_says_why() {
     engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     *engine.driver.failure.lock().unwrap() = Some(Diagnostic::new("disk_error", "no space left"));
     let answer = engine.post(&format!("/sandboxes/{id}/connect"), json!({})).await;
-    assert_eq!((answer.status, answer.json["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("sandbox_resume_failed")));
+    assert_eq!(
+        (answer.status, answer.json["error"]["code"].as_str()),
+        (StatusCode::CONFLICT, Some("sandbox_resume_failed"))
+    );
     assert_eq!(answer.text("message"), format!("sandbox {id} did not start again and is still paused: no space left"));
     *engine.driver.failure.lock().unwrap() = None;
     assert_eq!(engine.post(&format!("/sandboxes/{id}/connect"), json!({})).await.status, StatusCode::CREATED);
@@ -202,7 +235,10 @@ async fn the_ttl_deletes_within_200_ms_and_the_tombstone_says_why() {
     assert_eq!(engine.get("/sandboxes").await.json, json!([]));
     assert_eq!(engine.get("/sandboxes?state=deleted").await.json[0]["sandboxID"], json!(id));
     let connect = engine.post(&format!("/sandboxes/{id}/connect"), json!({})).await;
-    assert_eq!((connect.status, connect.text("message")), (StatusCode::NOT_FOUND, format!("sandbox {id} is deleted: create a new one").as_str()));
+    assert_eq!(
+        (connect.status, connect.text("message")),
+        (StatusCode::NOT_FOUND, format!("sandbox {id} is deleted: create a new one").as_str())
+    );
 }
 
 #[tokio::test]
@@ -218,7 +254,10 @@ async fn auto_pause_pauses_at_the_deadline() {
 async fn a_timeout_of_zero_ends_it_now() {
     let engine = TestEngine::start().await;
     let id = engine.running(json!({})).await;
-    assert_eq!(engine.post(&format!("/sandboxes/{id}/timeout"), json!({"timeout": 0})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        engine.post(&format!("/sandboxes/{id}/timeout"), json!({"timeout": 0})).await.status,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(engine.get(&format!("/sandboxes/{id}")).await.text("state"), "deleted");
 }
 
@@ -229,9 +268,18 @@ async fn unknown_and_deleted_ids_are_404() {
     let path = format!("/sandboxes/{id}");
     assert_eq!(engine.call("DELETE", &path, Value::Null).await.status, StatusCode::NO_CONTENT);
     assert_eq!(engine.call("DELETE", &path, Value::Null).await.json["error"]["code"], "sandbox_not_found");
-    for (method, path) in [("GET", "/sandboxes/sb-none"), ("POST", "/sandboxes/sb-none/pause"), ("GET", "/sandboxes/sb-none/logs"), ("GET", "/sandboxes/sb-none/metrics")] {
+    for (method, path) in [
+        ("GET", "/sandboxes/sb-none"),
+        ("POST", "/sandboxes/sb-none/pause"),
+        ("GET", "/sandboxes/sb-none/logs"),
+        ("GET", "/sandboxes/sb-none/metrics"),
+    ] {
         let answer = engine.call(method, path, Value::Null).await;
-        assert_eq!((answer.status, answer.json["error"]["code"].as_str()), (StatusCode::NOT_FOUND, Some("sandbox_not_found")), "{path}");
+        assert_eq!(
+            (answer.status, answer.json["error"]["code"].as_str()),
+            (StatusCode::NOT_FOUND, Some("sandbox_not_found")),
+            "{path}"
+        );
         assert!(answer.text("message").starts_with("sandbox sb-none does not exist: check the ID"));
     }
     let odd = engine.get("/sandboxes/a%2F..%2Fb").await;
@@ -254,7 +302,10 @@ async fn a_repeated_create_answers_with_the_first_result() {
     assert_eq!(first.text("sandboxID"), second.text("sandboxID"));
     assert_ne!(first.text("sandboxID"), third.text("sandboxID"));
     let other = create("k1", r#"{"timeout": 61}"#).await;
-    assert_eq!((other.status, other.json["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("idempotency_key_reused")));
+    assert_eq!(
+        (other.status, other.json["error"]["code"].as_str()),
+        (StatusCode::CONFLICT, Some("idempotency_key_reused"))
+    );
     assert_eq!(create(&"x".repeat(300), "{}").await.status, StatusCode::BAD_REQUEST);
 }
 
@@ -312,10 +363,15 @@ async fn odd_requests_get_json_errors() {
     assert_eq!(engine.call("PUT", "/sandboxes", Value::Null).await.json["error"]["code"], "method_not_allowed");
     let broken = Request::post("/api/v1/sandboxes").header("x-api-key", KEY).body(Body::from("{")).unwrap();
     assert!(engine.send(broken).await.text("message").starts_with("the body is not JSON: "));
-    let large = Request::post("/api/v1/sandboxes").header("x-api-key", KEY).body(Body::from("x".repeat(2_000_000))).unwrap();
+    let large =
+        Request::post("/api/v1/sandboxes").header("x-api-key", KEY).body(Body::from("x".repeat(2_000_000))).unwrap();
     let answer = engine.send(large).await;
-    assert_eq!((answer.status, answer.json["error"]["code"].as_str()), (StatusCode::PAYLOAD_TOO_LARGE, Some("body_too_large")));
-    let named = Request::get("/api/v1/sandboxes").header("x-api-key", KEY).header("x-request-id", "a b").body(Body::empty());
+    assert_eq!(
+        (answer.status, answer.json["error"]["code"].as_str()),
+        (StatusCode::PAYLOAD_TOO_LARGE, Some("body_too_large"))
+    );
+    let named =
+        Request::get("/api/v1/sandboxes").header("x-api-key", KEY).header("x-request-id", "a b").body(Body::empty());
     assert_eq!(engine.send(named.unwrap()).await.header("x-request-id").len(), 36, "an unfit ID is replaced");
 }
 
@@ -334,13 +390,17 @@ async fn the_runtime_is_reached_with_the_token_and_without_credentials_passing()
     let id = engine.running(json!({})).await;
     let token = engine.get(&format!("/sandboxes/{id}")).await.text("envdAccessToken").to_owned();
     let send = async |path: &str, token: &str| {
-        let request = Request::post(format!("/envd/{id}{path}")).header("x-access-token", token).header("x-api-key", KEY);
+        let request =
+            Request::post(format!("/envd/{id}{path}")).header("x-access-token", token).header("x-api-key", KEY);
         engine.send(request.header("x-own", "1").body(Body::from("hello")).unwrap()).await
     };
     let answer = send("/run?a=b%20c", &token).await;
     assert_eq!((answer.status, answer.text("uri"), answer.text("body")), (StatusCode::OK, "/run?a=b%20c", "hello"));
     let headers = answer.json["headers"].to_string();
-    assert!(headers.contains("x-own") && !headers.contains("x-access-token") && !headers.contains("x-api-key"), "{headers}");
+    assert!(
+        headers.contains("x-own") && !headers.contains("x-access-token") && !headers.contains("x-api-key"),
+        "{headers}"
+    );
     let wrong = send("/run", "guess").await;
     assert_eq!((wrong.status, wrong.text("code")), (StatusCode::UNAUTHORIZED, "unauthenticated"));
     let health = Request::get(format!("/envd/{id}/health")).body(Body::empty()).unwrap();
@@ -359,11 +419,17 @@ async fn output_is_logged_and_an_exit_fails_the_sandbox() {
     let notices = engine.driver.notices.lock().unwrap().clone().unwrap();
     let line = RuntimeNotice::Output { sandbox_id: id.clone(), level: LogLevel::Error, line: "boom".into() };
     notices.send(line).await.unwrap();
-    notices.send(RuntimeNotice::Exited { sandbox_id: id.clone(), generation: 1, status: "signal: 9".into() }).await.unwrap();
+    notices
+        .send(RuntimeNotice::Exited { sandbox_id: id.clone(), generation: 1, status: "signal: 9".into() })
+        .await
+        .unwrap();
     let detail = engine.until(&id, "failed").await;
     assert_eq!(detail["diagnostic"]["message"], "its runtime ended by itself (signal: 9)");
     let logs = engine.get(&format!("/sandboxes/{id}/logs?level=error&search=boom")).await.json;
-    assert_eq!((logs["logs"][0]["message"].as_str(), logs["logs"][0]["fields"]["source"].as_str()), (Some("boom"), Some("runtime")));
+    assert_eq!(
+        (logs["logs"][0]["message"].as_str(), logs["logs"][0]["fields"]["source"].as_str()),
+        (Some("boom"), Some("runtime"))
+    );
     let all = engine.get(&format!("/sandboxes/{id}/logs?direction=backward&limit=1")).await.json;
     assert!(all["logs"][0]["message"].as_str().unwrap().starts_with("failed: "));
     assert_eq!(all["hasMore"], true);
@@ -394,10 +460,18 @@ async fn of_a_pause_and_a_delete_at_once_each_takes_full_effect_or_none() {
     for _ in 0..20 {
         let id = engine.running(json!({})).await;
         let (pause_path, path) = (format!("/sandboxes/{id}/pause"), format!("/sandboxes/{id}"));
-        let (pause, delete) = tokio::join!(engine.post(&pause_path, Value::Null), engine.call("DELETE", &path, Value::Null));
+        let (pause, delete) =
+            tokio::join!(engine.post(&pause_path, Value::Null), engine.call("DELETE", &path, Value::Null));
         assert_eq!(delete.status, StatusCode::NO_CONTENT);
-        assert!(pause.status == StatusCode::NO_CONTENT || pause.json["details"]["state"] == "deleted", "{}", pause.json);
-        assert!(!engine.driver.running.lock().unwrap().contains_key(&id) && !engine.driver.files.lock().unwrap().contains(&id));
+        assert!(
+            pause.status == StatusCode::NO_CONTENT || pause.json["details"]["state"] == "deleted",
+            "{}",
+            pause.json
+        );
+        assert!(
+            !engine.driver.running.lock().unwrap().contains_key(&id)
+                && !engine.driver.files.lock().unwrap().contains(&id)
+        );
     }
 }
 
@@ -421,6 +495,7 @@ async fn a_restarted_engine_starts_what_ran_with_the_same_id() {
     let engine = TestEngine::start_in(folder).await;
     let detail = engine.until(&id, "running").await;
     assert_eq!(detail["metadata"], json!({"a": "1"}));
-    let phases: Vec<_> = detail["timeline"].as_array().unwrap().iter().map(|event| event["phase"].as_str().unwrap()).collect();
+    let phases: Vec<_> =
+        detail["timeline"].as_array().unwrap().iter().map(|event| event["phase"].as_str().unwrap()).collect();
     assert_eq!(phases, ["created", "starting", "ready", "restarting", "ready"]);
 }

@@ -44,7 +44,8 @@ pub struct RunResponse {
     /// Standard error, likewise.
     #[serde(default)]
     pub stderr: String,
-    /// The exit code; 128 + signal for a killed process, -1 if it never started.
+    /// The exit code; 128 + signal for a killed process, 127 if the program was not found, 126 if it can't be
+    /// executed, -1 if it did not start for another reason.
     #[serde(default)]
     pub exit_code: i32,
     /// Wall time in milliseconds.

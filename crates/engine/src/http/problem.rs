@@ -66,8 +66,7 @@ impl From<EngineError> for Problem {
             }
             EngineError::Refused(Refusal::Conflict { state, diagnostic, .. }) => {
                 let code = if state.is_failed() { "sandbox_failed" } else { "sandbox_paused" };
-                Self::new(StatusCode::CONFLICT, code, message)
-                    .with(json!({ "state": state, "diagnostic": diagnostic }))
+                Self::new(StatusCode::CONFLICT, code, message).with(json!({ "state": state, "diagnostic": diagnostic }))
             }
             EngineError::ResumeFailed { diagnostic, .. } => {
                 Self::new(StatusCode::CONFLICT, "sandbox_resume_failed", message)
@@ -80,10 +79,8 @@ impl From<EngineError> for Problem {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "template_broken", message)
             }
             EngineError::IdempotencyKeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
-            EngineError::Driver(diagnostic) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
-                    .with(json!({ "diagnostic": diagnostic }))
-            }
+            EngineError::Driver(diagnostic) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
+                .with(json!({ "diagnostic": diagnostic })),
             EngineError::Store(_) => {
                 tracing::error!("{message}");
                 let message = "the engine's store failed: its log says why";

@@ -173,10 +173,7 @@ pub(super) async fn logs(
 }
 
 /// GET /sandboxes/:sandboxID/metrics
-pub(super) async fn metrics(
-    State(app): State<App>,
-    SandboxId(id): SandboxId,
-) -> Result<Json<MetricSnapshot>, Problem> {
+pub(super) async fn metrics(State(app): State<App>, SandboxId(id): SandboxId) -> Result<Json<MetricSnapshot>, Problem> {
     Ok(Json(app.service.metrics(&id).await?))
 }
 
@@ -187,8 +184,11 @@ pub(super) async fn metrics_batch(
 ) -> Result<Json<MetricBatch>, Problem> {
     let (mut ids, limit) = query::metrics(&text.unwrap_or_default());
     if ids.is_empty() {
-        let filter =
-            ListFilter { states: ListFilter::states_of(&[PublicState::Running]), limit: MAX_PAGE, ..ListFilter::default() };
+        let filter = ListFilter {
+            states: ListFilter::states_of(&[PublicState::Running]),
+            limit: MAX_PAGE,
+            ..ListFilter::default()
+        };
         ids = app.service.list(&filter).await?.records.into_iter().map(|record| record.id).collect();
     }
     ids.truncate(limit.unwrap_or(usize::MAX));

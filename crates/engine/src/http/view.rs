@@ -27,10 +27,7 @@ fn envd(record: &SandboxRecord, origin: &str) -> Envd {
     if record.state != InternalState::Active {
         return Envd::default();
     }
-    Envd {
-        envd_access_token: Some(record.token.clone()),
-        envd_url: Some(format!("{origin}{}", envd_path(&record.id))),
-    }
+    Envd { envd_access_token: Some(record.token.clone()), envd_url: Some(format!("{origin}{}", envd_path(&record.id))) }
 }
 
 /// The answer of create and connect.

@@ -2,9 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use sandbar_protocol::{
-    CreateOptions, Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, PublicState, Secret,
-};
+use sandbar_protocol::{CreateOptions, Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, PublicState, Secret};
 
 use super::*;
 use crate::clock::after;
@@ -71,7 +69,10 @@ fn the_end_of_the_ttl_deletes() {
     assert_eq!(outcome.effects, [Effect::DestroyRuntime]);
     assert_eq!(outcome.record.state.public(), PublicState::Deleted);
     let diagnostic = outcome.record.diagnostic.unwrap();
-    assert_eq!((diagnostic.reason.as_str(), diagnostic.message.as_str()), ("ttl", "deleted: its TTL of 10 s has ended"));
+    assert_eq!(
+        (diagnostic.reason.as_str(), diagnostic.message.as_str()),
+        ("ttl", "deleted: its TTL of 10 s has ended")
+    );
 }
 
 #[test]

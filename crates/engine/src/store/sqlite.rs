@@ -87,8 +87,7 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, id: &str) -> Result<Option<SandboxRecord>, StoreError> {
-        let row =
-            sqlx::query("SELECT record FROM sandboxes WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT record FROM sandboxes WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
         row.as_ref().map(read).transpose()
     }
 

@@ -94,7 +94,9 @@ impl Driver for FakeDriver {
             return Err(std::io::ErrorKind::ConnectionRefused.into());
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(echo)));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(echo)),
+        );
         Ok(Box::new(ours))
     }
 }

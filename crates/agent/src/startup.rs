@@ -1,0 +1,55 @@
+//! The way to readiness: the template's start command, then its ready command until it succeeds.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
+use tokio::sync::watch;
+
+use crate::command::{exit_code, shell};
+use crate::environment::Environment;
+
+const FIRST_RETRY: Duration = Duration::from_millis(20);
+const LAST_RETRY: Duration = Duration::from_millis(500);
+
+/// Begins the start and tells how it goes.
+pub(crate) fn begin(config: &BootConfig, environment: Environment) -> watch::Receiver<Health> {
+    let (start, ready) = (config.start_command.clone(), config.ready_command.clone());
+    let healthy = Health { status: HeartbeatStatus::Healthy, message: None };
+    if start.is_none() && ready.is_none() {
+        return watch::channel(healthy).1;
+    }
+    let starting = Health { status: HeartbeatStatus::Starting, message: None };
+    let (sender, receiver) = watch::channel(starting);
+    tokio::spawn(async move {
+        let health = match start_up(start, ready, &environment).await {
+            Ok(()) => healthy,
+            Err(message) => Health { status: HeartbeatStatus::Error, message: Some(message) },
+        };
+        sender.send_replace(health);
+        // The last word stays readable.
+        sender.closed().await;
+    });
+    receiver
+}
+
+async fn start_up(start: Option<String>, ready: Option<String>, environment: &Environment) -> Result<(), String> {
+    if let Some(line) = start {
+        // Its output goes to the agent's own, which the engine logs.
+        let status = shell(&line, environment).status().await.map_err(|e| format!("no shell to start with: {e}"))?;
+        if !status.success() {
+            return Err(format!("the start command ended with exit code {}", exit_code(status)));
+        }
+    }
+    let Some(line) = ready else { return Ok(()) };
+    let mut wait = FIRST_RETRY;
+    loop {
+        let mut check = shell(&line, environment);
+        let status = check.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+        if status.map_err(|e| format!("no shell to ask for readiness: {e}"))?.success() {
+            return Ok(());
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LAST_RETRY);
+    }
+}

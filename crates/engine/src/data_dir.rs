@@ -1,0 +1,102 @@
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const STORE_FILE: &str = "engine.db";
+const TEMPLATES: &str = "templates";
+const LOCK: &str = "lock";
+
+/// The folder in which an engine keeps records, files and templates. It belongs to one engine at a time.
+#[derive(Debug)]
+pub struct DataDir {
+    folder: PathBuf,
+    /// Held for as long as the folder is in use.
+    _lock: File,
+}
+
+/// Why a data folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The system refuses, or the folder is something else's.
+    #[error("the data folder {} can't be used: {source}: choose another with --data-dir", folder.display())]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another engine uses it.
+    #[error("another engine uses the data folder {}: stop it, or choose another with --data-dir", .0.display())]
+    InUse(PathBuf),
+}
+
+impl DataDir {
+    /// Opens the folder, making it if it does not exist, with mode 0700: it holds tokens, environments and other
+    /// people's files.
+    pub fn open(folder: &Path) -> Result<Self, DataDirError> {
+        let unusable = |source| DataDirError::Unusable { folder: folder.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+        let folder = folder.canonicalize().map_err(unusable)?;
+        // A folder with other things in it is not ours to close: `--data-dir /tmp` is a slip.
+        if !folder.join(STORE_FILE).exists() && !fs::read_dir(&folder).map_err(unusable)?.all(is_fresh) {
+            return Err(unusable(io::Error::other("it holds other files and was not made by an engine")));
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+        let lock = File::create(folder.join(LOCK)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(folder)),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    /// The folder itself, as an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.folder.join(STORE_FILE)
+    }
+
+    pub(crate) fn templates(&self) -> PathBuf {
+        self.folder.join(TEMPLATES)
+    }
+}
+
+/// Templates may be laid into a folder before its engine first starts; the others are left by one that failed to.
+fn is_fresh(entry: io::Result<fs::DirEntry>) -> bool {
+    let known = [TEMPLATES, LOCK, "sandboxes", "run"];
+    entry.is_ok_and(|entry| known.iter().any(|name| entry.file_name() == *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_private_and_belongs_to_one_engine() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        let first = DataDir::open(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let message = DataDir::open(&folder).unwrap_err().to_string();
+        assert!(message.starts_with("another engine uses the data folder "), "{message}");
+        drop(first);
+        assert!(DataDir::open(&folder).is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_other_things_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.path().join(TEMPLATES)).unwrap();
+        fs::write(folder.path().join("thesis.txt"), "").unwrap();
+        let message = DataDir::open(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("it holds other files and was not made by an engine"), "{message}");
+        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o755);
+        fs::remove_file(folder.path().join("thesis.txt")).unwrap();
+        assert!(DataDir::open(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::unistd::geteuid;
+use sandbar_protocol::Diagnostic;
+
+use super::{BubblewrapConfig, disk_error};
+
+/// A sandbox's home on the host, and the user that it runs as there.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    /// What is `/root` inside.
+    pub(super) path: PathBuf,
+    /// The user and group ID on the host; `None` is the engine's own, which is not root.
+    pub(super) uid: Option<u32>,
+}
+
+/// The sandboxes' files: `sandboxes/<id>/home` in the data folder.
+pub(super) struct Files {
+    folder: PathBuf,
+    uids: Option<Arc<Mutex<Uids>>>,
+}
+
+/// Who has which user ID: a paused sandbox keeps its own, as its files belong to it.
+struct Uids {
+    first: u32,
+    count: u32,
+    next: u32,
+    taken: HashMap<String, u32>,
+}
+
+impl Files {
+    pub(super) fn open(config: &BubblewrapConfig) -> Result<Self, Diagnostic> {
+        let folder = config.data_dir.join("sandboxes");
+        let failed = |error| disk_error("can't use the folder", &folder, &error);
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        let mut taken = HashMap::new();
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Ok(home) = fs::symlink_metadata(entry.path().join("home")) {
+                taken.insert(entry.file_name().to_string_lossy().into_owned(), home.uid());
+            }
+        }
+        let (first, count) = (config.first_uid, config.uid_count);
+        let uids = Uids { first, count, next: 0, taken };
+        let uids = geteuid().is_root().then(|| Arc::new(Mutex::new(uids)));
+        Ok(Self { folder, uids })
+    }
+
+    /// The sandbox's home, made if there is none.
+    pub(super) async fn prepare(&self, sandbox_id: &str) -> Result<Home, Diagnostic> {
+        let uid = self.uids.as_ref().map(|uids| uids.lock().unwrap_or_else(PoisonError::into_inner).of(sandbox_id));
+        let uid = uid.transpose()?;
+        let path = self.folder.join(sandbox_id).join("home");
+        // A few system calls on a local disk: quicker than handing them to another thread.
+        make_home(&path, uid).map_err(|error| disk_error("can't make the home", &path, &error))?;
+        Ok(Home { path, uid })
+    }
+
+    /// Removes all files of the sandbox.
+    pub(super) async fn remove(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        let folder = self.folder.join(sandbox_id);
+        let target = folder.clone();
+        let removed = tokio::task::spawn_blocking(move || remove_all(&target)).await;
+        removed
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(|error| disk_error("can't remove", &folder, &error))?;
+        if let Some(uids) = &self.uids {
+            uids.lock().unwrap_or_else(PoisonError::into_inner).taken.remove(sandbox_id);
+        }
+        Ok(())
+    }
+}
+
+impl Uids {
+    fn of(&mut self, sandbox_id: &str) -> Result<u32, Diagnostic> {
+        if let Some(uid) = self.taken.get(sandbox_id) {
+            return Ok(*uid);
+        }
+        for _ in 0..self.count {
+            let uid = self.first + self.next;
+            self.next = (self.next + 1) % self.count;
+            if !self.taken.values().any(|taken| *taken == uid) {
+                self.taken.insert(sandbox_id.to_owned(), uid);
+                return Ok(uid);
+            }
+        }
+        Err(Diagnostic::new("user_ids_exhausted", format!("all {} user IDs for sandboxes are taken", self.count))
+            .recommend("delete sandboxes that are not needed"))
+    }
+}
+
+fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let workspace = path.join("workspace");
+    DirBuilder::new().recursive(true).mode(0o700).create(&workspace)?;
+    for folder in [path, &workspace] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        if let Some(uid) = uid {
+            chown(folder, Some(uid), Some(uid))?;
+        }
+    }
+    Ok(())
+}
+
+/// Follows no link that the sandbox may have planted: the standard library walks by descriptor.
+fn remove_all(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // As an ordinary user, a folder that the sandbox made unreadable must be opened first.
+            open_folders(folder)?;
+            fs::remove_dir_all(folder)
+        }
+        result => result,
+    }
+}
+
+fn open_folders(folder: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(());
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    fs::read_dir(folder)?.try_for_each(|entry| open_folders(&entry?.path()))
+}

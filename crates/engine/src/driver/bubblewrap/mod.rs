@@ -1,0 +1,182 @@
+//! The driver `bubblewrap`: a process tree in its own user, pid, mount, ipc, uts and network namespaces.
+//!
+//! `bwrap` builds the namespaces; inside runs the agent, on a listening socket that was bound out here. What isolates
+//! what, and what a shared kernel means, is in `docs/isolation.md`.
+
+mod arguments;
+mod files;
+mod health;
+mod launcher;
+mod output;
+mod probe;
+mod seccomp;
+mod skeleton;
+mod sockets;
+mod stage;
+mod stats;
+mod supervisor;
+mod tree;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sandbar_protocol::{Diagnostic, MetricSnapshot};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Driver, RuntimeNotice, RuntimeSpec, RuntimeStream};
+use files::Files;
+use launcher::Launcher;
+use sockets::Sockets;
+use supervisor::{Handle, Supervisor};
+
+/// How a bubblewrap driver is set up.
+#[derive(Clone, Debug)]
+pub struct BubblewrapConfig {
+    /// Sandboxes' files go to `sandboxes/`, sockets to `run/` in here; it must be private to the engine's user.
+    pub data_dir: PathBuf,
+    /// The agent's static binary.
+    pub agent: PathBuf,
+    /// The program, searched in `PATH` if it is a bare name. Default `bwrap`.
+    pub bwrap: PathBuf,
+    /// How long a start may take until the agent is healthy. Default 60 s.
+    pub start_timeout: Duration,
+    /// As root, each sandbox runs under a user ID of its own from here on. Default 2,000,000.
+    pub first_uid: u32,
+    /// How many user IDs there are. Default 65,536.
+    pub uid_count: u32,
+}
+
+impl BubblewrapConfig {
+    /// The defaults with a data folder and an agent.
+    pub fn new(data_dir: &Path, agent: PathBuf) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            agent,
+            bwrap: "bwrap".into(),
+            start_timeout: Duration::from_secs(60),
+            first_uid: 2_000_000,
+            uid_count: 65_536,
+        }
+    }
+}
+
+/// Starts sandboxes with `bwrap`.
+pub struct Bubblewrap {
+    config: BubblewrapConfig,
+    files: Files,
+    sockets: Arc<Sockets>,
+    launcher: Arc<Launcher>,
+    running: Mutex<HashMap<String, Handle>>,
+}
+
+impl Bubblewrap {
+    /// Sets up the folders and the thread that starts sandboxes. Must be called within a tokio runtime.
+    pub fn new(config: BubblewrapConfig) -> Result<Self, Diagnostic> {
+        probe::agent(&config.agent)?;
+        let files = Files::open(&config)?;
+        let sockets = Arc::new(Sockets::open(&config.data_dir)?);
+        let launcher = Arc::new(Launcher::start(&config, &sockets)?);
+        Ok(Self { config, files, sockets, launcher, running: Mutex::default() })
+    }
+
+    fn handle(&self, sandbox_id: &str) -> Option<Handle> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(sandbox_id).cloned()
+    }
+
+    fn forget(&self, sandbox_id: &str) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(sandbox_id);
+    }
+}
+
+#[async_trait]
+impl Driver for Bubblewrap {
+    fn name(&self) -> &'static str {
+        "bubblewrap"
+    }
+
+    async fn check(&self) -> Result<(), Diagnostic> {
+        probe::agent(&self.config.agent)?;
+        probe::namespaces(&self.config, &self.launcher).await
+    }
+
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+        // A runtime that is still ending would share the files with the new one.
+        self.stop(&spec.sandbox_id).await?;
+        let home = self.files.prepare(&spec.sandbox_id).await?;
+        let (ready_sender, ready) = oneshot::channel();
+        let handle = Handle::default();
+        let sandbox_id = spec.sandbox_id.clone();
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(sandbox_id.clone(), handle.clone());
+        let supervisor = Supervisor {
+            spec,
+            home,
+            start_timeout: self.config.start_timeout,
+            sockets: self.sockets.clone(),
+            launcher: self.launcher.clone(),
+            notices,
+            handle: handle.clone(),
+        };
+        tokio::spawn(supervisor.run(ready_sender));
+        // If this future is dropped before the runtime is healthy, the supervisor ends it.
+        let unready = handle.ends_if_dropped();
+        let ended = || Diagnostic::new("runtime_exited", "the runtime ended during its start");
+        match ready.await.unwrap_or_else(|_| Err(ended())) {
+            Ok(()) => {
+                unready.disarm();
+                Ok(())
+            }
+            Err(diagnostic) => {
+                handle.ended().await;
+                self.forget(&sandbox_id);
+                Err(diagnostic)
+            }
+        }
+    }
+
+    async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        if let Some(handle) = self.handle(sandbox_id) {
+            handle.end();
+            handle.ended().await;
+            self.forget(sandbox_id);
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        self.stop(sandbox_id).await?;
+        self.files.remove(sandbox_id).await
+    }
+
+    async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {
+        let now = Timestamp::now();
+        match self.handle(sandbox_id) {
+            Some(handle) => stats::read(sandbox_id, &handle, now),
+            None => MetricSnapshot::unavailable(sandbox_id, now, "sandbox is not running"),
+        }
+    }
+
+    async fn shut_down(&self) {
+        let handles: Vec<Handle> =
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, handle)| handle).collect();
+        handles.iter().for_each(Handle::end);
+        for handle in handles {
+            handle.ended().await;
+        }
+        self.launcher.stop();
+        self.sockets.close();
+    }
+
+    async fn connect(&self, sandbox_id: &str) -> std::io::Result<Box<dyn RuntimeStream>> {
+        Ok(Box::new(self.sockets.connect(sandbox_id).await?))
+    }
+}
+
+/// A diagnostic of something that the operating system refused.
+fn disk_error(what: &str, path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new("disk_error", format!("{what} {}: {error}", path.display()))
+        .recommend("check the data folder's free space and permissions")
+}

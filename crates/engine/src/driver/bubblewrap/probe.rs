@@ -1,0 +1,60 @@
+//! What is missing on this machine, and how to get it.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sandbar_protocol::Diagnostic;
+
+use super::BubblewrapConfig;
+use super::launcher::Launcher;
+
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The agent's binary is there.
+pub(super) fn agent(path: &Path) -> Result<(), Diagnostic> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let message = format!("the sandboxes' agent is not at {}", path.display());
+    Err(Diagnostic::new("agent_missing", message)
+        .recommend("`npm run build` makes it, beside the binary `sandbar`; SANDBAR_AGENT names another place"))
+}
+
+/// `bwrap` is there and may make namespaces.
+pub(super) async fn namespaces(config: &BubblewrapConfig, launcher: &Launcher) -> Result<(), Diagnostic> {
+    let child = launcher.probe(config.first_uid).await.map_err(|error| launch_error(&error))?;
+    let output = tokio::time::timeout(PROBE_LIMIT, child.wait_with_output()).await;
+    let output = output.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let output = output.map_err(|error| bwrap_failed(&error.to_string(), ""))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(bwrap_failed(&format!("bwrap ended ({})", output.status), String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// `bwrap` could not even be started.
+pub(super) fn launch_error(error: &io::Error) -> Diagnostic {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Diagnostic::new("bwrap_missing", "the program bwrap is not installed").recommend(
+            "install bubblewrap: `apt-get install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora), \
+             `apk add bubblewrap` (Alpine)",
+        );
+    }
+    Diagnostic::new("bwrap_failed", format!("bwrap could not be started: {error}"))
+}
+
+/// `bwrap` ended without a sandbox.
+pub(super) fn bwrap_failed(how: &str, said: &str) -> Diagnostic {
+    let no_namespaces = ["new namespace", "uid map", "gid map", "creating namespace", "user.max_user_namespaces"];
+    if no_namespaces.iter().any(|text| said.to_lowercase().contains(text)) {
+        let message = format!("this machine does not let bwrap make user namespaces: {said}");
+        return Diagnostic::new("user_namespaces_unavailable", message).recommend(
+            "allow them: `sysctl kernel.unprivileged_userns_clone=1`, on Ubuntu 24.04 and later also \
+             `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; a container needs a seccomp profile that lets \
+             unshare through",
+        );
+    }
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    Diagnostic::new("bwrap_failed", format!("{how}{said}")).recommend("run `bwrap --version`: 0.8 or later is needed")
+}

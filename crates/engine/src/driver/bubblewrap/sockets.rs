@@ -1,0 +1,61 @@
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use sandbar_protocol::Diagnostic;
+use tokio::net::UnixStream;
+
+use super::disk_error;
+
+/// The agents' sockets, in a folder that no sandbox sees: bound out here, and passed in as open descriptors.
+pub(super) struct Sockets {
+    folder: PathBuf,
+    /// Socket addresses hold 107 bytes, data folders may have longer names: they are reached through this descriptor.
+    descriptor: File,
+}
+
+impl Sockets {
+    pub(super) fn open(data_dir: &Path) -> Result<Self, Diagnostic> {
+        let folder = data_dir.join("run");
+        let failed = |error| disk_error("can't use the folder", &folder, &error);
+        // Whatever an earlier engine left is dead.
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        let descriptor = File::open(&folder).map_err(failed)?;
+        Ok(Self { folder, descriptor })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn address(&self, sandbox_id: &str) -> PathBuf {
+        format!("/proc/self/fd/{}/{sandbox_id}.sock", self.descriptor.as_raw_fd()).into()
+    }
+
+    pub(super) fn bind(&self, sandbox_id: &str) -> io::Result<UnixListener> {
+        self.remove(sandbox_id);
+        UnixListener::bind(self.address(sandbox_id))
+    }
+
+    pub(super) async fn connect(&self, sandbox_id: &str) -> io::Result<UnixStream> {
+        UnixStream::connect(self.address(sandbox_id)).await
+    }
+
+    pub(super) fn remove(&self, sandbox_id: &str) {
+        // It may never have been there.
+        let _ = fs::remove_file(self.address(sandbox_id));
+    }
+
+    pub(super) fn close(&self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!("can't remove {}: {error}", self.folder.display());
+        }
+    }
+}
