@@ -1,1 +1,8 @@
-//! The native addon.
+//! The native addon: JSON text in, client calls, JSON text out. Rules and HTTP live in `sandbar-client`.
+
+/// The class whose methods are the service's routes.
+pub mod native_client;
+/// Where a client comes from.
+pub mod open;
+mod promise;
+mod runtime;

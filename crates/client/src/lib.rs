@@ -1,1 +1,35 @@
-//! x
+//! The sandbox lifecycle client: configuration, transport, routes, readiness and errors.
+//!
+//! A [`Client`] is made of a [`Config`], which is made of options and an [`Environment`]. Its methods are the routes of
+//! the service. Every answer keeps the text that came, and every failure is a [`ClientError`] that says what to do next.
+
+mod answer;
+mod base_url;
+mod call;
+mod client;
+mod config;
+mod environment;
+mod error;
+mod insight;
+mod message;
+mod options;
+mod pool;
+mod readiness;
+mod record;
+mod refusal;
+mod request;
+mod sandboxes;
+mod tls;
+mod transport;
+mod unreachable;
+
+pub use answer::{Answer, Page};
+pub use base_url::BaseUrl;
+pub use call::{Args, CallOptions, ConnectCall, Wait};
+pub use client::Client;
+pub use config::{Config, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoint};
+pub use environment::Environment;
+pub use error::{ApiError, Call, ClientError, NotReady, TransportKind};
+pub use insight::MetricsBatchQuery;
+pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
+pub use record::ErrorRecord;

@@ -39,14 +39,15 @@ const ALIASES: [(&str, &str); 16] = [
     ("token", "nextToken"),
 ];
 
-/// The fields of one request, read by name and kind.
-pub(crate) struct Fields<'a> {
+/// The fields of one request, read by name and kind. Whoever reads options of its own (the client) uses it as well, so
+/// that all messages agree.
+pub struct Fields<'a> {
     map: &'a Map<String, Value>,
 }
 
 impl<'a> Fields<'a> {
     /// Takes an object of `what` that may hold the `known` fields and no other.
-    pub(crate) fn of(what: &str, value: &'a Value, known: &[&str]) -> Result<Self, ValidationError> {
+    pub fn of(what: &str, value: &'a Value, known: &[&str]) -> Result<Self, ValidationError> {
         let Some(map) = value.as_object().filter(|map| !map.contains_key(FOREIGN_VALUE_KEY)) else {
             let message = format!("{what} must be an object, got {}: pass {{{}}}", kind_of(value), known.join(", "));
             return Err(ValidationError::new("options", message));
@@ -58,12 +59,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The field, unless it is absent. Null is a value: of a wrong kind for every field.
-    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
         self.map.get(name)
     }
 
     /// A whole number between `min` and `max`, counted in `unit`.
-    pub(crate) fn integer(&self, name: &str, min: u64, max: u64, unit: &str) -> Result<Option<u64>, ValidationError> {
+    pub fn integer(&self, name: &str, min: u64, max: u64, unit: &str) -> Result<Option<u64>, ValidationError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
         let Some(number) = value.as_number() else {
@@ -86,14 +87,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, ValidationError> {
+    /// True or false.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, ValidationError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.as_bool().map(Some).ok_or_else(|| {
             ValidationError::new(name, format!("`{name}` must be true or false, got {}", kind_of(value)))
         })
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, ValidationError> {
+    /// A string.
+    pub fn text(&self, name: &str) -> Result<Option<&'a str>, ValidationError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value
             .as_str()
@@ -168,7 +171,7 @@ pub fn closest<'a>(name: &str, words: &[&'a str]) -> Option<&'a str> {
 }
 
 /// The kind of a value for people, with the value where that is short and harmless.
-pub(crate) fn kind_of(value: &Value) -> String {
+pub fn kind_of(value: &Value) -> String {
     match value {
         Value::String(text) => format!("a string ({})", quoted(text)),
         Value::Number(number) => format!("a number ({number})"),
@@ -177,7 +180,8 @@ pub(crate) fn kind_of(value: &Value) -> String {
     }
 }
 
-fn bare_kind(value: &Value) -> &str {
+/// The kind of a value for people, without the value: it may be a secret.
+pub fn bare_kind(value: &Value) -> &str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -21,7 +21,7 @@ mod timeline;
 mod validation;
 
 pub use error_body::{DecodedError, ErrorBody, ErrorInfo};
-pub use fields::{FOREIGN_VALUE_KEY, closest};
+pub use fields::{FOREIGN_VALUE_KEY, Fields, bare_kind, closest, kind_of};
 pub use heartbeat::{Heartbeat, HeartbeatAnswer, HeartbeatData, HeartbeatStatus};
 pub use limits::{RuntimeLimits, SandboxUsageLimits, UsageLimit, UsageScope};
 pub use list::{ListQuery, MAX_PAGE, PageToken};

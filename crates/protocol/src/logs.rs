@@ -143,4 +143,3 @@ pub struct SandboxLogs {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub diagnostic: Option<Diagnostic>,
 }
-

@@ -1,0 +1,119 @@
+use std::fmt;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use sandbar_protocol::Sandbox;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::ClientError;
+use crate::error::Call;
+
+/// How much of a wrong body a message shows.
+const EXCERPT_CHARS: usize = 80;
+
+/// A successful answer: what was read out of it, and the text as it came.
+#[derive(Clone)]
+pub struct Answer<T> {
+    /// What was read out of it.
+    pub value: T,
+    /// The JSON text as it came, with every field that this version does not know.
+    pub text: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The request's ID.
+    pub request_id: String,
+}
+
+/// One page of the list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The sandboxes.
+    pub sandboxes: Answer<Vec<Sandbox>>,
+    /// The token of the next page, if there is one.
+    pub next_token: Option<String>,
+    /// Whether there is a next page.
+    pub has_next: bool,
+}
+
+/// A successful answer that is not read yet.
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) call: Call,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Answer<T> {
+    /// Leaves out the text: access tokens are in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, status, request_id, .. } = self;
+        let mut out = f.debug_struct("Answer");
+        out.field("value", value).field("status", status).field("request_id", request_id).finish_non_exhaustive()
+    }
+}
+
+impl RawAnswer {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// Reads the body as one JSON object.
+    pub(crate) fn object<T: DeserializeOwned>(self) -> Result<Answer<T>, ClientError> {
+        self.read('{', "a JSON object")
+    }
+
+    /// Reads the body as a JSON array.
+    pub(crate) fn array<T: DeserializeOwned>(self) -> Result<Answer<Vec<T>>, ClientError> {
+        self.read('[', "a JSON array")
+    }
+
+    fn read<T: DeserializeOwned>(self, opening: char, expected: &str) -> Result<Answer<T>, ClientError> {
+        let Self { status, headers, body, call } = self;
+        let invalid = |text: &str, problem: String| ClientError::InvalidAnswer {
+            status,
+            content_type: excerpt(header(&headers, CONTENT_TYPE.as_str()).unwrap_or_default(), EXCERPT_CHARS),
+            excerpt: excerpt(&glimpse(text), EXCERPT_CHARS),
+            problem,
+            call: Box::new(call.clone()),
+        };
+        let text = match String::from_utf8(body) {
+            Ok(text) => text,
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                return Err(invalid(&text, "a body that is not UTF-8".to_owned()));
+            }
+        };
+        if !text.trim_start().starts_with(opening) {
+            return Err(invalid(&text, format!("a body that is not {expected}")));
+        }
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Answer { value, text, status, request_id: call.request_id }),
+            Err(error) => Err(invalid(&text, format!("a body that does not fit ({error})"))),
+        }
+    }
+}
+
+/// What may be shown of a wrong body: of an object its field names only, because values may be access tokens.
+fn glimpse(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(map)) => map.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+        Ok(Value::Array(values)) => format!("an array of {}", values.len()),
+        _ => text.to_owned(),
+    }
+}
+
+/// A header as text.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The beginning of a text, on one line.
+pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
+    let plain = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut start: String = plain.take(max_chars).collect();
+    if text.trim().chars().nth(max_chars).is_some() {
+        start.push('…');
+    }
+    start
+}

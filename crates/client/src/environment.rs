@@ -1,0 +1,69 @@
+use std::collections::BTreeMap;
+
+/// Environment variables, as a map: the process's own, or those that a caller passes in.
+///
+/// An empty variable counts as unset. There is no `Debug`: keys are in here.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables that configure a client.
+    pub const NAMES: [&'static str; 5] =
+        ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
+
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        Self::NAMES.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
+    }
+
+    /// What the environment says about the service.
+    ///
+    /// The `E2B_` variables count only as a pair, and only where no `SEACLOUD_` variable is set.
+    pub(crate) fn service(&self) -> Service {
+        let [base_url, api_key, project_id, domain, e2b_key] = Self::NAMES.map(|name| self.given(name));
+        if base_url.is_some() || api_key.is_some() || project_id.is_some() {
+            return Service { base_url, api_key, project_id, only_as_pair: false, remark: "" };
+        }
+        match (domain, e2b_key) {
+            (Some(domain), Some(key)) => Service {
+                base_url: Some(Given { value: format!("https://api.{}", domain.value), source: domain.source }),
+                api_key: Some(key),
+                only_as_pair: true,
+                ..Service::default()
+            },
+            (None, None) => Service::default(),
+            (Some(_), None) => Service { remark: " (E2B_DOMAIN counts only with E2B_API_KEY)", ..Service::default() },
+            (None, Some(_)) => Service { remark: " (E2B_API_KEY counts only with E2B_DOMAIN)", ..Service::default() },
+        }
+    }
+
+    fn given(&self, name: &'static str) -> Option<Given> {
+        let value = self.0.get(name).filter(|value| !value.is_empty())?;
+        Some(Given { value: value.clone(), source: name })
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// A text, and where it came from: an option's or a variable's name.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) value: String,
+    pub(crate) source: &'static str,
+}
+
+/// One consistent set of variables.
+#[derive(Default)]
+pub(crate) struct Service {
+    pub(crate) base_url: Option<Given>,
+    pub(crate) api_key: Option<Given>,
+    pub(crate) project_id: Option<Given>,
+    /// Whether the host and the key are of use only together.
+    pub(crate) only_as_pair: bool,
+    /// Why variables that are there did not count.
+    pub(crate) remark: &'static str,
+}

@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use sandbar_protocol::{Diagnostic, PublicState, TimelineEvent, ValidationError};
+use serde_json::Value;
+
+use crate::message;
+
+/// Whatever can go wrong in a call. `Display` says what happened, to what, and what to do; no secret is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The client is not, or wrongly, configured. Nothing was sent.
+    #[error("{message}")]
+    Configuration {
+        /// The setting's option name, as `baseUrl`.
+        setting: String,
+        /// The whole sentence.
+        message: String,
+    },
+    /// The contract refuses the call's arguments. Nothing was sent.
+    #[error(transparent)]
+    Validation(#[from] ValidationError),
+    /// No answer came: the service was not reached, or the connection was lost.
+    #[error("{}", message::transport(*kind, origin, causes))]
+    Transport {
+        /// What kind of failure.
+        kind: TransportKind,
+        /// Scheme, host and port of the service.
+        origin: String,
+        /// The chain of causes, the deepest last.
+        causes: Vec<String>,
+        /// The request.
+        call: Box<Call>,
+    },
+    /// The request's time limit passed before its answer was there.
+    #[error("{}", message::request_timeout(*limit, call))]
+    RequestTimeout {
+        /// The limit.
+        limit: Duration,
+        /// The request.
+        call: Box<Call>,
+    },
+    /// The service answered with an error, or with a redirect, which is never followed.
+    #[error("{}", message::api(.0))]
+    Api(Box<ApiError>),
+    /// The sandbox did not become ready: it failed, ended, or the time was up.
+    #[error("{}", message::not_ready(.0))]
+    NotReady(Box<NotReady>),
+    /// The service answered with success and a body that is not what the contract says.
+    #[error("{}", message::invalid_answer(*status, content_type, excerpt, problem, call))]
+    InvalidAnswer {
+        /// The HTTP status.
+        status: u16,
+        /// The content type, or nothing.
+        content_type: String,
+        /// The body's first characters.
+        excerpt: String,
+        /// What is wrong with it.
+        problem: String,
+        /// The request.
+        call: Box<Call>,
+    },
+}
+
+/// The request that an error is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, without the query.
+    pub path: String,
+    /// The request's ID: the server's echo if there was one, else the client's own.
+    pub request_id: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The sandbox that it was about.
+    pub sandbox_id: Option<String>,
+}
+
+/// Why no answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The host name could not be resolved.
+    Dns,
+    /// Nothing listens at the address.
+    Refused,
+    /// The TLS handshake failed, mostly over an untrusted certificate.
+    Tls,
+    /// The connection was lost.
+    Reset,
+    /// No connection came about in time.
+    Timeout,
+    /// The proxy could not be reached, or refused.
+    Proxy,
+    /// Anything else.
+    Other,
+}
+
+/// An answer that is an error.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The word for programs, as `sandbox_not_found`.
+    pub code: Option<String>,
+    /// The service's own sentence.
+    pub message: Option<String>,
+    /// Facts, as `{reason: "usage_limit"}`.
+    pub details: Option<Value>,
+    /// The body: as JSON, or as text, shortened, if it was none.
+    pub body: Option<Value>,
+    /// How long the service asks to wait before a repeat.
+    pub retry_after: Option<Duration>,
+    /// Where a redirect pointed, without its query.
+    pub location: Option<String>,
+    /// The request.
+    pub call: Call,
+}
+
+/// What is known of a sandbox that did not become ready.
+#[derive(Clone, Debug)]
+pub struct NotReady {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// Its state when it was last seen.
+    pub state: Option<PublicState>,
+    /// What happened to it so far, oldest first.
+    pub timeline: Vec<TimelineEvent>,
+    /// The service's reason.
+    pub diagnostic: Option<Diagnostic>,
+    /// The time limit, if that is what ended the wait.
+    pub limit: Option<Duration>,
+    /// Why it could not be seen in the end, if it couldn't.
+    pub causes: Vec<String>,
+    /// The ID of the request that saw it last.
+    pub request_id: Option<String>,
+}
+
+impl ClientError {
+    /// An error about a setting.
+    pub(crate) fn configuration(setting: &str, message: impl Into<String>) -> Self {
+        Self::Configuration { setting: setting.to_owned(), message: message.into() }
+    }
+
+    /// The request it is about, unless nothing was sent.
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) => None,
+            Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => {
+                Some(call)
+            }
+            Self::Api(error) => Some(&error.call),
+        }
+    }
+
+    /// The ID of the request, for the service's support.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::NotReady(error) => error.request_id.as_deref(),
+            _ => self.call().map(|call| call.request_id.as_str()),
+        }
+    }
+
+    /// The sandbox it is about.
+    pub fn sandbox_id(&self) -> Option<&str> {
+        match self {
+            Self::NotReady(error) => Some(&error.sandbox_id),
+            _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
+        }
+    }
+
+    /// Whether the same call may succeed a little later. It says nothing about whether repeating it is harmless.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Configuration { .. } | Self::Validation(_) | Self::InvalidAnswer { .. } => false,
+            Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
+            Self::RequestTimeout { .. } => true,
+            Self::Api(error) => error.retryable(),
+            Self::NotReady(error) => error.limit.is_some(),
+        }
+    }
+
+    /// How long the service asks to wait before a repeat.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(error) => error.retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl ApiError {
+    fn retryable(&self) -> bool {
+        match self.status {
+            408 => true,
+            // A used-up quota does not come back by waiting a little.
+            429 => !self.is_quota(),
+            501 => false,
+            status => status >= 500,
+        }
+    }
+
+    fn is_quota(&self) -> bool {
+        let reason = self.details.as_ref().and_then(|details| details.get("reason"));
+        reason.and_then(Value::as_str) == Some("usage_limit")
+    }
+}

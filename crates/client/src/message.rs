@@ -1,0 +1,122 @@
+//! The sentences of errors: what happened, to what, and what to do.
+
+use std::time::Duration;
+
+use sandbar_protocol::{PhaseStatus, PublicState};
+
+use crate::error::{ApiError, Call, NotReady, TransportKind};
+
+const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
+
+pub(crate) fn transport(kind: TransportKind, origin: &str, causes: &[String]) -> String {
+    let cause = causes.last().map_or("no cause was given", String::as_str);
+    match kind {
+        TransportKind::Dns => {
+            format!("could not reach {origin}: its host name is not known: is the base URL right, and the network up?")
+        }
+        TransportKind::Refused => {
+            format!("could not reach {origin}: connection refused: is the service running? {START_LOCAL}")
+        }
+        TransportKind::Tls => format!("could not make a secure connection to {origin}: {cause}: {}", trust(cause)),
+        TransportKind::Reset => format!(
+            "the connection to {origin} was lost before the answer came ({cause}): whether the call took effect is \
+             not known"
+        ),
+        TransportKind::Timeout => {
+            format!("could not reach {origin}: no connection came about in time: is the base URL right?")
+        }
+        TransportKind::Proxy => {
+            format!("could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY")
+        }
+        TransportKind::Other => format!("could not reach {origin}: {cause}"),
+    }
+}
+
+/// What to do about a handshake that failed.
+fn trust(cause: &str) -> &'static str {
+    // What `openssl req -x509` makes unless told otherwise; OpenSSL lets it pass, rustls does not.
+    if cause.contains("CaUsedAsEndEntity") {
+        return "the service shows an authority's own certificate (CA:TRUE): give it one with CA:FALSE";
+    }
+    "for a private certificate authority, pass its certificate as `ca`"
+}
+
+pub(crate) fn request_timeout(limit: Duration, call: &Call) -> String {
+    let Call { method, path, .. } = call;
+    format!("{method} {path} had no answer within {}: raise `requestTimeoutMs` if that is too short", seconds(limit))
+}
+
+pub(crate) fn api(error: &ApiError) -> String {
+    let ApiError { status, message, call, .. } = error;
+    let Call { method, path, .. } = call;
+    let said = |nothing: &str| message.as_deref().unwrap_or(nothing).to_owned();
+    match status {
+        300..=399 => format!(
+            "{method} {path} was redirected ({status}) to {}: the API key stays with the host it was given for, so \
+             redirects are not followed: make the final address the base URL",
+            error.location.as_deref().unwrap_or("nowhere")
+        ),
+        401 => format!(
+            "the API key was refused (401{}): check SEACLOUD_API_KEY or the `apiKey` option",
+            message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+        ),
+        403 => said("the API key does not allow this (403)"),
+        404 if message.is_none() => format!("{method} {path} is not there (404): is the base URL right?"),
+        407 => "the proxy asks for a name and password (407): put them into the `proxy` URL".to_owned(),
+        429 => said("too many requests (429): send fewer at a time, or wait"),
+        500.. => said(&format!("the service failed at {method} {path} ({status}): try again later")),
+        _ => said(&format!("the service refused {method} {path} ({status})")),
+    }
+}
+
+pub(crate) fn not_ready(error: &NotReady) -> String {
+    let id = &error.sandbox_id;
+    if let Some(limit) = error.limit {
+        let unseen = error.causes.first().map(|cause| format!("; the last look at it failed: {cause}"));
+        return format!(
+            "sandbox {id} was not ready within {} ({}{}): wait longer with `readyTimeoutMs`, or read its logs",
+            seconds(limit),
+            standing(error),
+            unseen.unwrap_or_default()
+        );
+    }
+    match &error.state {
+        Some(PublicState::Paused) => {
+            format!("sandbox {id} is paused, so it will not become ready: connect() resumes it")
+        }
+        Some(PublicState::Deleted) => format!("sandbox {id} was deleted before it was ready{}", reason(error)),
+        _ => format!("sandbox {id} failed to start{}", reason(error)),
+    }
+}
+
+/// `: <message> (<recommendation>)`, from the diagnostic or else the phase that failed.
+fn reason(error: &NotReady) -> String {
+    let failed = || error.timeline.iter().rev().find(|event| event.status == Some(PhaseStatus::Failed));
+    match (&error.diagnostic, failed()) {
+        (Some(diagnostic), _) if !diagnostic.message.is_empty() => {
+            let advice = diagnostic.recommendation.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
+            format!(": {}{advice}", diagnostic.message)
+        }
+        (_, Some(event)) => match &event.message {
+            Some(message) => format!(": {message}"),
+            None => format!(": its phase {} failed", event.phase),
+        },
+        _ => ": the service gave no reason: read its logs".to_owned(),
+    }
+}
+
+fn standing(error: &NotReady) -> String {
+    let state = error.state.as_ref().map_or("unknown", |state| state.as_str());
+    let phase = error.timeline.last().map(|event| format!(", last phase {}", event.phase)).unwrap_or_default();
+    format!("state {state}{phase}")
+}
+
+pub(crate) fn invalid_answer(status: u16, content_type: &str, excerpt: &str, problem: &str, call: &Call) -> String {
+    let Call { method, path, .. } = call;
+    let kind = if content_type.is_empty() { "no content type" } else { content_type };
+    format!("{method} {path} answered {status} ({kind}) with {problem}: {excerpt:?}: is the base URL right?")
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

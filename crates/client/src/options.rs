@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use sandbar_protocol::{Fields, Secret, ValidationError, bare_kind};
+use serde_json::{Map, Value};
+
+use crate::{CallOptions, ClientError};
+
+/// The options that configure a client or a single call, beside those that a route sends.
+pub const CLIENT_OPTION_NAMES: [&str; 7] =
+    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "requestTimeoutMs", "readyTimeoutMs"];
+
+/// The longest time limit that can be asked for, in milliseconds: a day.
+const MAX_TIMEOUT_MS: u64 = 86_400_000;
+
+/// What a caller says about the service; whatever is absent comes from the environment or a default.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOptions {
+    /// The service's URL.
+    pub base_url: Option<String>,
+    /// The key of the service at `base_url`.
+    pub api_key: Option<Secret>,
+    /// The project that requests are routed to.
+    pub project_id: Option<String>,
+    /// An http, https or socks5 proxy's URL; a secret, because it may carry a password. Not used for loopback hosts.
+    pub proxy: Option<Secret>,
+    /// Certificates of the authorities to trust, as PEM text, instead of the system's.
+    pub ca: Option<String>,
+    /// How long one request may take; default 60 s.
+    pub request_timeout: Option<Duration>,
+    /// How long to wait until a sandbox is ready; default 120 s.
+    pub ready_timeout: Option<Duration>,
+}
+
+impl ClientOptions {
+    /// Reads the options of a client out of an object, by their JS names. Other fields, and other kinds of values, are
+    /// left to whoever reads the rest.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] if one is of a wrong kind. The key's value is never repeated.
+    pub fn from_json(options: &Value) -> Result<Self, ClientError> {
+        let (own, _) = split(options);
+        Self::read(&own)
+            .map_err(|ValidationError { field, message }| ClientError::Configuration { setting: field, message })
+    }
+
+    fn read(own: &Value) -> Result<Self, ValidationError> {
+        let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
+        let text = |name| Ok(fields.text(name)?.map(str::to_owned));
+        let limits = time_limits(own)?;
+        Ok(Self {
+            base_url: text("baseUrl")?,
+            api_key: secret(&fields, "apiKey")?,
+            project_id: text("projectId")?,
+            proxy: secret(&fields, "proxy")?,
+            ca: secret(&fields, "ca")?.map(|pem| pem.expose().to_owned()),
+            request_timeout: limits.request_timeout,
+            ready_timeout: limits.ready_timeout,
+        })
+    }
+}
+
+fn secret(fields: &Fields<'_>, name: &str) -> Result<Option<Secret>, ValidationError> {
+    match fields.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Secret::new(text))),
+        Some(other) => Err(ValidationError::new(name, format!("`{name}` must be a string, got {}", bare_kind(other)))),
+    }
+}
+
+/// Parts an options object into the client's own fields and the rest. What is no object is all rest.
+pub(crate) fn split(options: &Value) -> (Value, Value) {
+    let Some(map) = options.as_object() else { return (Value::Object(Map::new()), options.clone()) };
+    let fields = map.iter().map(|(name, value)| (name.clone(), value.clone()));
+    let (own, rest): (Map<_, _>, Map<_, _>) =
+        fields.partition(|(name, _)| CLIENT_OPTION_NAMES.contains(&name.as_str()));
+    (Value::Object(own), Value::Object(rest))
+}
+
+/// Reads `requestTimeoutMs` and `readyTimeoutMs`, whole milliseconds from 1 to a day, out of a client's own fields.
+pub(crate) fn time_limits(own: &Value) -> Result<CallOptions, ValidationError> {
+    let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
+    let limit = |name| Ok(fields.integer(name, 1, MAX_TIMEOUT_MS, "milliseconds")?.map(Duration::from_millis));
+    Ok(CallOptions { request_timeout: limit("requestTimeoutMs")?, ready_timeout: limit("readyTimeoutMs")? })
+}

@@ -1,0 +1,49 @@
+//! Errors out of answers that are no success.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use sandbar_protocol::DecodedError;
+use serde_json::Value;
+use url::Url;
+
+use crate::answer::excerpt;
+use crate::error::{ApiError, Call};
+
+/// How much of a body that is not JSON an error keeps.
+const KEPT_CHARS: usize = 2_000;
+
+/// Reads an error out of an answer of any origin: the service's own, or a gateway's page.
+pub(crate) fn api_error(status: u16, headers: &HeaderMap, body: &str, mut call: Call) -> ApiError {
+    let decoded = DecodedError::decode(body.as_bytes());
+    if let Some(request_id) = decoded.request_id {
+        call.request_id = request_id;
+    }
+    let text = || (!body.trim().is_empty()).then(|| Value::String(excerpt(body, KEPT_CHARS)));
+    ApiError {
+        status,
+        code: decoded.code,
+        message: decoded.message,
+        details: decoded.details,
+        body: decoded.body.or_else(text),
+        retry_after: retry_after(headers),
+        location: location(headers),
+        call,
+    }
+}
+
+/// `Retry-After` in seconds. The form with a date is not read: clocks differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Where a redirect points, without what may be secret in it.
+fn location(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(LOCATION)?.to_str().ok()?;
+    let bare = text.split(['?', '#']).next().unwrap_or_default();
+    Some(match Url::parse(bare) {
+        Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        Err(_) => bare.to_owned(),
+    })
+}

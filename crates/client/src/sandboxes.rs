@@ -1,0 +1,237 @@
+//! The lifecycle routes.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sandbar_protocol::{
+    ConnectOptions, CreateOptions, END_AT_HEADER, HAS_NEXT_HEADER, Heartbeat, HeartbeatAnswer, HeartbeatStatus,
+    ListQuery, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PublicState, RefreshOptions, Sandbox, TimeoutOptions,
+};
+use tokio::time::Instant;
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use crate::answer::RawAnswer;
+use crate::readiness::{self, Readiness};
+use crate::request::Request;
+use crate::{Answer, CallOptions, Client, ClientError, Page, Wait};
+
+/// The least time for a create that waits: the service may hold it for 30 s.
+const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
+
+impl Client {
+    /// Creates a sandbox; with `options.wait_ready`, returns once it is usable.
+    ///
+    /// The service may hold such a request for up to 30 s and then answers `starting`; the rest of the wait is done
+    /// here, all of it within the ready timeout (default 120 s). A failed start ends the wait at once.
+    ///
+    /// Returns the sandbox as create answered it, or its detail if it had to be waited for.
+    ///
+    /// # Errors
+    /// As every call; and [`ClientError::NotReady`] if the start failed or did not end in time.
+    ///
+    /// Route: `POST /sandboxes`, with an `Idempotency-Key`.
+    pub async fn create(&self, options: &CreateOptions, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        let begun = Instant::now();
+        let mut timeout = self.request_timeout(call);
+        if options.wait_ready && call.request_timeout.is_none() {
+            timeout = timeout.max(LEAST_HELD_TIMEOUT);
+        }
+        let mut request = Request::post("/sandboxes", timeout).json(options);
+        request.idempotency_key = Some(Uuid::new_v4().to_string());
+        let answer = self.transport().send(request).await?.object()?;
+        let wait = if options.wait_ready { Wait::UntilReady } else { Wait::No };
+        self.settle(answer, wait, begun, call).await
+    }
+
+    /// Lists sandboxes, one page of at most 100.
+    ///
+    /// Returns the page, and the token of the next one.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `GET /sandboxes`.
+    pub async fn list(&self, query: &ListQuery, call: CallOptions) -> Result<Page, ClientError> {
+        let request = Request::get("/sandboxes", self.request_timeout(call)).query(list_pairs(query));
+        let answer = self.transport().send(request).await?;
+        let next_token = answer.header(NEXT_TOKEN_HEADER).filter(|token| !token.is_empty()).map(str::to_owned);
+        let has_next = answer.header(HAS_NEXT_HEADER).map_or(next_token.is_some(), |flag| flag == "true");
+        Ok(Page { has_next: has_next && next_token.is_some(), next_token, sandboxes: answer.array()? })
+    }
+
+    /// Looks at one sandbox: state, deadline, sizes, metadata, timeline. A deleted one is shown for 24 h.
+    ///
+    /// # Errors
+    /// As every call; 404 if there is no such sandbox.
+    ///
+    /// Route: `GET /sandboxes/:sandboxID`.
+    pub async fn get(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        self.transport().send(self.get_of(sandbox_id, "", call)?).await?.object()
+    }
+
+    /// Connects to a sandbox and resumes it if it is paused; `wait` says whether to return only once it is usable.
+    ///
+    /// Returns the sandbox as connect answered it, or its detail if it had to be waited for.
+    ///
+    /// # Errors
+    /// As every call; 404 for a deleted or unknown sandbox, 409 for a failed one; and [`ClientError::NotReady`].
+    ///
+    /// Route: `POST /sandboxes/:sandboxID/connect`.
+    pub async fn connect(
+        &self,
+        sandbox_id: &str,
+        options: &ConnectOptions,
+        wait: Wait,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
+        let begun = Instant::now();
+        let request = self.post_to(sandbox_id, "/connect", call)?.json(options);
+        let answer = self.transport().send(request).await?.object()?;
+        self.settle(answer, wait, begun, call).await
+    }
+
+    /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
+    ///
+    /// Returns its detail.
+    ///
+    /// # Errors
+    /// As every call, though failures that may pass (no connection, 429, 5xx) are waited out; and
+    /// [`ClientError::NotReady`] at once if it failed, ended or is paused, and when the time is up.
+    ///
+    /// Route: `GET /sandboxes/:sandboxID`, repeated.
+    pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), call).await
+    }
+
+    /// Pauses a sandbox: its runtime stops, files and metadata stay.
+    ///
+    /// Returns whether that changed anything: false if it was paused already.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `POST /sandboxes/:sandboxID/pause`.
+    pub async fn pause(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
+        let answer = self.transport().send(self.post_to(sandbox_id, "/pause", call)?).await?;
+        Ok(answer.header(PREVIOUS_STATE_HEADER).map(PublicState::from) != Some(PublicState::Paused))
+    }
+
+    /// Extends a sandbox's life, never shortens it: to now + `duration` (0…3600 s, default its own timeout).
+    ///
+    /// Returns when it ends now, if the service said so.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `POST /sandboxes/:sandboxID/refreshes`.
+    pub async fn refresh(
+        &self,
+        sandbox_id: &str,
+        options: &RefreshOptions,
+        call: CallOptions,
+    ) -> Result<Option<Timestamp>, ClientError> {
+        let mut request = self.post_to(sandbox_id, "/refreshes", call)?;
+        if options.duration.is_some() {
+            request = request.json(options);
+        }
+        Ok(end_at(&self.transport().send(request).await?))
+    }
+
+    /// Sets when a sandbox ends: now + `timeout` (0…86400 s; 0 ends it now).
+    ///
+    /// Returns when it ends now: as the service said, or else by this machine's clock.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `POST /sandboxes/:sandboxID/timeout`.
+    pub async fn set_timeout(
+        &self,
+        sandbox_id: &str,
+        options: &TimeoutOptions,
+        call: CallOptions,
+    ) -> Result<Option<Timestamp>, ClientError> {
+        let request = self.post_to(sandbox_id, "/timeout", call)?.json(options);
+        let answer = self.transport().send(request).await?;
+        let estimate = || Timestamp::now().checked_add(SignedDuration::from_secs(options.timeout.into())).ok();
+        Ok(end_at(&answer).or_else(estimate))
+    }
+
+    /// Deletes a sandbox and its files.
+    ///
+    /// Returns whether there was one: a 404 is `false`, so that a repeat after a lost answer is safe.
+    ///
+    /// # Errors
+    /// As every call, but for 404.
+    ///
+    /// Route: `DELETE /sandboxes/:sandboxID`.
+    pub async fn delete(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
+        match self.transport().send(self.delete_of(sandbox_id, call)?).await {
+            Ok(_) => Ok(true),
+            Err(ClientError::Api(error)) if error.status == 404 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells the service how a runtime feels: the runtime's own call.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `POST /sandboxes/:sandboxID/heartbeat`.
+    pub async fn heartbeat(
+        &self,
+        sandbox_id: &str,
+        status: HeartbeatStatus,
+        call: CallOptions,
+    ) -> Result<Answer<HeartbeatAnswer>, ClientError> {
+        let request = self.post_to(sandbox_id, "/heartbeat", call)?.json(&Heartbeat { status });
+        self.transport().send(request).await?.object()
+    }
+
+    /// Goes on from the answer of create or connect.
+    async fn settle(
+        &self,
+        answer: Answer<Sandbox>,
+        wait: Wait,
+        begun: Instant,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
+        match Readiness::of(&answer.value) {
+            Readiness::Usable => Ok(answer),
+            Readiness::Failed => Err(readiness::ended(answer)),
+            Readiness::Gone | Readiness::Pending if wait == Wait::No => Ok(answer),
+            Readiness::Gone => Err(readiness::ended(answer)),
+            Readiness::Pending => self.wait(answer.value, begun, call).await,
+        }
+    }
+
+    async fn wait(&self, seen: Sandbox, begun: Instant, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        let sandbox_id = seen.sandbox_id.clone();
+        let limit = self.ready_timeout(call);
+        let request_timeout = self.request_timeout(call);
+        readiness::wait(seen, begun, limit, |left: Duration| {
+            let look = CallOptions { request_timeout: Some(request_timeout.min(left)), ..call };
+            self.get(&sandbox_id, look)
+        })
+        .await
+    }
+}
+
+fn end_at(answer: &RawAnswer) -> Option<Timestamp> {
+    answer.header(END_AT_HEADER)?.parse().ok()
+}
+
+fn list_pairs(query: &ListQuery) -> Vec<(&'static str, String)> {
+    let mut pairs = Vec::new();
+    if !query.metadata.is_empty() {
+        // One query string inside the other. Not every server reads `+` as a space in the inner one.
+        let metadata = form_urlencoded::Serializer::new(String::new()).extend_pairs(&query.metadata).finish();
+        pairs.push(("metadata", metadata.replace('+', "%20")));
+    }
+    pairs.extend(query.states.iter().map(|state| ("state", state.to_string())));
+    pairs.extend(query.limit.map(|limit| ("limit", limit.to_string())));
+    pairs.extend(query.next_token.clone().map(|token| ("nextToken", token)));
+    pairs
+}

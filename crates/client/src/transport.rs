@@ -1,0 +1,177 @@
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Proxy, Response, redirect};
+use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
+use uuid::Uuid;
+
+use crate::answer::{RawAnswer, header};
+use crate::error::{Call, TransportKind};
+use crate::refusal::api_error;
+use crate::request::Request;
+use crate::unreachable::{causes_of, kind_of};
+use crate::{ClientError, Endpoint, tls};
+
+const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer that is read, in bytes.
+const MAX_BODY: usize = 32 * 1024 * 1024;
+
+/// Sends requests to one endpoint over a pool of kept-alive connections.
+pub(crate) struct Transport {
+    endpoint: Endpoint,
+    /// Made at the first request, so that making a client costs nothing.
+    http: OnceLock<reqwest::Client>,
+}
+
+impl Transport {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, http: OnceLock::new() }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends a request and reads its answer, which is a success.
+    pub(crate) async fn send(&self, request: Request) -> Result<RawAnswer, ClientError> {
+        let mut url = self.endpoint.base_url.join(&request.path);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let mut call = Call {
+            method: method_name(&request),
+            path: url.path().to_owned(),
+            request_id: Uuid::new_v4().to_string(),
+            attempts: 1,
+            sandbox_id: request.sandbox_id.clone(),
+        };
+        let limit = request.timeout;
+        let exchange = async {
+            let response = self.request(url, request, &call.request_id)?.send().await?;
+            read(response).await
+        };
+        let (status, headers, body) = match tokio::time::timeout(limit, exchange).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => return Err(self.describe(failure, call)),
+            Err(_) => return Err(ClientError::RequestTimeout { limit, call: Box::new(call) }),
+        };
+        if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
+            call.request_id = echo.to_owned();
+        }
+        if (200..300).contains(&status) {
+            return Ok(RawAnswer { status, headers, body, call });
+        }
+        let text = self.without_key(&String::from_utf8_lossy(&body));
+        Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
+    }
+
+    fn request(&self, url: url::Url, request: Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {
+        let mut builder = self.http()?.request(request.method, url).header(REQUEST_ID_HEADER, request_id);
+        if let Some(key) = request.idempotency_key {
+            builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
+        }
+        if let Some(body) = request.body {
+            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        }
+        Ok(builder)
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, Failure> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        // Two first requests at once may both make one; the first to be done is kept.
+        let http = self.make_http()?;
+        Ok(self.http.get_or_init(|| http))
+    }
+
+    fn make_http(&self) -> Result<reqwest::Client, Failure> {
+        let Endpoint { base_url, proxy, ca, .. } = &self.endpoint;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(self.default_headers())
+            .tls_backend_preconfigured(tls::client_config(ca.as_deref()).map_err(Failure::Setup)?)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .tcp_nodelay(true);
+        if base_url.is_loopback() {
+            builder = builder.no_proxy();
+        } else if let Some(proxy) = proxy {
+            builder = builder.proxy(Proxy::all(proxy.expose())?);
+        }
+        Ok(builder.build()?)
+    }
+
+    fn default_headers(&self) -> HeaderMap {
+        let Endpoint { api_key, project_id, .. } = &self.endpoint;
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        // Both were checked when the configuration was made.
+        if let Ok(mut key) = HeaderValue::from_str(api_key.expose()) {
+            key.set_sensitive(true);
+            headers.insert(HeaderName::from_static(API_KEY_HEADER), key);
+        }
+        if let Some(project) = project_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(HeaderName::from_static(PROJECT_ID_HEADER), project);
+        }
+        headers
+    }
+
+    fn describe(&self, failure: Failure, call: Call) -> ClientError {
+        let call = Box::new(call);
+        let (kind, causes) = match failure {
+            Failure::Http(error) => {
+                let through_proxy = self.endpoint.proxy.is_some() && !self.endpoint.base_url.is_loopback();
+                (kind_of(&error, through_proxy), causes_of(&error))
+            }
+            Failure::Setup(cause) => (TransportKind::Tls, vec![cause]),
+            Failure::TooLarge { status, content_type } => {
+                let problem = format!("a body larger than {} MiB", MAX_BODY / 1024 / 1024);
+                return ClientError::InvalidAnswer { status, content_type, excerpt: String::new(), problem, call };
+            }
+        };
+        ClientError::Transport { kind, origin: self.endpoint.base_url.origin(), causes, call }
+    }
+
+    /// Services that repeat the key they refuse exist.
+    fn without_key(&self, text: &str) -> String {
+        text.replace(self.endpoint.api_key.expose(), "[redacted]")
+    }
+}
+
+/// Why there is no answer.
+enum Failure {
+    Http(reqwest::Error),
+    Setup(String),
+    TooLarge { status: u16, content_type: String },
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
+}
+
+async fn read(mut response: Response) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_BODY {
+            let content_type = header(&headers, CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
+            return Err(Failure::TooLarge { status, content_type });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((status, headers, body))
+}
+
+fn method_name(request: &Request) -> &'static str {
+    match request.method.as_str() {
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        _ => "GET",
+    }
+}

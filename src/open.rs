@@ -1,0 +1,44 @@
+use napi_derive::napi;
+use sandbar_client::{CLIENT_OPTION_NAMES, Client, ClientError, ClientOptions, Config, Environment};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::native_client::NativeClient;
+
+/// What a client is made of.
+#[derive(Deserialize)]
+struct Setup {
+    /// The user's option object; only the client's own options are looked at.
+    #[serde(default)]
+    options: Value,
+    /// The environment variables that count, as an object of strings; unset ones are left out.
+    #[serde(default)]
+    env: Value,
+}
+
+/// Opens a client for `{"options": object | undefined, "env": {SEACLOUD_BASE_URL?, SEACLOUD_API_KEY?, …}}` as JSON text.
+///
+/// Nothing is connected before the first call, and clients of equal options share their connections. It never throws: a
+/// wrong configuration is told by `configError()` and rejects every call.
+#[napi]
+pub fn open_client(config_json: String) -> NativeClient {
+    NativeClient::new(open(&config_json))
+}
+
+/// The names of the options that configure a client or a single call, as the JSON text of an array.
+#[napi]
+pub fn client_option_names() -> String {
+    Value::from_iter(CLIENT_OPTION_NAMES).to_string()
+}
+
+fn open(config_json: &str) -> Result<Client, ClientError> {
+    let setup: Setup = serde_json::from_str(config_json).map_err(|error| ClientError::Configuration {
+        setting: "configJson".to_owned(),
+        message: format!("the client's configuration can't be read: {error}"),
+    })?;
+    let variables = setup.env.as_object().into_iter().flatten();
+    let environment: Environment =
+        variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
+    let options = ClientOptions::from_json(&setup.options)?;
+    Ok(Client::shared(Config::new(&options, &environment)?))
+}
