@@ -23,7 +23,7 @@ use super::arguments::{self, Arguments, INFO_FD, LISTENER_FD, SECCOMP_FD};
 use super::files::Home;
 use super::sockets::Sockets;
 use super::stage::Stage;
-use super::{BubblewrapConfig, seccomp};
+use super::{BubblewrapConfig, probe, seccomp};
 
 /// Starts `bwrap`, on a thread of its own.
 pub(super) struct Launcher {
@@ -144,7 +144,7 @@ impl Worker {
 
     fn spawn(&self, args: &Arguments, home: &Home, boot: &BootConfig, listener: UnixListener) -> io::Result<Launched> {
         let (info, info_writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        let mut command = self.command(args, home.uid);
+        let mut command = self.command(args, home.uid)?;
         command.stdin(in_memory("boot", &serde_json::to_vec(boot)?)?);
         command
             .fd_mappings(vec![
@@ -162,20 +162,20 @@ impl Worker {
         let mut args = arguments::namespaces();
         args.add(["--proc", "/proc", "--dev", "/dev", "--", "/usr/bin/true"]);
         let uid = nix::unistd::geteuid().is_root().then_some(uid);
-        let mut command = self.command(&args, uid);
+        let mut command = self.command(&args, uid)?;
         command.stdin(Stdio::null());
         let _runtime = self.runtime.enter();
         command.spawn()
     }
 
-    fn command(&self, args: &Arguments, uid: Option<u32>) -> Command {
-        let mut command = Command::new(&self.bwrap);
+    fn command(&self, args: &Arguments, uid: Option<u32>) -> io::Result<Command> {
+        let mut command = Command::new(probe::find(&self.bwrap)?);
         command.args(&args.0).current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         if let Some(uid) = uid {
             // Never host root: an inner user mapped to it could write the host's /proc/sys.
             command.uid(uid).gid(uid);
         }
-        command
+        Ok(command)
     }
 }
 

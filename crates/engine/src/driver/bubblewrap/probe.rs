@@ -1,7 +1,7 @@
 //! What is missing on this machine, and how to get it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sandbar_protocol::Diagnostic;
@@ -19,6 +19,16 @@ pub(super) fn agent(path: &Path) -> Result<(), Diagnostic> {
     let message = format!("the sandboxes' agent is not at {}", path.display());
     Err(Diagnostic::new("agent_missing", message)
         .recommend("`npm run build` makes it, beside the binary `sandbar`; SANDBAR_AGENT names another place"))
+}
+
+/// Where a program is. Searched for in here: another user, who may not look into each folder of our `PATH`, would be
+/// told "permission denied" of a program that is not there.
+pub(super) fn find(program: &Path) -> io::Result<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let named = program.components().count() > 1;
+    let candidates = std::env::split_paths(&folders).map(|folder| folder.join(program)).filter(|_| !named);
+    let found = std::iter::once(program.to_owned()).filter(|_| named).chain(candidates).find(|path| path.is_file());
+    found.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// `bwrap` is there and may make namespaces.

@@ -1,0 +1,61 @@
+const { ReadinessError, Sandbox, SandboxError } = require("..");
+const { failedAnswer, sandboxAnswer } = require("./support/answers.js");
+const { errorOf } = require("./support/outcome.js");
+const { json, scriptedServer } = require("./support/scripted-server.js");
+
+const server = scriptedServer();
+
+const starting = sandboxAnswer({ status: "starting", state: "starting", envdUrl: null, envdAccessToken: null });
+
+test("create goes on waiting by itself where the service answers early", async () => {
+  server.on("POST /sandboxes", json(201, starting));
+  server.on("GET /sandboxes/sb-1", json(200, starting), json(200, starting), json(200, sandboxAnswer()));
+  const sandbox = await Sandbox.create("base", { waitReady: true, metadata: { a: "b" } });
+  expect(sandbox.isRunning()).toBe(true);
+  expect(sandbox.envdUrl).toBeDefined();
+  expect(sandbox.metadata).toEqual({ a: "b" });
+  expect(server.requests).toHaveLength(4);
+});
+
+test("create without waitReady gives a handle that is starting, which can wait later", async () => {
+  server.on("POST /sandboxes", json(201, starting));
+  server.on("GET /sandboxes/sb-1", json(200, starting), json(200, sandboxAnswer()));
+  const sandbox = await Sandbox.create();
+  expect(sandbox.state).toBe("starting");
+  expect(await sandbox.waitReady()).toBe(sandbox);
+  expect(sandbox.state).toBe("running");
+});
+
+test("a failed start ends the wait at once, with timeline and diagnostic", async () => {
+  server.on("POST /sandboxes", json(201, starting));
+  server.on("GET /sandboxes/sb-1", json(200, failedAnswer()));
+  const error = await errorOf(Sandbox.create("base", { waitReady: true }));
+  expect(error).toBeInstanceOf(ReadinessError);
+  expect(error).toBeInstanceOf(SandboxError);
+  expect(error.message).toBe("sandbox sb-1 failed to start: the start command exited with 3 (run it by hand)");
+  expect(error).toMatchObject({ kind: "not_ready", sandboxId: "sb-1", state: "failed" });
+  expect(error.diagnostic.reason).toBe("start_command_failed");
+  expect(error.timeline.map(({ phase, status }) => [phase, status])).toEqual([
+    ["created", "completed"],
+    ["start_command", "failed"],
+  ]);
+  expect(error.timeline[1].timestamp).toEqual(new Date("2030-01-01T00:00:01Z"));
+});
+
+test("a wait ends by readyTimeoutMs, and says how far the sandbox was", async () => {
+  server.on("POST /sandboxes", json(201, starting)).on("GET /sandboxes/sb-1", json(200, starting));
+  const sandbox = await Sandbox.create();
+  const error = await errorOf(sandbox.waitReady({ readyTimeoutMs: 80 }));
+  expect(error).toBeInstanceOf(ReadinessError);
+  expect(error.kind).toBe("ready_timeout");
+  expect(error.message).toContain("sandbox sb-1 was not ready within 0.08 s (state starting)");
+  expect(error.message).toContain("wait longer with `readyTimeoutMs`");
+});
+
+test("a paused sandbox will not become ready", async () => {
+  server.on("POST /sandboxes", json(201, starting));
+  server.on("GET /sandboxes/sb-1", json(200, sandboxAnswer({ state: "paused", status: "paused" })));
+  const sandbox = await Sandbox.create();
+  const error = await errorOf(sandbox.waitReady());
+  expect(error.message).toBe("sandbox sb-1 is paused, so it will not become ready: connect() resumes it");
+});

@@ -1,0 +1,69 @@
+const path = require("node:path");
+const ts = require("typescript");
+const sandbar = require("..");
+const { ROOT } = require("./support/child.js");
+
+const INHERITED = new Set(["constructor", "name"]);
+
+/** The classes of index.d.ts, as {name: {statics, members}}. */
+function declaredClasses() {
+  const file = path.join(ROOT, "index.d.ts");
+  const source = ts.createSourceFile(file, ts.sys.readFile(file), ts.ScriptTarget.Latest, true);
+  const classes = source.statements.filter(ts.isClassDeclaration);
+  return Object.fromEntries(classes.map((node) => [node.name.text, membersOf(node)]));
+}
+
+function membersOf(node) {
+  const named = node.members.filter((member) => member.name);
+  const isStatic = (member) => ts.canHaveModifiers(member) && !!ts.getModifiers(member)?.some(isStaticKeyword);
+  const names = (members) => [...new Set(members.map((member) => member.name.getText()))].sort();
+  return {
+    statics: names(named.filter(isStatic)),
+    methods: names(named.filter((member) => !isStatic(member) && ts.isMethodDeclaration(member))),
+    properties: names(named.filter((member) => !isStatic(member) && ts.isPropertyDeclaration(member))),
+  };
+}
+
+function isStaticKeyword(modifier) {
+  return modifier.kind === ts.SyntaxKind.StaticKeyword;
+}
+
+function own(object, isWanted) {
+  const descriptors = Object.entries(Object.getOwnPropertyDescriptors(object));
+  const names = descriptors.filter(([name, descriptor]) => !INHERITED.has(name) && isWanted(descriptor));
+  return names.map(([name]) => name).sort();
+}
+
+const isMethod = ({ value }) => typeof value === "function";
+const isGetter = ({ get }) => get !== undefined;
+
+const declared = declaredClasses();
+
+test("every exported class is declared, and every declared one is exported", () => {
+  expect(Object.keys(declared).sort()).toEqual(Object.keys(sandbar).sort());
+});
+
+test.each(Object.keys(declared))("the methods of %s are those that are declared", (name) => {
+  const type = sandbar[name];
+  expect(own(type, isMethod)).toEqual(declared[name].statics);
+  expect(own(type.prototype, isMethod)).toEqual(declared[name].methods);
+});
+
+test.each(["Sandbox", "SandboxClient"])("the getters of %s are those that are declared", (name) => {
+  expect(own(sandbar[name].prototype, isGetter)).toEqual(declared[name].properties);
+});
+
+test("an error's fields are those that are declared", () => {
+  const details = Object.fromEntries(declared.SandboxError.properties.map((name) => [name, `the ${name}`]));
+  const error = new sandbar.SandboxError("message", details);
+  for (const name of declared.SandboxError.properties) expect(error[name]).toBe(`the ${name}`);
+});
+
+test("the classes have the declared parents", () => {
+  const file = path.join(ROOT, "index.d.ts");
+  const parents = [...ts.sys.readFile(file).matchAll(/export class (\w+) extends (\w+)/g)];
+  expect(parents.length).toBeGreaterThan(10);
+  for (const [, name, parent] of parents) {
+    expect(Object.getPrototypeOf(sandbar[name])).toBe(sandbar[parent] ?? Error);
+  }
+});

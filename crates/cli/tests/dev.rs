@@ -1,0 +1,88 @@
+//! `sandbar dev -- <command>`, as a developer meets it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{run, sandbar, text, until};
+use tempfile::TempDir;
+
+fn dev(temporary: &TempDir, script: &str) -> std::process::Command {
+    let mut command = sandbar();
+    command.env("TMPDIR", temporary.path()).args(["dev", "--", "sh", "-c", script]);
+    command
+}
+
+fn is_empty(folder: &TempDir) -> bool {
+    fs::read_dir(folder.path()).unwrap().count() == 0
+}
+
+#[test]
+fn the_program_finds_the_engine_by_its_environment() {
+    let temporary = tempfile::tempdir().unwrap();
+    let script = r#"
+        echo "project:$SEACLOUD_PROJECT_ID"
+        curl -sS -o /dev/null -w '%{http_code}' -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes"
+    "#;
+    let output = run(dev(&temporary, script).env("SEACLOUD_PROJECT_ID", "of-another-service"));
+    assert_eq!(text(&output.stdout), "project:\n200", "{}", text(&output.stderr));
+    assert!(output.status.success() && is_empty(&temporary));
+}
+
+#[test]
+fn the_exit_code_is_the_programs_and_nothing_is_left() {
+    let temporary = tempfile::tempdir().unwrap();
+    let create = r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes" -d '{"waitReady":true}'; exit 3"#;
+    assert_eq!(run(&mut dev(&temporary, create)).status.code(), Some(3));
+    assert!(is_empty(&temporary));
+    assert_eq!(run(&mut dev(&temporary, "kill -TERM $$")).status.code(), Some(143), "128 + SIGTERM");
+    assert!(is_empty(&temporary));
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let temporary = tempfile::tempdir().unwrap();
+    let script = "trap 'kill $!; echo got it; exit 7' TERM; sleep 60 & echo ready; wait";
+    let mut child = dev(&temporary, script).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "got it");
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    assert!(is_empty(&temporary));
+}
+
+#[test]
+fn a_program_that_does_not_exist_is_named() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = run(sandbar().env("TMPDIR", temporary.path()).args(["dev", "--", "no-such-program"]));
+    assert_eq!(output.status.code(), Some(127));
+    assert!(text(&output.stderr).contains("can't run no-such-program"), "{}", text(&output.stderr));
+    assert!(is_empty(&temporary));
+    let output = run(sandbar().args(["dev"]));
+    assert_eq!(output.status.code(), Some(2), "a command is needed");
+}
+
+#[test]
+fn a_given_folder_keeps_its_sandboxes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("kept");
+    let with = |script: &str| {
+        let mut command = sandbar();
+        command.arg("dev").arg("--data-dir").arg(&folder).args(["--", "sh", "-c", script]);
+        text(&run(&mut command).stdout)
+    };
+    let created = with(
+        r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes" -d '{"waitReady":true,"metadata":{"a":"1"}}'"#,
+    );
+    let id = created.split('"').nth(3).unwrap().to_owned();
+    let listed = with(r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes""#);
+    assert!(listed.contains(&id) && listed.contains("restarting"), "{listed}");
+    until("gone", || !folder.join("run").exists());
+}

@@ -1,0 +1,136 @@
+//! `sandbar serve`, as an operator meets it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use sandbar_client::{CallOptions, ClientError};
+use sandbar_protocol::ListQuery;
+use support::{KEY, Serve, for_everyone, open_folder, run, sandbar, text, until};
+
+fn alive(pid: u32) -> bool {
+    // A zombie that nobody has collected yet is not alive.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn it_prints_one_line_and_leaves_nothing_when_terminated() {
+    let mut serve = Serve::start();
+    assert_eq!(serve.lines.len(), 1);
+    assert!(serve.url().starts_with("http://127.0.0.1:"));
+    let id = serve.sandbox().await;
+    let processes = serve.bwraps();
+    assert!(processes.len() >= 3, "bwrap, its init and the agent");
+    assert_eq!(serve.terminate(), Some(0));
+    assert!(processes.iter().all(|pid| !alive(*pid)), "a process is left");
+    assert!(!serve.folder.path().join("run").exists(), "a socket is left");
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains("sandbar") && !mounts.contains(&id), "a mount is left");
+    assert!(serve.folder.path().join("sandboxes").join(id).join("home/workspace").is_dir(), "files stay");
+}
+
+#[tokio::test]
+async fn sandboxes_die_with_an_engine_that_is_killed() {
+    let mut serve = Serve::start();
+    serve.sandbox().await;
+    let processes = serve.bwraps();
+    serve.signal(Signal::SIGKILL);
+    serve.child.wait().unwrap();
+    until("dead", || processes.iter().all(|pid| !alive(*pid)));
+}
+
+#[tokio::test]
+async fn without_a_key_it_makes_one_and_prints_it() {
+    let serve = Serve::start_with(&[]);
+    let key = serve.lines[0].strip_prefix("api key: ").unwrap();
+    assert!(key.starts_with("sk_local_") && key.len() > 32);
+    serve.client(key).list(&ListQuery::default(), CallOptions::default()).await.unwrap();
+    let refused = serve.client("guess").list(&ListQuery::default(), CallOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ClientError::Api(error) if error.status == 401));
+}
+
+#[test]
+fn beyond_loopback_it_needs_a_chosen_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(sandbar().args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(folder.path()));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("choose a key with --api-key or SANDBAR_API_KEY"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_folder_or_port_in_use_is_named() {
+    let serve = Serve::start();
+    let again = run(sandbar().args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(serve.folder.path()));
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("another engine uses the data folder"), "{}", text(&again.stderr));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(sandbar().args(["serve", "--listen", &address, "--data-dir"]).arg(folder.path()));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains(&format!("can't listen on {address}")) && message.contains("port 0 takes a free one"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_missing_bwrap_is_named_with_how_to_install_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(sandbar()
+        .env("PATH", folder.path())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.path()));
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        message.contains("the program bwrap is not installed") && message.contains("apt-get install bubblewrap"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_missing_agent_is_named_with_how_to_build_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(sandbar().env("SANDBAR_AGENT", "/nowhere").args(["serve", "--data-dir"]).arg(folder.path()));
+    let message = text(&output.stderr);
+    assert!(message.contains("agent is not at /nowhere") && message.contains("npm run build"), "{message}");
+}
+
+#[test]
+fn an_ordinary_user_gets_the_same_sandboxes() {
+    let folder = open_folder();
+    let script = r#"
+        set -e
+        answer=$(curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes" -d '{"waitReady":true}')
+        url=$(echo "$answer" | sed 's/.*"envdUrl":"\([^"]*\)".*/\1/')
+        token=$(echo "$answer" | sed 's/.*"envdAccessToken":"\([^"]*\)".*/\1/')
+        curl -sS -H "X-Access-Token: $token" "$url/run" -d '{"cmd":"id -u; grep CapEff /proc/self/status; touch /root/workspace/mine && echo written"}'
+    "#;
+    let temporary = open_folder();
+    fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let mut command = for_everyone(folder.path());
+    let output = run(command.env("TMPDIR", temporary.path()).args(["dev", "--", "sh", "-c", script]));
+    let answer = text(&output.stdout);
+    assert!(output.status.success(), "{answer}{}", text(&output.stderr));
+    assert!(answer.contains(r"0\nCapEff:\t0000000000000000\n"), "{answer}");
+    assert!(answer.contains("written"), "{answer}");
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "a folder is left");
+}
+
+#[test]
+fn the_data_folder_is_private() {
+    let serve = Serve::start_with(&["--api-key", KEY]);
+    let mode =
+        |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+    assert_eq!(mode(serve.folder.path()), 0o700);
+}

@@ -1,0 +1,852 @@
+/**
+ * Sandbar: create, reach, pause and delete isolated sandboxes, on the hosted service or on a local engine.
+ *
+ * Lifecycle durations are seconds; options whose name ends in `Ms` are milliseconds. Every call that fails rejects with a
+ * {@link SandboxError}; arguments are checked before anything is sent.
+ *
+ * @example
+ * import { Sandbox } from "sandbar";
+ *
+ * const sandbox = await Sandbox.create("base", { timeout: 1800, waitReady: true });
+ * console.log(sandbox.sandboxId, sandbox.state);
+ * await sandbox.delete();
+ *
+ * @packageDocumentation
+ */
+
+// ---------------------------------------------------------------------------------------------------------- Sandboxes
+
+/**
+ * A handle on one sandbox.
+ *
+ * The getters say what the handle knows: from the answer that made it, and from its own calls since. They send nothing;
+ * {@link Sandbox.reload} asks the service anew. The access token is readable, but is never printed or written as JSON.
+ */
+export class Sandbox {
+  private constructor();
+
+  // Statics: for sandboxes that are known by their ID.
+
+  /**
+   * Creates a sandbox.
+   *
+   * A repeat after a lost answer is safe: the service gives back the sandbox of the first try.
+   *
+   * @param template - The template's name: `"base"`, `"code-interpreter"` or `"tpl-…"`. Default `"base"`.
+   * @param options - TTL, environment, metadata, and whether to wait until the runtime is usable.
+   * @returns The handle. Without `waitReady` its state may still be `"starting"`.
+   * @throws {@link ValidationError} if an argument is wrong or unknown; nothing was sent.
+   * @throws {@link RateLimitError} if a quota is used up.
+   * @throws {@link ReadinessError} if `waitReady` is set and the start fails or takes longer than `readyTimeoutMs`.
+   *
+   * Route: `POST /api/v1/sandboxes`.
+   *
+   * @example
+   * const sandbox = await Sandbox.create("base", {
+   *   timeout: 1800,
+   *   waitReady: true,
+   *   envVars: { FOO: "bar" },
+   *   metadata: { purpose: "demo" },
+   * });
+   */
+  static create(template?: TemplateName, options?: CreateOptions): Promise<Sandbox>;
+  /**
+   * Creates a sandbox from options alone; the template is `options.templateID`, or `"base"`.
+   *
+   * @example
+   * const sandbox = await Sandbox.create({ timeout: 60, autoPause: true });
+   */
+  static create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+
+  /**
+   * Reaches an existing sandbox, from any process. A paused one is resumed with its files, metadata and environment; its
+   * processes start anew.
+   *
+   * @param sandboxId - The ID that {@link Sandbox.sandboxId} gave.
+   * @param options - `timeout` is the least TTL from now on: it never shortens a longer one.
+   * @returns A handle with the current runtime URL and token.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   * @throws {@link ReadinessError} if its start fails or takes longer than `readyTimeoutMs`.
+   * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   */
+  static connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
+
+  /**
+   * Lists sandboxes. Nothing is sent before the result is awaited or iterated.
+   *
+   * @returns Awaited, the first page; iterated, all sandboxes of all pages. Deleted ones are left out unless `state` asks
+   * for them.
+   *
+   * Route: `GET /api/v1/sandboxes`.
+   *
+   * @example
+   * for await (const info of Sandbox.list({ metadata: { purpose: "demo" } })) {
+   *   await Sandbox.kill(info.sandboxId);
+   * }
+   *
+   * @example
+   * const page = await Sandbox.list({ state: "running", limit: 10 });
+   * if (page.hasNext) console.log((await page.nextPage()).length);
+   */
+  static list(options?: ListOptions): SandboxList;
+
+  /**
+   * Fetches what the service knows about a sandbox. For 24 hours after its end this works for a deleted one too, and
+   * `diagnostic` says why it is gone.
+   *
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   */
+  static getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
+
+  /**
+   * Deletes a sandbox for good.
+   *
+   * @returns False if there was nothing to delete.
+   *
+   * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   */
+  static kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Stops a sandbox's runtime and keeps its files and metadata. A paused sandbox has no running TTL.
+   *
+   * @returns False if it was paused already.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   */
+  static pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Replaces a sandbox's TTL.
+   *
+   * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   */
+  static setTimeout(sandboxId: string, timeout: number, options?: CallOptions): Promise<void>;
+
+  /**
+   * Fetches usage, quota checks, availability of the service's parts, and suggested next actions.
+   *
+   * Route: `GET /api/v1/observability/summary`.
+   */
+  static getObservabilitySummary(options?: CallOptions): Promise<ObservabilitySummary>;
+
+  /**
+   * Fetches the user's and the project's limits, and what is used of them.
+   *
+   * Route: `GET /api/v1/usage/limits`.
+   */
+  static getUsageLimits(options?: CallOptions): Promise<SandboxUsageLimits>;
+
+  // What the handle knows.
+
+  /** The ID. Any process that has it can {@link Sandbox.connect}. */
+  readonly sandboxId: string;
+  /** The template that the sandbox was made from. */
+  readonly templateId: string | undefined;
+  /** The same word as {@link Sandbox.state}. */
+  readonly status: SandboxState | undefined;
+  /** Where the sandbox is in its life. */
+  readonly state: SandboxState | undefined;
+  /** When the service accepted it. */
+  readonly startedAt: Date | undefined;
+  /**
+   * When its TTL ends. `connect`, `setTimeout` and `refresh` move it; after a `refresh` that the service answers without
+   * the new time it is the earliest that it can be.
+   */
+  readonly endAt: Date | undefined;
+  /** The metadata that it was created with, if this handle has seen it. */
+  readonly metadata: Record<string, string> | undefined;
+  /** What happened so far, oldest first: for progress displays. */
+  readonly timeline: TimelineEvent[] | undefined;
+  /** Why the sandbox is in its state, when that needs a word: for troubleshooting. */
+  readonly diagnostic: Diagnostic | undefined;
+  /** Where the runtime API is; undefined while the sandbox does not run. */
+  readonly envdUrl: string | undefined;
+  /** The secret for the runtime API, sent as `X-Access-Token`; undefined while the sandbox does not run. */
+  readonly envdAccessToken: string | undefined;
+  /** Host and port of {@link Sandbox.envdUrl}. */
+  readonly sandboxDomain: string | undefined;
+
+  /** Whether the sandbox is running, from what the handle knows: nothing is sent. */
+  isRunning(): boolean;
+
+  // Lifecycle.
+
+  /**
+   * Waits until the runtime is usable.
+   *
+   * @param options - `readyTimeoutMs` is how long to wait at most.
+   * @returns This handle, brought up to date.
+   * @throws {@link ReadinessError} if the start fails, at once and with `timeline` and `diagnostic`, or takes too long.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`, repeated.
+   */
+  waitReady(options?: CallOptions): Promise<this>;
+
+  /**
+   * Brings this handle up to date with the current runtime URL and token. A paused sandbox is resumed.
+   *
+   * @param options - `timeout` is the least TTL from now on, in seconds, 0 to 86400; 0 leaves the TTL alone.
+   * @returns This handle.
+   * @throws {@link NotFoundError} if the sandbox is deleted.
+   * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   */
+  connect(options?: ConnectOptions): Promise<this>;
+
+  /** The same as {@link Sandbox.connect}, under the name that goes with `pause`. */
+  resume(options?: ConnectOptions): Promise<this>;
+
+  /**
+   * Replaces the TTL, and with it {@link Sandbox.endAt}.
+   *
+   * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
+   * @throws {@link ValidationError} if `timeout` is no whole number in that range; nothing was sent.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   */
+  setTimeout(timeout: number, options?: CallOptions): Promise<void>;
+
+  /**
+   * Extends the TTL, for work that goes on. It never shortens it.
+   *
+   * @param options - `duration` is the least TTL from now on, in seconds, 0 to 3600. Default: the sandbox's own timeout.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/refreshes`.
+   */
+  refresh(options?: RefreshOptions): Promise<void>;
+
+  /**
+   * Stops the runtime and keeps files and metadata; {@link Sandbox.connect} resumes it.
+   *
+   * @returns False if it was paused already.
+   * @throws {@link NotFoundError} if the sandbox is deleted.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   */
+  pause(options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Deletes the sandbox for good. One that is gone already counts as done, so that repeating it is safe.
+   *
+   * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   */
+  delete(options?: CallOptions): Promise<void>;
+
+  /**
+   * Deletes the sandbox for good, as {@link Sandbox.delete} does.
+   *
+   * @returns False if there was nothing to delete.
+   *
+   * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   */
+  kill(options?: CallOptions): Promise<boolean>;
+
+  // Looking at it.
+
+  /**
+   * Fetches what the service knows about the sandbox; the handle learns it too.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   */
+  getInfo(options?: CallOptions): Promise<SandboxInfo>;
+
+  /**
+   * Brings the handle's getters up to date.
+   *
+   * @returns This handle.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   */
+  reload(options?: CallOptions): Promise<this>;
+
+  /**
+   * Fetches log lines: of the start, of readiness failures, of the application.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID/logs`.
+   *
+   * @example
+   * const { logs } = await sandbox.logs({ limit: 50, direction: "backward", level: "error" });
+   */
+  logs(options?: LogsOptions): Promise<SandboxLogs>;
+
+  /**
+   * Fetches the current CPU, memory, disk, network and task counters.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID/metrics`.
+   */
+  getMetrics(options?: CallOptions): Promise<SandboxMetrics>;
+
+  /** All that the handle knows, but the access token. */
+  toJSON(): Omit<SandboxInfo, "raw" | "envdAccessToken">;
+}
+
+/**
+ * A configured client, for programs that talk to more than one service or project, or that do not configure by environment.
+ *
+ * Its methods are those of {@link Sandbox}'s statics; the handles it gives out go on using its configuration.
+ *
+ * @example
+ * const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: key });
+ * const sandbox = await client.create("base", { waitReady: true });
+ */
+export class SandboxClient {
+  /**
+   * @throws {@link ConfigurationError} if an option is wrong, or a key or base URL is neither given nor in the environment.
+   */
+  constructor(options?: ClientOptions);
+
+  /** Creates a sandbox: see {@link Sandbox.create}. */
+  create(template?: TemplateName, options?: CreateOptions): Promise<Sandbox>;
+  /** Creates a sandbox from options alone: see {@link Sandbox.create}. */
+  create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+  /** Reaches an existing sandbox: see {@link Sandbox.connect}. */
+  connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
+  /** Lists sandboxes: see {@link Sandbox.list}. */
+  list(options?: ListOptions): SandboxList;
+  /** Fetches what the service knows about a sandbox: see {@link Sandbox.getInfo}. */
+  getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
+  /** Deletes a sandbox for good: see {@link Sandbox.kill}. */
+  kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+  /** Stops a sandbox's runtime: see {@link Sandbox.pause}. */
+  pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
+  /** Replaces a sandbox's TTL, in seconds, 0 to 86400: see {@link Sandbox.setTimeout}. */
+  setTimeout(sandboxId: string, timeout: number, options?: CallOptions): Promise<void>;
+
+  /**
+   * Fetches the current counters of several sandboxes at once.
+   *
+   * @param sandboxIds - The sandboxes. Default: all that run.
+   * @param options - `limit` is the most snapshots to give back.
+   *
+   * Route: `GET /api/v1/sandboxes/metrics`.
+   */
+  getMetrics(sandboxIds?: string[], options?: MetricsOptions): Promise<SandboxMetricsBatch>;
+  /** Fetches usage, quota checks and suggested next actions: see {@link Sandbox.getObservabilitySummary}. */
+  getObservabilitySummary(options?: CallOptions): Promise<ObservabilitySummary>;
+  /** Fetches limits and what is used of them: see {@link Sandbox.getUsageLimits}. */
+  getUsageLimits(options?: CallOptions): Promise<SandboxUsageLimits>;
+}
+
+// ------------------------------------------------------------------------------------------------------------ Options
+
+/** A template: one that every service has, or the name of another. */
+export type TemplateName = "base" | "code-interpreter" | (string & {});
+
+/**
+ * Where calls go and how long they may take. What is left out is read from the environment at the time of the call:
+ * `SEACLOUD_BASE_URL`, `SEACLOUD_API_KEY`, `SEACLOUD_PROJECT_ID`, or, where none of these is set, `E2B_DOMAIN` with
+ * `E2B_API_KEY`.
+ */
+export interface ClientOptions {
+  /** The service's URL. Default: `SEACLOUD_BASE_URL`. */
+  baseUrl?: string;
+  /** The API key. Default: `SEACLOUD_API_KEY`. */
+  apiKey?: string;
+  /** The project that calls belong to. Default: `SEACLOUD_PROJECT_ID`, or the key's own project. */
+  projectId?: string;
+  /** URL of an http, https or socks5 proxy, not used for loopback hosts. Default: the environment's proxy variables. */
+  proxy?: string;
+  /** Certificates of the authorities to trust instead of the system's, as PEM text. */
+  ca?: string;
+  /**
+   * How long one request may take, in milliseconds, 1 to 86400000.
+   * @default 60000
+   */
+  requestTimeoutMs?: number;
+  /**
+   * How long to wait at most until a sandbox is ready, in milliseconds, 1 to 86400000.
+   * @default 120000
+   */
+  readyTimeoutMs?: number;
+}
+
+/** Options that every call takes: those of the client, for this call and the handle that comes of it. */
+export interface CallOptions extends ClientOptions {}
+
+/** Options of {@link Sandbox.create}. A field that is not listed here is refused, never ignored. */
+export interface CreateOptions extends CallOptions {
+  /**
+   * The TTL in seconds, 1 to 86400. When it ends, the sandbox is deleted, or paused with `autoPause`.
+   * @default 300
+   */
+  timeout?: number;
+  /**
+   * Whether to wait until files, commands and ports are usable.
+   * @default false
+   */
+  waitReady?: boolean;
+  /** Environment of everything in the sandbox. Names hold letters, digits and `_`; at most 128 KiB in all. */
+  envVars?: Record<string, string>;
+  /** Your own words about the sandbox, for search and debugging; at most 64 KiB in all. */
+  metadata?: Record<string, string>;
+  /**
+   * Whether the end of the TTL pauses the sandbox instead of deleting it.
+   * @default false
+   */
+  autoPause?: boolean;
+}
+
+/** Options of {@link Sandbox.connect}. */
+export interface ConnectOptions extends CallOptions {
+  /**
+   * Whether to wait until the runtime is usable again.
+   * @default true
+   */
+  waitReady?: boolean;
+  /**
+   * The least TTL from now on, in seconds, 0 to 86400; 0 leaves the TTL alone.
+   * @default 300
+   */
+  timeout?: number;
+}
+
+/** Options of {@link Sandbox.refresh}. */
+export interface RefreshOptions extends CallOptions {
+  /** The least TTL from now on, in seconds, 0 to 3600. Default: the sandbox's own timeout. */
+  duration?: number;
+}
+
+/** Options of {@link Sandbox.list}. */
+export interface ListOptions extends CallOptions {
+  /** Only sandboxes whose metadata has all of these. */
+  metadata?: Record<string, string>;
+  /** Only sandboxes in this state, or in one of these. Default: all but deleted. */
+  state?: KnownSandboxState | KnownSandboxState[];
+  /**
+   * The most sandboxes of one page, 1 to 100.
+   * @default 100
+   */
+  limit?: number;
+  /** Where to go on: the `nextToken` of the page before. */
+  nextToken?: string;
+}
+
+/** Options of {@link Sandbox.logs}. */
+export interface LogsOptions extends CallOptions {
+  /** Where to go on: the `nextCursor` of the answer before. */
+  cursor?: number;
+  /** The most lines, 0 to 1000. */
+  limit?: number;
+  /**
+   * Oldest first, or newest first.
+   * @default "forward"
+   */
+  direction?: "forward" | "backward";
+  /** Only lines of this level. */
+  level?: LogLevel;
+  /** Only lines that contain this text, at most 256 characters. */
+  search?: string;
+}
+
+/** Options of {@link SandboxClient.getMetrics}. */
+export interface MetricsOptions extends CallOptions {
+  /** The most snapshots to give back. */
+  limit?: number;
+}
+
+// ------------------------------------------------------------------------------------------------------------ Answers
+
+/** The states that this version knows. */
+export type KnownSandboxState = "starting" | "running" | "paused" | "deleted" | "failed" | "error";
+
+/**
+ * Where a sandbox is in its life: `"starting"` until its runtime is healthy, `"running"` while it is usable, `"paused"`
+ * with its files kept, `"deleted"`, or `"failed"` (also `"error"`). A state of a later service passes through as it is.
+ */
+export type SandboxState = KnownSandboxState | (string & {});
+
+/** One step of a sandbox's life. */
+export interface TimelineEvent {
+  /** What happened, as `"created"` or `"ready"`. */
+  phase: string;
+  /** How far it is. */
+  status?: "completed" | "in_progress" | "failed" | (string & {});
+  /** When. */
+  timestamp?: Date;
+  /** A sentence for people. */
+  message?: string;
+}
+
+/** Why something is as it is, for programs and for people. */
+export interface Diagnostic {
+  /** A word for programs. */
+  reason: string;
+  /** A sentence for people. */
+  message: string;
+  /** What to do about it. */
+  recommendation?: string;
+}
+
+/** What the service says about a sandbox. A field that it did not send is absent. */
+export interface SandboxInfo {
+  /** The ID. */
+  sandboxId: string;
+  /** The template it was made from. */
+  templateId?: string;
+  /** The template's other name. */
+  alias?: string;
+  /** The node or engine that holds it. */
+  clientId?: string;
+  /** The same word as `state`. */
+  status?: SandboxState;
+  /** Where it is in its life. */
+  state?: SandboxState;
+  /** When the service accepted it. */
+  startedAt?: Date;
+  /** When its runtime last became usable. */
+  activatedAt?: Date;
+  /** When its TTL ends. */
+  endAt?: Date;
+  /** CPUs of its runtime. */
+  cpuCount?: number;
+  /** Memory of its runtime, in MiB. */
+  memoryMB?: number;
+  /** Disk of its runtime, in MiB. */
+  diskSizeMB?: number;
+  /** The user's own words about it. */
+  metadata?: Record<string, string>;
+  /** What the end of its TTL does. */
+  lifecycle?: { onTimeout: "kill" | "pause" };
+  /** What happened so far, oldest first. */
+  timeline?: TimelineEvent[];
+  /** Why it is in its state, when that needs a word. */
+  diagnostic?: Diagnostic;
+  /** Where its runtime API is; lists leave it out. */
+  envdUrl?: string;
+  /** The secret for the runtime API; readable, but neither enumerable nor printed. */
+  readonly envdAccessToken?: string;
+  /** The answer as it came, with fields that this version does not know; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** A list that was asked for, but not sent yet: await it for the first page, iterate it for all sandboxes. */
+export interface SandboxList extends Promise<SandboxPage>, AsyncIterable<SandboxInfo> {}
+
+/** One page of a list: an array that knows how to go on. */
+export interface SandboxPage extends Array<SandboxInfo> {
+  /** Whether there is another page. */
+  readonly hasNext: boolean;
+  /** The `nextToken` option of the next page; undefined on the last one. */
+  readonly nextToken: string | undefined;
+  /** Fetches the next page; an empty one after the last. */
+  nextPage(): Promise<SandboxPage>;
+}
+
+/** How grave a log line is. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** One log line. */
+export interface LogEntry {
+  /** When. */
+  timestamp?: Date;
+  /** The line. */
+  message: string;
+  /** How grave; what processes print to standard error is `"error"`. */
+  level?: LogLevel;
+  /** Where it came from, and other facts. */
+  fields?: Record<string, unknown>;
+}
+
+/** Log lines of a sandbox. */
+export interface SandboxLogs {
+  /** The lines, in the direction that was asked for. */
+  logs: LogEntry[];
+  /** The `cursor` option that goes on from here. */
+  nextCursor?: number;
+  /** Whether there is more right now. */
+  hasMore?: boolean;
+  /** The query as the service understood it. */
+  query?: Record<string, unknown>;
+  /** Why there are no lines. */
+  diagnostic?: { reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {}); message: string };
+  /** The answer as it came; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** Counters of one sandbox at one moment. Null is "not known", never 0. */
+export interface SandboxMetrics {
+  sandboxId: string;
+  /** When the numbers were read. */
+  collectedAt?: Date;
+  /** Why numbers are missing. */
+  error?: string;
+  /** Load averages over 1, 5 and 15 minutes. */
+  load1?: number | null;
+  load5?: number | null;
+  load15?: number | null;
+  /** CPUs busy with user code, in the kernel, waiting for I/O, and taken by the hypervisor; 1.0 is one CPU. */
+  cpuUserRate?: number | null;
+  cpuSystemRate?: number | null;
+  cpuIOWaitRate?: number | null;
+  cpuStealRate?: number | null;
+  memoryAvailableBytes?: number | null;
+  memoryUsagePercent?: number | null;
+  swapTotalBytes?: number | null;
+  swapFreeBytes?: number | null;
+  swapCachedBytes?: number | null;
+  diskReadOpsPerSecond?: number | null;
+  diskWriteOpsPerSecond?: number | null;
+  diskReadBytesPerSecond?: number | null;
+  diskWriteBytesPerSecond?: number | null;
+  networkRecvBytesPerSecond?: number | null;
+  networkRecvPacketsPerSecond?: number | null;
+  networkRecvErrorsPerSecond?: number | null;
+  networkRecvDropsPerSecond?: number | null;
+  networkSentBytesPerSecond?: number | null;
+  networkSentPacketsPerSecond?: number | null;
+  networkSentErrorsPerSecond?: number | null;
+  networkSentDropsPerSecond?: number | null;
+  /** Processes and threads now, and at most. */
+  taskCurrent?: number | null;
+  taskMax?: number | null;
+  /** The answer as it came; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** Counters of several sandboxes. */
+export interface SandboxMetricsBatch {
+  /** When the numbers were read. */
+  collectedAt?: Date;
+  /** One snapshot per sandbox. */
+  items: SandboxMetrics[];
+  /** The same by sandbox ID. */
+  sandboxes: Record<string, SandboxMetrics>;
+  /** The answer as it came; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** One limit. */
+export interface UsageLimit {
+  /** The most. */
+  limit: number;
+  /** Used now. */
+  used: number;
+  /** Left now. */
+  remaining: number;
+  /** When the count starts anew. */
+  resetAt?: Date;
+  /** Whether going over it is refused. */
+  enforced: boolean;
+}
+
+/** Usage and limits of a user or a project. */
+export interface UsageScope {
+  /** Whose. */
+  id?: string;
+  /** Counts by name. */
+  usage?: Record<string, number>;
+  /** Limits by name. */
+  limits: Record<string, UsageLimit>;
+}
+
+/** What may be used, and what is. */
+export interface SandboxUsageLimits {
+  /** What is counted. */
+  resource: string;
+  /** True if nothing is limited. */
+  unlimited?: boolean;
+  /** The user's own share. */
+  user?: UsageScope;
+  /** The project's share. */
+  project?: UsageScope;
+  /** Limits of one runtime: the longest TTL, in seconds. */
+  runtime?: { maxRuntimeSeconds: number };
+  /** The answer as it came; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** How the user and the project stand, and what to do next. */
+export interface ObservabilitySummary {
+  status: "ok" | "degraded" | (string & {});
+  projectId?: string;
+  userId?: string;
+  /** Counts by resource. */
+  usage?: Record<string, unknown>;
+  /** Which parts of the service answer. */
+  availability?: Record<string, { status: "available" | "unavailable" | (string & {}); message?: string }>;
+  /** Limits that are near or reached. */
+  checks?: UsageCheck[];
+  /** What to do next. */
+  actions?: SuggestedAction[];
+  /** Where to read more, by name. */
+  endpoints?: Record<string, string>;
+  /** The answer as it came; not enumerable. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** A limit that is near or reached. */
+export interface UsageCheck {
+  status: "warning" | "exhausted" | (string & {});
+  scope: string;
+  resource: string;
+  metric: string;
+  used: number;
+  limit: number;
+  remaining: number;
+  message: string;
+  usageEndpoint?: string;
+}
+
+/** What to do next. */
+export interface SuggestedAction {
+  status: "unavailable" | "review" | "limit_reached" | (string & {});
+  scope?: string;
+  resource?: string;
+  message: string;
+  endpoint?: string;
+}
+
+// ------------------------------------------------------------------------------------------------------------- Errors
+
+/** What went wrong, finer than the class of the error. */
+export type ErrorKind =
+  | "configuration"
+  | "validation"
+  // TransportError
+  | "dns"
+  | "refused"
+  | "tls"
+  | "reset"
+  | "timeout"
+  | "proxy"
+  | "transport"
+  | "request_timeout"
+  // APIError
+  | "redirect"
+  | "invalid_request"
+  | "invalid_answer"
+  | "authentication"
+  | "permission"
+  | "not_found"
+  | "conflict"
+  | "rate_limit"
+  | "server"
+  // ReadinessError
+  | "not_ready"
+  | "ready_timeout"
+  // A defect of this package
+  | "internal"
+  | (string & {});
+
+/** The fields of an error; absent where they are not known. */
+export interface ErrorDetails {
+  /** What went wrong, as a word for programs that is finer than the class. */
+  kind?: ErrorKind;
+  /** The service's word for it, as `"sandbox_not_found"`. */
+  code?: string;
+  /** The HTTP status of the answer. */
+  statusCode?: number;
+  /** The request's ID, for support. */
+  requestId?: string;
+  /** Facts that the service added. */
+  detail?: unknown;
+  /** The answer's body as it came; not enumerable, as nobody knows what it holds. */
+  body?: unknown;
+  /** Whether the same call may succeed later. */
+  retryable?: boolean;
+  /** How long the service asks to wait before that, in milliseconds. */
+  retryAfterMs?: number;
+  /** How often the request was sent; 0 if it was not. */
+  attempts?: number;
+  /** The request's HTTP method. */
+  method?: string;
+  /** The request's path. */
+  path?: string;
+  /** The argument that is wrong, as `"timeout"` or `"envVars.FOO"`. */
+  field?: string;
+  /** The sandbox that the call was about. */
+  sandboxId?: string;
+  /** The state that the call met. */
+  state?: SandboxState;
+  /** Why the sandbox is in that state. */
+  diagnostic?: Diagnostic;
+  /** What happened to the sandbox so far. */
+  timeline?: TimelineEvent[];
+}
+
+/**
+ * What every failed call rejects with; the subclass says what kind of failure it is. `cause` leads to what lies beneath.
+ * `instanceof` holds for errors of another copy of this package too.
+ *
+ * @example
+ * try {
+ *   await Sandbox.connect(sandboxId);
+ * } catch (error) {
+ *   if (error instanceof NotFoundError) return undefined;
+ *   if (error instanceof SandboxError && error.retryable) return retryLater();
+ *   throw error;
+ * }
+ */
+export class SandboxError extends Error implements Readonly<ErrorDetails> {
+  constructor(message?: string, details?: ErrorDetails & { cause?: unknown });
+  readonly kind?: ErrorKind;
+  readonly code?: string;
+  readonly statusCode?: number;
+  readonly requestId?: string;
+  readonly detail?: unknown;
+  readonly body?: unknown;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number;
+  readonly attempts?: number;
+  readonly method?: string;
+  readonly path?: string;
+  readonly field?: string;
+  readonly sandboxId?: string;
+  readonly state?: SandboxState;
+  readonly diagnostic?: Diagnostic;
+  readonly timeline?: TimelineEvent[];
+  readonly cause?: unknown;
+  /** Name, message and fields, but not the body. */
+  toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
+}
+
+/** The client is not configured well enough to send anything: a missing key, a base URL that is none. */
+export class ConfigurationError extends SandboxError {}
+
+/** An argument is wrong or unknown; `field` names it. Nothing was sent. */
+export class ValidationError extends SandboxError {}
+
+/** No answer came: the server was not reached, or the connection broke; `kind` tells which. */
+export class TransportError extends SandboxError {}
+
+/** No answer came within `requestTimeoutMs`. */
+export class RequestTimeoutError extends TransportError {}
+
+/** The service answered with an error, or with something that is no answer of the service (`kind` `"invalid_answer"`). */
+export class APIError extends SandboxError {
+  readonly statusCode: number;
+}
+
+/** The key is missing or wrong (401). */
+export class AuthenticationError extends APIError {}
+
+/** The key may not do this (403). */
+export class PermissionError extends APIError {}
+
+/** There is no such sandbox, or not any more (404). */
+export class NotFoundError extends APIError {}
+
+/** The sandbox is in a state that does not allow this (409); `state` and `diagnostic` say more. */
+export class ConflictError extends APIError {}
+
+/** Too many requests, or a quota is used up (429); `detail.reason` tells which. */
+export class RateLimitError extends APIError {}
+
+/** The service gave up waiting (408). */
+export class TimeoutAPIError extends APIError {}
+
+/** The service failed (5xx). */
+export class ServerError extends APIError {}
+
+/** The sandbox did not become usable: its start failed, or took longer than `readyTimeoutMs`. */
+export class ReadinessError extends SandboxError {}

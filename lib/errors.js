@@ -1,0 +1,83 @@
+"use strict";
+
+const FIELDS = [
+  "kind",
+  "code",
+  "statusCode",
+  "requestId",
+  "detail",
+  "retryable",
+  "retryAfterMs",
+  "attempts",
+  "method",
+  "path",
+  "field",
+  "sandboxId",
+  "state",
+  "diagnostic",
+  "timeline",
+];
+
+class SandboxError extends Error {
+  constructor(message, details = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    for (const field of FIELDS) {
+      if (details[field] !== undefined && details[field] !== null) this[field] = details[field];
+    }
+    // Nobody knows what a body holds: it can be read, but is not printed with the error.
+    if (details.body !== undefined) Object.defineProperty(this, "body", { value: details.body });
+  }
+
+  toJSON() {
+    return { name: this.name, message: this.message, ...this };
+  }
+
+  /** True for errors of another copy of this package as well, as in two Jest registries. */
+  static [Symbol.hasInstance](value) {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const brand = brandOf(this.name);
+    return Object.hasOwn(this.prototype, brand) && value?.[brand] === true;
+  }
+}
+
+class ConfigurationError extends SandboxError {}
+class ValidationError extends SandboxError {}
+class TransportError extends SandboxError {}
+class RequestTimeoutError extends TransportError {}
+class APIError extends SandboxError {}
+class AuthenticationError extends APIError {}
+class PermissionError extends APIError {}
+class NotFoundError extends APIError {}
+class ConflictError extends APIError {}
+class RateLimitError extends APIError {}
+class TimeoutAPIError extends APIError {}
+class ServerError extends APIError {}
+class ReadinessError extends SandboxError {}
+
+const classes = {
+  SandboxError,
+  ConfigurationError,
+  ValidationError,
+  TransportError,
+  RequestTimeoutError,
+  APIError,
+  AuthenticationError,
+  PermissionError,
+  NotFoundError,
+  ConflictError,
+  RateLimitError,
+  TimeoutAPIError,
+  ServerError,
+  ReadinessError,
+};
+
+function brandOf(name) {
+  return Symbol.for(`sandbar.${name}`);
+}
+
+for (const [name, type] of Object.entries(classes)) {
+  Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true });
+  Object.defineProperty(type.prototype, brandOf(name), { value: true });
+}
+
+module.exports = classes;

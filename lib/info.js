@@ -1,0 +1,54 @@
+"use strict";
+
+/** A Date; undefined if the server sent nothing, or nothing that is a time. */
+function dateOf(text) {
+  if (typeof text !== "string") return undefined;
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function timelineOf(events) {
+  if (!Array.isArray(events)) return undefined;
+  return events.map((event) => ({ ...event, timestamp: dateOf(event?.timestamp) }));
+}
+
+/** Adds a property that can be read, but is neither listed, printed nor written as JSON. */
+function hide(object, name, value) {
+  return Object.defineProperty(object, name, { value, configurable: true, writable: true });
+}
+
+/** Only what the server sent: absent and null are both "not known". */
+function known(fields) {
+  const object = {};
+  for (const name of Object.keys(fields)) {
+    if (fields[name] !== undefined && fields[name] !== null) object[name] = fields[name];
+  }
+  return object;
+}
+
+/** A sandbox under JavaScript names, with the answer as it came in `raw`. */
+function sandboxInfo(raw) {
+  const info = known({
+    sandboxId: raw.sandboxID,
+    templateId: raw.templateID,
+    alias: raw.alias,
+    clientId: raw.clientID,
+    status: raw.status ?? raw.state,
+    state: raw.state ?? raw.status,
+    startedAt: dateOf(raw.startedAt),
+    activatedAt: dateOf(raw.activatedAt),
+    endAt: dateOf(raw.endAt),
+    cpuCount: raw.cpuCount,
+    memoryMB: raw.memoryMB,
+    diskSizeMB: raw.diskSizeMB,
+    metadata: raw.metadata,
+    lifecycle: raw.lifecycle,
+    timeline: timelineOf(raw.timeline),
+    diagnostic: raw.diagnostic,
+    envdUrl: raw.envdUrl,
+  });
+  hide(info, "envdAccessToken", raw.envdAccessToken ?? undefined);
+  return hide(info, "raw", raw);
+}
+
+module.exports = { dateOf, hide, sandboxInfo, timelineOf };

@@ -1,0 +1,248 @@
+"use strict";
+
+const { given, withField } = require("./arguments.js");
+const { Connection } = require("./connection.js");
+const { sandboxInfo } = require("./info.js");
+const reports = require("./reports.js");
+const { listSandboxes } = require("./sandbox-list.js");
+
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
+// What create and connect leave out of their answer, but a handle may know from before.
+const DETAILS = ["metadata", "lifecycle", "cpuCount", "memoryMB", "diskSizeMB"];
+
+const SHOWN = ["sandboxId", "templateId", "state", "endAt", "metadata", "envdUrl"];
+
+// Only this module can construct a handle.
+const FROM_ANSWER = Symbol("from an answer");
+
+class Sandbox {
+  #connection;
+  #raw;
+  #info;
+
+  constructor(origin, connection, raw) {
+    if (origin !== FROM_ANSWER) {
+      throw new TypeError(
+        "a Sandbox is not constructed: use `await Sandbox.create()` or `await Sandbox.connect(sandboxId)`",
+      );
+    }
+    this.#connection = connection;
+    this.#raw = raw;
+  }
+
+  static async create(template, options) {
+    return await createSandbox(classOf(this), Connection.standard(), template, options);
+  }
+
+  static async connect(sandboxId, options) {
+    return await connectSandbox(classOf(this), Connection.standard(), sandboxId, options);
+  }
+
+  static list(options) {
+    return listSandboxes(Connection.standard(), options);
+  }
+
+  static async getInfo(sandboxId, options) {
+    return sandboxInfo(await Connection.standard().call("getInfo", { sandboxId: given(sandboxId) }, options));
+  }
+
+  static async kill(sandboxId, options) {
+    return await Connection.standard().call("kill", { sandboxId: given(sandboxId) }, options);
+  }
+
+  static async pause(sandboxId, options) {
+    return await Connection.standard().call("pause", { sandboxId: given(sandboxId) }, options);
+  }
+
+  static async setTimeout(sandboxId, timeout, options) {
+    const fields = withField(options, "timeout", timeout);
+    await Connection.standard().call("setTimeout", { sandboxId: given(sandboxId) }, fields);
+  }
+
+  static async getObservabilitySummary(options) {
+    return reports.observabilitySummary(await Connection.standard().call("observabilitySummary", {}, options));
+  }
+
+  static async getUsageLimits(options) {
+    return reports.usageLimits(await Connection.standard().call("usageLimits", {}, options));
+  }
+
+  get sandboxId() {
+    return this.#raw.sandboxID;
+  }
+
+  get templateId() {
+    return this.#known.templateId;
+  }
+
+  get status() {
+    return this.#known.status;
+  }
+
+  get state() {
+    return this.#known.state;
+  }
+
+  get startedAt() {
+    return this.#known.startedAt;
+  }
+
+  get endAt() {
+    return this.#known.endAt;
+  }
+
+  get metadata() {
+    return this.#known.metadata;
+  }
+
+  get timeline() {
+    return this.#known.timeline;
+  }
+
+  get diagnostic() {
+    return this.#known.diagnostic;
+  }
+
+  get envdUrl() {
+    return this.#known.envdUrl;
+  }
+
+  get envdAccessToken() {
+    return this.#known.envdAccessToken;
+  }
+
+  get sandboxDomain() {
+    return URL.canParse(this.envdUrl) ? new URL(this.envdUrl).host : undefined;
+  }
+
+  isRunning() {
+    return this.state === "running";
+  }
+
+  async waitReady(options) {
+    this.#replace(await this.#call("waitReady", options));
+    return this;
+  }
+
+  async connect(options) {
+    this.#replace(await this.#call("connect", options));
+    return this;
+  }
+
+  async resume(options) {
+    this.#replace(await this.#call("connect", options));
+    return this;
+  }
+
+  async getInfo(options) {
+    const raw = await this.#call("getInfo", options);
+    this.#replace(raw);
+    return sandboxInfo(raw);
+  }
+
+  async reload(options) {
+    this.#replace(await this.#call("getInfo", options));
+    return this;
+  }
+
+  async setTimeout(timeout, options) {
+    this.#moveDeadline(await this.#call("setTimeout", withField(options, "timeout", timeout)));
+  }
+
+  async refresh(options) {
+    this.#moveDeadline(await this.#call("refresh", options));
+  }
+
+  async pause(options) {
+    const changed = await this.#call("pause", options);
+    this.#leave("paused");
+    return changed;
+  }
+
+  async kill(options) {
+    const killed = await this.#call("kill", options);
+    this.#leave("deleted");
+    return killed;
+  }
+
+  async delete(options) {
+    await this.kill(options);
+  }
+
+  async logs(options) {
+    return reports.logs(await this.#call("logs", options));
+  }
+
+  async getMetrics(options) {
+    return reports.metrics(await this.#call("metrics", options));
+  }
+
+  /** All that the handle knows, but the access token. */
+  toJSON() {
+    return { ...this.#known };
+  }
+
+  [INSPECT](_depth, options, inspect) {
+    const known = this.#known;
+    const shown = SHOWN.filter((name) => name in known).map((name) => [name, known[name]]);
+    return `Sandbox ${inspect(Object.fromEntries(shown), options)}`;
+  }
+
+  // Built when it is first read: most handles are only called.
+  get #known() {
+    this.#info ??= sandboxInfo(this.#raw);
+    return this.#info;
+  }
+
+  #call(method, options) {
+    return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
+  }
+
+  #replace(raw) {
+    const before = this.#raw;
+    this.#raw = { ...raw };
+    for (const name of DETAILS) this.#raw[name] ??= before[name];
+    this.#info = undefined;
+  }
+
+  #moveDeadline({ endAt }) {
+    // A service that does not say leaves the last known deadline, which refresh never shortens.
+    if (endAt !== null) this.#change({ endAt });
+  }
+
+  #change(fields) {
+    this.#raw = { ...this.#raw, ...fields };
+    this.#info = undefined;
+  }
+
+  /** A sandbox that does not run has no runtime to reach. */
+  #leave(state) {
+    this.#change({ state, status: state, envdUrl: null, envdAccessToken: null });
+  }
+}
+
+/** The class whose static was called; Sandbox where it was called on its own, as after `const { create } = Sandbox`. */
+function classOf(receiver) {
+  return typeof receiver === "function" && receiver.prototype instanceof Sandbox ? receiver : Sandbox;
+}
+
+async function createSandbox(type, standard, template, options) {
+  // create({...}): the options come first.
+  if (options === undefined && typeof template === "object" && template !== null) {
+    return await createSandbox(type, standard, undefined, template);
+  }
+  const connection = standard.route(options);
+  const raw = await connection.request("create", { template, options });
+  // The answer leaves the metadata out, and this is what was sent.
+  if (options?.metadata) raw.metadata ??= { ...options.metadata };
+  return new type(FROM_ANSWER, connection, raw);
+}
+
+async function connectSandbox(type, standard, sandboxId, options) {
+  const connection = standard.route(options);
+  const raw = await connection.request("connect", { sandboxId: given(sandboxId), options });
+  return new type(FROM_ANSWER, connection, raw);
+}
+
+module.exports = { connectSandbox, createSandbox, Sandbox };

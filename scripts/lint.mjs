@@ -1,0 +1,15 @@
+// Checks format, lints and types of everything; changes nothing. `npm run format` mends what can be mended.
+import { bin, installDependencies, succeeds } from "./tools.mjs";
+
+installDependencies();
+const steps = [
+  [bin("biome"), ["ci", "."]],
+  [bin("tsc"), ["--noEmit"]],
+  ["cargo", ["fmt", "--all", "--check"]],
+  ["cargo", ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]],
+];
+const failed = steps.filter(([command, args]) => !succeeds(command, args));
+console.log(
+  failed.length === 0 ? "\nNothing to complain about." : `\n${failed.length} of ${steps.length} checks failed.`,
+);
+process.exitCode = failed.length === 0 ? 0 : 1;
