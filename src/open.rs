@@ -8,7 +8,7 @@ use crate::native_client::NativeClient;
 /// What a client is made of.
 #[derive(Deserialize)]
 struct Setup {
-    /// The user's option object; only the client's own options are looked at.
+    /// The client's options, none if absent.
     #[serde(default)]
     options: Value,
     /// The environment variables that count, as an object of strings; unset ones are left out.

@@ -32,14 +32,15 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// Reads the options of a client out of an object, by their JS names. Other fields, and other kinds of values, are
-    /// left to whoever reads the rest.
+    /// Reads the options of a client, by their JS names; null is none.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] if one is of a wrong kind. The key's value is never repeated.
+    /// [`ClientError::Configuration`] if one is unknown or of a wrong kind. The key's value is never repeated.
     pub fn from_json(options: &Value) -> Result<Self, ClientError> {
-        let (own, _) = split(options);
-        Self::read(&own)
+        if options.is_null() {
+            return Ok(Self::default());
+        }
+        Self::read(options)
             .map_err(|ValidationError { field, message }| ClientError::Configuration { setting: field, message })
     }
 

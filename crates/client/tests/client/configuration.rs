@@ -135,6 +135,15 @@ fn wrong_settings_are_named_with_their_source_and_without_secrets() {
 }
 
 #[test]
+fn an_unknown_option_is_named_with_the_known_ones() {
+    let (field, message) = refusal(json!({"apiUrl": "https://a"}), &OURS);
+    assert_eq!(field, "apiUrl");
+    assert!(message.starts_with("`apiUrl` is not a field of client options: known are baseUrl, apiKey"), "{message}");
+    assert!(refusal(json!("https://a"), &OURS).1.contains("an object"));
+    assert!(ClientOptions::from_json(&Value::Null).is_ok());
+}
+
+#[test]
 fn nothing_secret_is_printed() {
     let options = json!({"baseUrl": "https://a", "apiKey": "hush", "proxy": "http://user:hush@p:1"});
     let options = ClientOptions::from_json(&options).unwrap();

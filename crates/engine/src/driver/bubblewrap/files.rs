@@ -38,15 +38,15 @@ impl Files {
         let folder = config.data_dir.join("sandboxes");
         let failed = |error| disk_error("can't use the folder", &folder, &error);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        let mut taken = HashMap::new();
+        let mut uids = Uids { first: config.first_uid, count: config.uid_count, next: 0, taken: HashMap::new() };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if let Ok(home) = fs::symlink_metadata(entry.path().join("home")) {
-                taken.insert(entry.file_name().to_string_lossy().into_owned(), home.uid());
+            let home = fs::symlink_metadata(entry.path().join("home"));
+            // A home of any other user, such as root's, is a copy: no sandbox may run as its owner.
+            if let Some(home) = home.ok().filter(|home| uids.has(home.uid())) {
+                uids.taken.insert(entry.file_name().to_string_lossy().into_owned(), home.uid());
             }
         }
-        let (first, count) = (config.first_uid, config.uid_count);
-        let uids = Uids { first, count, next: 0, taken };
         let uids = geteuid().is_root().then(|| Arc::new(Mutex::new(uids)));
         Ok(Self { folder, uids })
     }
@@ -58,6 +58,10 @@ impl Files {
         let path = self.folder.join(sandbox_id).join("home");
         // A few system calls on a local disk: quicker than handing them to another thread.
         make_home(&path, uid).map_err(|error| disk_error("can't make the home", &path, &error))?;
+        let owner = fs::symlink_metadata(&path).map_err(|error| disk_error("can't read", &path, &error))?.uid();
+        if uid.is_some_and(|uid| uid != owner) {
+            return Err(not_owned(&path, owner));
+        }
         Ok(Home { path, uid })
     }
 
@@ -77,6 +81,10 @@ impl Files {
 }
 
 impl Uids {
+    fn has(&self, uid: u32) -> bool {
+        uid.checked_sub(self.first).is_some_and(|index| index < self.count)
+    }
+
     fn of(&mut self, sandbox_id: &str) -> Result<u32, Diagnostic> {
         if let Some(uid) = self.taken.get(sandbox_id) {
             return Ok(*uid);
@@ -98,34 +106,72 @@ fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let workspace = path.join("workspace");
+    // Under another name until it is complete: a crash in between must not leave a home of the wrong owner.
+    let unfinished = path.with_extension("new");
+    remove_all(&unfinished)?;
+    let workspace = unfinished.join("workspace");
     DirBuilder::new().recursive(true).mode(0o700).create(&workspace)?;
-    for folder in [path, &workspace] {
+    for folder in [&unfinished, &workspace] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         if let Some(uid) = uid {
             chown(folder, Some(uid), Some(uid))?;
         }
     }
-    Ok(())
+    fs::rename(unfinished, path)
 }
 
-/// Follows no link that the sandbox may have planted: the standard library walks by descriptor.
+fn not_owned(home: &Path, owner: u32) -> Diagnostic {
+    let message = format!("{} belongs to user {owner}, and not to the sandbox's own", home.display());
+    Diagnostic::new("home_not_owned", message)
+        .recommend("copy data folders as root and with their owners, `cp -a`; or delete the sandbox")
+}
+
+/// Removes a folder that nothing writes to any more. Follows no link that a sandbox may have planted: the standard
+/// library walks by descriptor.
 fn remove_all(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // As an ordinary user, a folder that the sandbox made unreadable must be opened first.
-            open_folders(folder)?;
-            fs::remove_dir_all(folder)
-        }
+        // Deeper than paths and open files reach, or, for an ordinary user, closed to its own owner.
+        Err(_) => flatten_and_remove(folder),
         result => result,
     }
 }
 
-fn open_folders(folder: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(folder)?.is_dir() {
-        return Ok(());
+/// Moves every folder to the top before it looks inside: no depth is too deep.
+fn flatten_and_remove(top: &Path) -> io::Result<()> {
+    let mut folders = vec![top.to_owned()];
+    let mut moved = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            if !kind.is_dir() {
+                fs::remove_file(path)?;
+                continue;
+            }
+            // Its own permissions decide whether it may be moved.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+            if folder == top {
+                folders.push(path);
+                continue;
+            }
+            let place = free_place(top, &mut moved);
+            fs::rename(path, &place)?;
+            folders.push(place);
+        }
+        if folder != top {
+            fs::remove_dir(folder)?;
+        }
     }
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    fs::read_dir(folder)?.try_for_each(|entry| open_folders(&entry?.path()))
+    fs::remove_dir(top)
+}
+
+/// One that no earlier attempt has left behind.
+fn free_place(top: &Path, moved: &mut u64) -> PathBuf {
+    loop {
+        *moved += 1;
+        let place = top.join(format!("removed-{moved}"));
+        if fs::symlink_metadata(&place).is_err() {
+            return place;
+        }
+    }
 }

@@ -17,7 +17,6 @@ const MAX_MESSAGE_CHARS: usize = 500;
 /// Waits until the agent says that it is healthy. The connection waits in the socket's queue until the agent accepts
 /// it, and the agent answers when its start has ended: nothing is asked twice.
 pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -> Result<(), Diagnostic> {
-    let seconds = limit.as_secs();
     match tokio::time::timeout(limit, ask(sockets, sandbox_id, limit)).await {
         Ok(Ok(Health { status: HeartbeatStatus::Healthy, .. })) => Ok(()),
         Ok(Ok(Health { status: HeartbeatStatus::Error, message })) => {
@@ -26,7 +25,7 @@ pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -
                 .recommend("run the template's start command by hand in a sandbox of `base`, and read the logs"))
         }
         Ok(Ok(Health { status: HeartbeatStatus::Starting, .. })) | Err(_) => {
-            Err(Diagnostic::new("readiness_timeout", format!("it was not ready after {seconds} s"))
+            Err(Diagnostic::new("readiness_timeout", format!("it was not ready after {limit:?}"))
                 .recommend("check the template's start and ready commands: the logs have their output"))
         }
         Ok(Err(error)) => Err(Diagnostic::new("agent_unreachable", format!("its agent did not answer: {error}"))),

@@ -170,6 +170,8 @@ impl Worker {
 
     fn command(&self, args: &Arguments, uid: Option<u32>) -> io::Result<Command> {
         let mut command = Command::new(probe::find(&self.bwrap)?);
+        // `--clearenv` is not enough: the engine's variables would be readable in the first process's /proc/1/environ.
+        command.env_clear();
         command.args(&args.0).current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         if let Some(uid) = uid {
             // Never host root: an inner user mapped to it could write the host's /proc/sys.

@@ -9,6 +9,7 @@ mod health;
 mod launcher;
 mod output;
 mod probe;
+mod runtimes;
 mod seccomp;
 mod skeleton;
 mod sockets;
@@ -17,9 +18,8 @@ mod stats;
 mod supervisor;
 mod tree;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Driver, RuntimeNotice, RuntimeSpec, RuntimeStream};
 use files::Files;
 use launcher::Launcher;
+use runtimes::Runtimes;
 use sockets::Sockets;
 use supervisor::{Handle, Supervisor};
 
@@ -70,7 +71,7 @@ pub struct Bubblewrap {
     files: Files,
     sockets: Arc<Sockets>,
     launcher: Arc<Launcher>,
-    running: Mutex<HashMap<String, Handle>>,
+    runtimes: Runtimes,
 }
 
 impl Bubblewrap {
@@ -80,15 +81,7 @@ impl Bubblewrap {
         let files = Files::open(&config)?;
         let sockets = Arc::new(Sockets::open(&config.data_dir)?);
         let launcher = Arc::new(Launcher::start(&config, &sockets)?);
-        Ok(Self { config, files, sockets, launcher, running: Mutex::default() })
-    }
-
-    fn handle(&self, sandbox_id: &str) -> Option<Handle> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(sandbox_id).cloned()
-    }
-
-    fn forget(&self, sandbox_id: &str) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(sandbox_id);
+        Ok(Self { config, files, sockets, launcher, runtimes: Runtimes::new() })
     }
 }
 
@@ -110,7 +103,7 @@ impl Driver for Bubblewrap {
         let (ready_sender, ready) = oneshot::channel();
         let handle = Handle::default();
         let sandbox_id = spec.sandbox_id.clone();
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(sandbox_id.clone(), handle.clone());
+        self.runtimes.insert(&sandbox_id, handle.clone())?;
         let supervisor = Supervisor {
             spec,
             home,
@@ -131,17 +124,17 @@ impl Driver for Bubblewrap {
             }
             Err(diagnostic) => {
                 handle.ended().await;
-                self.forget(&sandbox_id);
+                self.runtimes.remove(&sandbox_id);
                 Err(diagnostic)
             }
         }
     }
 
     async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
-        if let Some(handle) = self.handle(sandbox_id) {
+        if let Some(handle) = self.runtimes.get(sandbox_id) {
             handle.end();
             handle.ended().await;
-            self.forget(sandbox_id);
+            self.runtimes.remove(sandbox_id);
         }
         Ok(())
     }
@@ -153,15 +146,14 @@ impl Driver for Bubblewrap {
 
     async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {
         let now = Timestamp::now();
-        match self.handle(sandbox_id) {
+        match self.runtimes.get(sandbox_id).filter(|handle| !handle.has_ended()) {
             Some(handle) => stats::read(sandbox_id, &handle, now),
             None => MetricSnapshot::unavailable(sandbox_id, now, "sandbox is not running"),
         }
     }
 
     async fn shut_down(&self) {
-        let handles: Vec<Handle> =
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, handle)| handle).collect();
+        let handles = self.runtimes.close();
         handles.iter().for_each(Handle::end);
         for handle in handles {
             handle.ended().await;

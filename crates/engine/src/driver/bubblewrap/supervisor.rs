@@ -37,6 +37,10 @@ impl Handle {
         self.ended.cancelled().await;
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     pub(super) fn ends_if_dropped(&self) -> DropGuard {
         self.end.clone().drop_guard()
     }
@@ -56,12 +60,20 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Runs it: tells once how the start went, and later, in a notice, of an end that nobody asked for.
     pub(super) async fn run(mut self, ready: oneshot::Sender<Result<(), Diagnostic>>) {
-        let _ended = self.handle.ended.clone().drop_guard();
-        match self.launch().await {
+        let ended = self.handle.ended.clone().drop_guard();
+        let exited = match self.launch().await {
             Ok((tree, last_lines)) => self.supervise(tree, last_lines, ready).await,
-            Err(diagnostic) => drop(ready.send(Err(diagnostic))),
-        }
+            Err(diagnostic) => {
+                let _ = ready.send(Err(diagnostic));
+                None
+            }
+        };
         self.sockets.remove(&self.spec.sandbox_id);
+        drop(ended);
+        if let Some(status) = exited {
+            let (sandbox_id, generation) = (self.spec.sandbox_id, self.spec.generation);
+            let _ = self.notices.send(RuntimeNotice::Exited { sandbox_id, generation, status }).await;
+        }
     }
 
     async fn launch(&mut self) -> Result<(Tree, LastLines), Diagnostic> {
@@ -93,7 +105,13 @@ impl Supervisor {
         }
     }
 
-    async fn supervise(&self, mut tree: Tree, last_lines: LastLines, ready: oneshot::Sender<Result<(), Diagnostic>>) {
+    /// Until nothing of it is left. How it ended, if nobody asked for it after its start.
+    async fn supervise(
+        &self,
+        mut tree: Tree,
+        last_lines: LastLines,
+        ready: oneshot::Sender<Result<(), Diagnostic>>,
+    ) -> Option<String> {
         let id = &self.spec.sandbox_id;
         let _ = self.handle.init_pid.set(tree.init_pid());
         let started = tokio::select! {
@@ -110,18 +128,15 @@ impl Supervisor {
                 diagnostic.message = format!("{}: {lines}", diagnostic.message);
             }
             let _ = ready.send(Err(diagnostic));
-            return;
+            return None;
         }
         let _ = ready.send(Ok(()));
-        tokio::select! {
-            status = tree.exited() => {
-                tree.kill().await;
-                let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                let (sandbox_id, generation) = (id.clone(), self.spec.generation);
-                let _ = self.notices.send(RuntimeNotice::Exited { sandbox_id, generation, status }).await;
-            }
-            () = self.handle.end.cancelled() => tree.kill().await,
-        }
+        let exited = tokio::select! {
+            status = tree.exited() => Some(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
+            () = self.handle.end.cancelled() => None,
+        };
+        tree.kill().await;
+        exited
     }
 }
 

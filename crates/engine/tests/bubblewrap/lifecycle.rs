@@ -1,0 +1,250 @@
+//! Start, stop and destroy: what they wait for, what they leave.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, RuntimeNotice, RuntimeSpec};
+use serde_json::json;
+
+use crate::support::{Host, host_uid, is_root, members, until};
+
+#[tokio::test]
+async fn stop_ends_all_and_keeps_the_files() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    sandbox.says("echo kept > kept; chmod 000 kept; mkdir closed; chmod 000 closed; echo lost > /tmp/lost").await;
+    sandbox.says("(trap '' TERM HUP INT; setsid sleep 1000 > /dev/null 2>&1) &").await;
+    let namespace = sandbox.pid_namespace().await;
+    assert!(members(&namespace).len() > 2 && !sandbox.launched().is_empty());
+    sandbox.stop().await;
+    assert_eq!(members(&namespace), Vec::<i32>::new());
+    assert_eq!(sandbox.launched(), Vec::<i32>::new());
+    until("its mount is gone", async || !sandbox.is_mounted()).await;
+    assert!(sandbox.home.join("workspace/kept").exists());
+    assert!(host.driver.connect(&sandbox.id).await.is_err());
+    sandbox.stop().await;
+
+    sandbox.start().await.unwrap();
+    assert_ne!(sandbox.pid_namespace().await, namespace);
+    assert_eq!(sandbox.says("chmod 600 kept; cat kept; ls /tmp").await, "kept");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn destroy_removes_everything_and_follows_no_link() {
+    let host = Host::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("precious"), "precious").unwrap();
+    let sandbox = host.running().await;
+    let trap = elsewhere.path().display();
+    sandbox.says(&format!("ln -s {trap} trap; ln -s {trap} /root/trap; ln -s / root; ln -s . self")).await;
+    sandbox.says("rm -r /root/workspace; ln -s / /root/workspace; mkdir -p /root/a/b/c; touch /root/a/b/c/d").await;
+    sandbox
+        .says("mkfifo /root/a/pipe; chmod 000 /root/a/b/c; chmod 000 /root/a/b; chmod 000 /root/a; chmod 000 /root")
+        .await;
+    sandbox.destroy().await.unwrap();
+    assert!(sandbox.is_gone());
+    assert!(!sandbox.home.parent().unwrap().exists());
+    assert_eq!(fs::read_to_string(elsewhere.path().join("precious")).unwrap(), "precious");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn destroy_removes_folders_deeper_than_any_limit() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    if sandbox.has("perl").await {
+        // Longer than any path may be, and deeper than there may usually be open files.
+        let usual = Rlimit { current: Some(1024), ..getrlimit(Resource::Nofile) };
+        setrlimit(Resource::Nofile, usual).unwrap();
+        let script = "for (1..5000) { mkdir 'nested' or die $!; chdir 'nested' or die $!; }";
+        let dug = sandbox.execute(json!({ "cmd": "perl", "args": ["-e", script] })).await;
+        assert_eq!(dug.exit_code, 0, "{dug:?}");
+    }
+    sandbox.destroy().await.unwrap();
+    assert!(!sandbox.home.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_workspace_that_was_replaced_by_a_link_harms_only_itself() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    sandbox.says("rmdir /root/workspace && ln -s /etc /root/workspace").await;
+    sandbox.stop().await;
+    sandbox.start().await.unwrap();
+    assert_eq!(sandbox.says("pwd -P; cat hostname").await, "/etc\nsandbox", "a folder of the sandbox, not the host's");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failing_start_command_gives_its_exit_code_and_last_line() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    let command = "echo fine; echo no such module >&2; exit 3";
+    let failed = sandbox.start_with(|spec| spec.start_command = Some(command.into())).await.unwrap_err();
+    assert_eq!(failed.reason, "start_command_failed");
+    assert_eq!(failed.message, "the start command ended with exit code 3: no such module");
+    assert!(failed.recommendation.is_some());
+    assert_eq!(sandbox.launched(), Vec::<i32>::new());
+    until("its mount is gone", async || !sandbox.is_mounted()).await;
+    sandbox.start().await.unwrap();
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_waits_for_the_start_command_and_then_for_the_ready_command() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    let start = "echo starting; (while [ ! -e /tmp/go ]; do sleep 0.02; done; touch /tmp/ready) &";
+    let ready = "test -e /tmp/ready || { touch /tmp/go; false; }";
+    let spec = |spec: &mut RuntimeSpec| {
+        spec.start_command = Some(start.into());
+        spec.ready_command = Some(ready.into());
+    };
+    sandbox.start_with(spec).await.unwrap();
+    assert_eq!(sandbox.says("ls /tmp").await, "go\nready");
+    let printed = host.notices.lock().await.recv().await.unwrap();
+    assert!(matches!(printed, RuntimeNotice::Output { line, .. } if line == "starting"));
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_is_never_ready_ends_and_leaves_nothing() {
+    let host = Host::with(|config| config.start_timeout = Duration::from_millis(400));
+    let sandbox = host.sandbox();
+    let failed = sandbox.start_with(|spec| spec.ready_command = Some("false".into())).await.unwrap_err();
+    assert_eq!(
+        (failed.reason.as_str(), failed.message.as_str()),
+        ("readiness_timeout", "it was not ready after 400ms")
+    );
+    assert_eq!(sandbox.launched(), Vec::<i32>::new());
+    until("its mount is gone", async || !sandbox.is_mounted()).await;
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_is_given_up_leaves_nothing() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    {
+        let start = sandbox.start_with(|spec| spec.start_command = Some("sleep 600".into()));
+        let started = until("it is starting", async || sandbox.launched().len() >= 2);
+        tokio::select! {
+            ended = start => panic!("{ended:?}"),
+            () = started => {}
+        }
+    }
+    until("nothing is left", async || sandbox.is_gone()).await;
+    sandbox.start().await.unwrap();
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_end_of_the_agent_is_the_end_of_the_sandbox() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let namespace = sandbox.pid_namespace().await;
+    sandbox.says("setsid sleep 1000 > /dev/null 2>&1 &").await;
+    sandbox.post("/run", json!({ "cmd": "kill -9 $PPID" }).to_string()).await.unwrap_err();
+    let status = match host.next_exit().await {
+        RuntimeNotice::Exited { sandbox_id, generation: 7, status } if sandbox_id == sandbox.id => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status, "exit status: 137");
+    assert_eq!(members(&namespace), Vec::<i32>::new());
+    assert_eq!(sandbox.launched(), Vec::<i32>::new());
+    assert_eq!(host.driver.stats(&sandbox.id).await.error.as_deref(), Some("sandbox is not running"));
+    sandbox.start().await.unwrap();
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn twenty_sandboxes_start_at_once_each_as_a_user_of_its_own() {
+    let host = Host::new();
+    let sandboxes = join_all((0..20).map(|_| host.running())).await;
+    let uids: HashSet<u32> = sandboxes.iter().map(|sandbox| fs::metadata(&sandbox.home).unwrap().uid()).collect();
+    assert_eq!(uids.len(), if is_root() { 20 } else { 1 });
+    for sandbox in &sandboxes {
+        let uid = fs::metadata(&sandbox.home).unwrap().uid();
+        assert_eq!(sandbox.says("id -u").await, "0");
+        assert!(members(&sandbox.pid_namespace().await).iter().all(|pid| host_uid(*pid) == uid));
+    }
+    join_all(sandboxes.iter().map(|sandbox| async { sandbox.destroy().await.unwrap() })).await;
+    assert!(sandboxes.iter().all(|sandbox| sandbox.launched().is_empty()));
+}
+
+#[tokio::test]
+async fn a_paused_sandbox_keeps_its_user_when_the_engine_starts_again() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let uid = fs::metadata(&sandbox.home).unwrap().uid();
+    host.driver.shut_down().await;
+    let id = sandbox.id;
+    let host = Host::in_folder(host.folder, |_| {});
+    let newer = host.running().await;
+    let same = host.sandbox_named(id);
+    same.start().await.unwrap();
+    assert_eq!(fs::metadata(&same.home).unwrap().uid(), uid);
+    assert!(!is_root() || fs::metadata(&newer.home).unwrap().uid() != uid);
+    host.driver.shut_down().await;
+}
+
+#[tokio::test]
+async fn shut_down_leaves_nothing_but_files() {
+    let host = Host::new();
+    let (running, starting) = (host.running().await, host.sandbox());
+    let start = starting.start_with(|spec| spec.start_command = Some("sleep 600".into()));
+    let shut_down = async {
+        until("it is starting", async || starting.launched().len() >= 2).await;
+        host.driver.shut_down().await;
+        assert!(running.launched().is_empty() && starting.launched().is_empty());
+    };
+    let (started, ()) = tokio::join!(start, shut_down);
+    assert_eq!(started.unwrap_err().reason, "stopped");
+    assert!(running.is_gone() && starting.is_gone());
+    assert!(!host.folder.path().join("run").exists() && running.home.exists());
+    assert!(host.notices.lock().await.try_recv().is_err(), "no notice of an end that was asked for");
+    assert_eq!(host.sandbox().start().await.unwrap_err().reason, "shutting_down");
+}
+
+#[tokio::test]
+async fn no_start_slips_through_a_shut_down() {
+    for delay in 0..12 {
+        let host = Host::new();
+        let sandbox = host.sandbox();
+        let shut_down = async {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            host.driver.shut_down().await;
+            assert_eq!(sandbox.launched(), Vec::<i32>::new(), "{delay} ms after the start");
+        };
+        let (_, ()) = tokio::join!(sandbox.start(), shut_down);
+        assert!(sandbox.is_gone());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_agent_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = BubblewrapConfig::new(folder.path(), folder.path().join("none"));
+    let missing = Bubblewrap::new(config).err().unwrap();
+    assert_eq!(missing.reason, "agent_missing");
+    assert!(missing.recommendation.unwrap().contains("npm run build"));
+}
+
+#[tokio::test]
+async fn a_missing_bwrap_is_named_with_how_to_install_it() {
+    let host = Host::with(|config| config.bwrap = "/nonexistent/bwrap".into());
+    let missing = host.driver.check().await.unwrap_err();
+    assert_eq!(missing.reason, "bwrap_missing");
+    assert!(missing.recommendation.unwrap().contains("apt-get install bubblewrap"));
+    assert_eq!(host.sandbox().start().await.unwrap_err().reason, "bwrap_missing");
+}
+
+#[tokio::test]
+async fn a_machine_with_all_that_is_needed_passes_the_check() {
+    Host::new().driver.check().await.unwrap();
+}
