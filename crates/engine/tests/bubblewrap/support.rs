@@ -1,6 +1,6 @@
 //! Real sandboxes for tests: a driver with a folder of its own, commands inside, and a look at them from the host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,19 +22,19 @@ use tokio::sync::{Mutex, mpsc};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The agent that `npm run build` makes.
-pub fn agent() -> PathBuf {
+pub(crate) fn agent() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/sandbar-agent");
     let agent = std::env::var_os("SANDBAR_AGENT").map_or(built, PathBuf::from);
     assert!(agent.is_file(), "the agent is not at {}: run `npm run build` first", agent.display());
     agent
 }
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
 /// Polls a condition until it holds.
-pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition().await {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
@@ -43,23 +43,23 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
 }
 
 /// A driver, its folder, and what its runtimes told.
-pub struct Host {
-    pub driver: Arc<Bubblewrap>,
-    pub folder: TempDir,
-    pub notices: Mutex<mpsc::Receiver<RuntimeNotice>>,
-    pub sender: mpsc::Sender<RuntimeNotice>,
+pub(crate) struct Host {
+    pub(crate) driver: Arc<Bubblewrap>,
+    pub(crate) folder: TempDir,
+    pub(crate) notices: Mutex<mpsc::Receiver<RuntimeNotice>>,
+    pub(crate) sender: mpsc::Sender<RuntimeNotice>,
 }
 
 impl Host {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut BubblewrapConfig)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut BubblewrapConfig)) -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), change)
     }
 
-    pub fn in_folder(folder: TempDir, change: impl FnOnce(&mut BubblewrapConfig)) -> Self {
+    pub(crate) fn in_folder(folder: TempDir, change: impl FnOnce(&mut BubblewrapConfig)) -> Self {
         let mut config = BubblewrapConfig::new(folder.path(), agent());
         change(&mut config);
         let driver = Arc::new(Bubblewrap::new(config).unwrap());
@@ -68,23 +68,23 @@ impl Host {
     }
 
     /// A sandbox that does not run yet.
-    pub fn sandbox(&self) -> Sandbox<'_> {
+    pub(crate) fn sandbox(&self) -> Sandbox<'_> {
         self.sandbox_named(format!("sb-{}", uuid::Uuid::new_v4().simple()))
     }
 
-    pub fn sandbox_named(&self, id: String) -> Sandbox<'_> {
+    pub(crate) fn sandbox_named(&self, id: String) -> Sandbox<'_> {
         let home = self.folder.path().join("sandboxes").join(&id).join("home");
         Sandbox { host: self, id, home }
     }
 
     /// A sandbox that runs.
-    pub async fn running(&self) -> Sandbox<'_> {
+    pub(crate) async fn running(&self) -> Sandbox<'_> {
         let sandbox = self.sandbox();
         sandbox.start().await.unwrap();
         sandbox
     }
 
-    pub async fn next_exit(&self) -> RuntimeNotice {
+    pub(crate) async fn next_exit(&self) -> RuntimeNotice {
         let mut notices = self.notices.lock().await;
         loop {
             let notice = tokio::time::timeout(PATIENCE, notices.recv()).await.expect("no notice").unwrap();
@@ -95,15 +95,15 @@ impl Host {
     }
 }
 
-pub struct Sandbox<'a> {
-    pub host: &'a Host,
-    pub id: String,
+pub(crate) struct Sandbox<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) id: String,
     /// What is `/root` inside.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
 }
 
 impl Sandbox<'_> {
-    pub fn spec(&self) -> RuntimeSpec {
+    pub(crate) fn spec(&self) -> RuntimeSpec {
         RuntimeSpec {
             sandbox_id: self.id.clone(),
             generation: 7,
@@ -113,31 +113,31 @@ impl Sandbox<'_> {
         }
     }
 
-    pub async fn start(&self) -> Result<(), Diagnostic> {
+    pub(crate) async fn start(&self) -> Result<(), Diagnostic> {
         self.start_with(|_| {}).await
     }
 
-    pub async fn start_with(&self, change: impl FnOnce(&mut RuntimeSpec)) -> Result<(), Diagnostic> {
+    pub(crate) async fn start_with(&self, change: impl FnOnce(&mut RuntimeSpec)) -> Result<(), Diagnostic> {
         let mut spec = self.spec();
         change(&mut spec);
         self.host.driver.start(spec, self.host.sender.clone()).await
     }
 
-    pub async fn start_with_env(&self, name: &str, value: &str) {
+    pub(crate) async fn start_with_env(&self, name: &str, value: &str) {
         let env_vars = BTreeMap::from([(name.to_owned(), Secret::new(value))]);
         self.start_with(|spec| spec.env_vars = env_vars).await.unwrap();
     }
 
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.host.driver.stop(&self.id).await.unwrap();
     }
 
-    pub async fn destroy(&self) -> Result<(), Diagnostic> {
+    pub(crate) async fn destroy(&self) -> Result<(), Diagnostic> {
         self.host.driver.destroy(&self.id).await
     }
 
     /// `POST` to the agent.
-    pub async fn post(&self, path: &str, body: impl Into<Body>) -> std::io::Result<(StatusCode, Value)> {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> std::io::Result<(StatusCode, Value)> {
         let stream = self.host.driver.connect(&self.id).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
@@ -150,39 +150,39 @@ impl Sandbox<'_> {
     }
 
     /// `POST /run`.
-    pub async fn execute(&self, request: Value) -> RunResponse {
+    pub(crate) async fn execute(&self, request: Value) -> RunResponse {
         let (status, body) = self.post("/run", request.to_string()).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{body}");
         serde_json::from_value(body).unwrap()
     }
 
     /// What the agent says to a body that it does not take.
-    pub async fn refusal(&self, body: &str) -> (StatusCode, String, String) {
+    pub(crate) async fn refusal(&self, body: &str) -> (StatusCode, String, String) {
         let (status, body) = self.post("/run", body.to_owned()).await.unwrap();
         let error: RuntimeError = serde_json::from_value(body).unwrap();
         (status, error.code, error.message)
     }
 
-    pub async fn run(&self, line: &str) -> RunResponse {
+    pub(crate) async fn run(&self, line: &str) -> RunResponse {
         let request = RunRequest { cmd: line.to_owned(), ..RunRequest::default() };
         self.execute(json!(request)).await
     }
 
     /// The output of a command that succeeds.
-    pub async fn says(&self, line: &str) -> String {
+    pub(crate) async fn says(&self, line: &str) -> String {
         let answer = self.run(line).await;
         assert_eq!(answer.exit_code, 0, "{line}: {answer:?}");
         answer.stdout.trim().to_owned()
     }
 
     /// A command fails, with this in its standard error.
-    pub async fn is_refused(&self, line: &str, why: &str) {
+    pub(crate) async fn is_refused(&self, line: &str, why: &str) {
         let answer = self.run(line).await;
         assert_ne!(answer.exit_code, 0, "{line}: {answer:?}");
         assert!(answer.stderr.contains(why), "{line}: {answer:?}");
     }
 
-    pub async fn has(&self, program: &str) -> bool {
+    pub(crate) async fn has(&self, program: &str) -> bool {
         let has = self.run(&format!("command -v {program}")).await.exit_code == 0;
         if !has {
             println!("skipped what needs {program}: this machine's /usr has none");
@@ -192,7 +192,7 @@ impl Sandbox<'_> {
 
     /// The error numbers of raw system calls, each given as its number and arguments, where `$text` points to
     /// a text; 0 is success. None without perl.
-    pub async fn errnos(&self, calls: &[&str]) -> Option<Vec<i32>> {
+    pub(crate) async fn errnos(&self, calls: &[&str]) -> Option<Vec<i32>> {
         if !self.has("perl").await {
             return None;
         }
@@ -204,38 +204,38 @@ impl Sandbox<'_> {
     }
 
     /// The host's name of the sandbox's pid namespace.
-    pub async fn pid_namespace(&self) -> String {
+    pub(crate) async fn pid_namespace(&self) -> String {
         self.says("readlink /proc/self/ns/pid").await
     }
 
     /// Host processes that were started for the sandbox: `bwrap` outside, and the first process of its namespace.
-    pub fn launched(&self) -> Vec<i32> {
+    pub(crate) fn launched(&self) -> Vec<i32> {
         processes().filter(|pid| command_line(*pid).contains(&self.id)).collect()
     }
 
     /// Whether something of it is mounted for any thread of this process, the launcher's among them.
-    pub fn is_mounted(&self) -> bool {
+    pub(crate) fn is_mounted(&self) -> bool {
         let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
         threads
             .filter_map(|thread| fs::read_to_string(thread.path().join("mountinfo")).ok())
             .any(|mounts| mounts.contains(&self.id))
     }
 
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.launched().is_empty() && !self.is_mounted()
     }
 }
 
-pub fn processes() -> impl Iterator<Item = i32> {
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-pub fn command_line(pid: i32) -> String {
+pub(crate) fn command_line(pid: i32) -> String {
     String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
 }
 
 /// The host's process IDs of what runs in a pid namespace.
-pub fn members(pid_namespace: &str) -> Vec<i32> {
+pub(crate) fn members(pid_namespace: &str) -> Vec<i32> {
     let is_member = |pid: &i32| {
         let link = fs::read_link(format!("/proc/{pid}/ns/pid"));
         // One that has ended and is not yet collected has no command line.
@@ -245,7 +245,7 @@ pub fn members(pid_namespace: &str) -> Vec<i32> {
 }
 
 /// The user ID of a process on the host.
-pub fn host_uid(pid: i32) -> u32 {
+pub(crate) fn host_uid(pid: i32) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
     let ids: Vec<u32> = line.split_whitespace().map(|id| id.parse().unwrap()).collect();
