@@ -59,7 +59,9 @@ test("a client refuses a wrong configuration at once, from the caller's line", (
   const make = () => new SandboxClient({ baseUrl: 7 });
   expect(make).toThrow(ConfigurationError);
   expect(make).toThrow("`baseUrl` must be a string, got a number (7)");
-  expect(() => new SandboxClient({ apiUrl: "https://a" })).toThrow(/^`apiUrl` is not a field of client options: known /);
+  expect(() => new SandboxClient({ apiUrl: "https://a" })).toThrow(
+    /^`apiUrl` is not a field of client options: known /,
+  );
   expect(() => new SandboxClient({ apiKey: { secret: "hush" } })).toThrow("`apiKey` must be a string, got an object");
   try {
     make();
