@@ -6,7 +6,6 @@ mod support;
 
 use std::pin::pin;
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

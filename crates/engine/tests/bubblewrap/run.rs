@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use sandbar_protocol::RunResponse;
 use serde_json::{Value, json};
 
-use crate::support::{Host, members, until};
+use crate::support::{Host, until};
 
 /// The answer to one request in a sandbox of its own.
 async fn answer(request: Value) -> RunResponse {
@@ -81,13 +81,13 @@ async fn a_time_limit_kills_the_command_and_all_it_started() {
     let host = Host::new();
     let sandbox = host.running().await;
     let namespace = sandbox.pid_namespace().await;
-    let idle = members(&namespace).len();
+    let idle = namespace.members().len();
     let line = "echo begun; sleep 1001 & sleep 1002";
     let ended = sandbox.execute(json!({ "cmd": line, "timeoutMs": 300 })).await;
     assert_eq!((ended.stdout.as_str(), ended.exit_code), ("begun\n", 128 + 9));
     assert_eq!(ended.error.as_deref(), Some("timed out after 300 ms and was killed"));
     assert!(ended.duration_ms >= 300);
-    until("nothing of it runs", async || members(&namespace).len() == idle).await;
+    until("nothing of it runs", async || namespace.members().len() == idle).await;
     let ended = sandbox.execute(json!({ "cmd": "sleep 1003", "timeout": 0.2 })).await;
     assert_eq!(ended.error.as_deref(), Some("timed out after 200 ms and was killed"), "older clients send seconds");
     sandbox.destroy().await.unwrap();
@@ -98,13 +98,13 @@ async fn a_caller_that_goes_away_ends_the_command() {
     let host = Host::new();
     let sandbox = host.running().await;
     let namespace = sandbox.pid_namespace().await;
-    let idle = members(&namespace).len();
+    let idle = namespace.members().len();
     let request = json!({ "cmd": "sleep 1004 & sleep 1005" }).to_string();
     tokio::select! {
         ended = sandbox.post("/run", request) => panic!("{ended:?}"),
-        () = until("it runs", async || members(&namespace).len() >= idle + 3) => {}
+        () = until("it runs", async || namespace.members().len() >= idle + 3) => {}
     }
-    until("nothing of it runs", async || members(&namespace).len() == idle).await;
+    until("nothing of it runs", async || namespace.members().len() == idle).await;
     sandbox.destroy().await.unwrap();
 }
 

@@ -203,9 +203,10 @@ impl Sandbox<'_> {
         Some(answer.stdout.lines().map(|line| line.parse().unwrap()).collect())
     }
 
-    /// The host's name of the sandbox's pid namespace.
-    pub(crate) async fn pid_namespace(&self) -> String {
-        self.says("readlink /proc/self/ns/pid").await
+    pub(crate) async fn pid_namespace(&self) -> PidNamespace {
+        let name = self.says("readlink /proc/self/ns/pid").await;
+        let member = members(&name)[0];
+        PidNamespace { name, _held: fs::File::open(format!("/proc/{member}/ns/pid")).unwrap() }
     }
 
     /// Host processes that were started for the sandbox: `bwrap` outside, and the first process of its namespace.
@@ -234,8 +235,20 @@ pub(crate) fn command_line(pid: i32) -> String {
     String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
 }
 
-/// The host's process IDs of what runs in a pid namespace.
-pub(crate) fn members(pid_namespace: &str) -> Vec<i32> {
+/// A sandbox's pid namespace, held open: the kernel gives the name of one that is gone to the next.
+pub(crate) struct PidNamespace {
+    name: String,
+    _held: fs::File,
+}
+
+impl PidNamespace {
+    /// The host's process IDs of what runs in it.
+    pub(crate) fn members(&self) -> Vec<i32> {
+        members(&self.name)
+    }
+}
+
+fn members(pid_namespace: &str) -> Vec<i32> {
     let is_member = |pid: &i32| {
         let link = fs::read_link(format!("/proc/{pid}/ns/pid"));
         // One that has ended and is not yet collected has no command line.

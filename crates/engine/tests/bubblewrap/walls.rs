@@ -12,14 +12,14 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use sandbar_engine::driver::RuntimeNotice;
 use serde_json::json;
 
-use crate::support::{Host, command_line, host_uid, is_root, members};
+use crate::support::{Host, command_line, host_uid, is_root};
 
 #[tokio::test]
 async fn root_inside_is_nobody_on_the_host() {
     let host = Host::new();
     let sandbox = host.running().await;
     assert_eq!(sandbox.says("id -u; id -g").await, "0\n0");
-    let members = members(&sandbox.pid_namespace().await);
+    let members = sandbox.pid_namespace().await.members();
     assert!(members.len() >= 2, "the first process and the agent");
     for pid in &members {
         let map = fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap();
@@ -286,7 +286,7 @@ async fn no_descriptor_of_the_engine_is_inherited() {
     let sandbox = host.running().await;
     assert_eq!(sandbox.says("ls /proc/self/fd | tr '\\n' ' '").await, "0 1 2 3", "the last one is the listing itself");
     assert!(!sandbox.run("ls -l /proc/[0-9]*/fd").await.stdout.contains("sandbar-leaked-"));
-    for pid in members(&sandbox.pid_namespace().await) {
+    for pid in sandbox.pid_namespace().await.members() {
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
             let target = fs::read_link(entry.path()).unwrap_or_default();
             assert_ne!(target, leaked.path(), "process {pid}: {}", command_line(pid));
@@ -330,7 +330,7 @@ async fn variables_reach_every_process_and_no_argument() {
     sandbox.start_with_env("TOKEN", "s3cr3t-value").await;
     assert_eq!(sandbox.says("echo $TOKEN").await, "s3cr3t-value");
     assert_eq!(sandbox.execute(json!({ "cmd": "printenv", "args": ["TOKEN"] })).await.stdout, "s3cr3t-value\n");
-    let all = members(&sandbox.pid_namespace().await).into_iter().chain(sandbox.launched());
+    let all = sandbox.pid_namespace().await.members().into_iter().chain(sandbox.launched());
     for pid in all {
         assert!(!command_line(pid).contains("s3cr3t"), "{}", command_line(pid));
     }
