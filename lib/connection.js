@@ -1,7 +1,7 @@
 "use strict";
 
 const { encode, isObject } = require("./arguments.js");
-const { errorFrom, thrownFor } = require("./error-record.js");
+const { errorFrom, thrownFor } = require("./errors.js");
 const native = require("./native.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());

@@ -1,9 +1,8 @@
 "use strict";
 
+const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
-const { sandboxInfo } = require("./info.js");
-const reports = require("./reports.js");
 const { connectSandbox, createSandbox, Sandbox } = require("./sandbox.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
@@ -31,7 +30,7 @@ class SandboxClient {
   }
 
   async getInfo(sandboxId, options) {
-    return sandboxInfo(await this.#connection.call("getInfo", { sandboxId: given(sandboxId) }, options));
+    return answers.sandboxInfo(await this.#connection.call("getInfo", { sandboxId: given(sandboxId) }, options));
   }
 
   async kill(sandboxId, options) {
@@ -49,15 +48,15 @@ class SandboxClient {
 
   async getMetrics(sandboxIds, options) {
     const fields = withField(options, "sandboxIds", sandboxIds);
-    return reports.metricsBatch(await this.#connection.call("metricsBatch", {}, fields));
+    return answers.metricsBatch(await this.#connection.call("metricsBatch", {}, fields));
   }
 
   async getObservabilitySummary(options) {
-    return reports.observabilitySummary(await this.#connection.call("observabilitySummary", {}, options));
+    return answers.observabilitySummary(await this.#connection.call("observabilitySummary", {}, options));
   }
 
   async getUsageLimits(options) {
-    return reports.usageLimits(await this.#connection.call("usageLimits", {}, options));
+    return answers.usageLimits(await this.#connection.call("usageLimits", {}, options));
   }
 }
 

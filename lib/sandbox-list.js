@@ -1,6 +1,6 @@
 "use strict";
 
-const { hide, sandboxInfo } = require("./info.js");
+const { hide, sandboxInfo } = require("./answers.js");
 
 /**
  * What list() gives back: awaited it is the first page, iterated it is every sandbox of every page.

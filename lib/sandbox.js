@@ -1,9 +1,8 @@
 "use strict";
 
+const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
-const { sandboxInfo } = require("./info.js");
-const reports = require("./reports.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -44,7 +43,7 @@ class Sandbox {
   }
 
   static async getInfo(sandboxId, options) {
-    return sandboxInfo(await Connection.standard().call("getInfo", { sandboxId: given(sandboxId) }, options));
+    return answers.sandboxInfo(await Connection.standard().call("getInfo", { sandboxId: given(sandboxId) }, options));
   }
 
   static async kill(sandboxId, options) {
@@ -61,11 +60,11 @@ class Sandbox {
   }
 
   static async getObservabilitySummary(options) {
-    return reports.observabilitySummary(await Connection.standard().call("observabilitySummary", {}, options));
+    return answers.observabilitySummary(await Connection.standard().call("observabilitySummary", {}, options));
   }
 
   static async getUsageLimits(options) {
-    return reports.usageLimits(await Connection.standard().call("usageLimits", {}, options));
+    return answers.usageLimits(await Connection.standard().call("usageLimits", {}, options));
   }
 
   get sandboxId() {
@@ -138,7 +137,7 @@ class Sandbox {
   async getInfo(options) {
     const raw = await this.#call("getInfo", options);
     this.#replace(raw);
-    return sandboxInfo(raw);
+    return answers.sandboxInfo(raw);
   }
 
   async reload(options) {
@@ -171,11 +170,11 @@ class Sandbox {
   }
 
   async logs(options) {
-    return reports.logs(await this.#call("logs", options));
+    return answers.logs(await this.#call("logs", options));
   }
 
   async getMetrics(options) {
-    return reports.metrics(await this.#call("metrics", options));
+    return answers.metrics(await this.#call("metrics", options));
   }
 
   /** All that the handle knows, but the access token. */
@@ -191,7 +190,7 @@ class Sandbox {
 
   // Built when it is first read: most handles are only called.
   get #known() {
-    this.#info ??= sandboxInfo(this.#raw);
+    this.#info ??= answers.sandboxInfo(this.#raw);
     return this.#info;
   }
 
