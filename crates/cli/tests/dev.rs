@@ -13,9 +13,18 @@ use nix::unistd::Pid;
 use support::{run, sandbar, text, until};
 use tempfile::TempDir;
 
+/// Creates a sandbox if there is a body, else lists them; prints the answer.
+const CALL: &str = r#"
+    const { SEACLOUD_API_KEY: key, SEACLOUD_BASE_URL: base } = process.env;
+    const body = process.argv[1];
+    fetch(`${base}/api/v1/sandboxes`, { method: body ? "POST" : "GET", headers: { "X-API-Key": key }, body })
+        .then((answer) => answer.text())
+        .then((text) => process.stdout.write(text));
+"#;
+
 fn dev(temporary: &TempDir, script: &str) -> std::process::Command {
     let mut command = sandbar();
-    command.env("TMPDIR", temporary.path()).args(["dev", "--", "sh", "-c", script]);
+    command.env("CALL", CALL).env("TMPDIR", temporary.path()).args(["dev", "--", "sh", "-c", script]);
     command
 }
 
@@ -28,17 +37,17 @@ fn the_program_finds_the_engine_by_its_environment() {
     let temporary = tempfile::tempdir().unwrap();
     let script = r#"
         echo "project:$SEACLOUD_PROJECT_ID"
-        curl -sS -o /dev/null -w '%{http_code}' -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes"
+        node -e "$CALL"
     "#;
     let output = run(dev(&temporary, script).env("SEACLOUD_PROJECT_ID", "of-another-service"));
-    assert_eq!(text(&output.stdout), "project:\n200", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "project:\n[]", "{}", text(&output.stderr));
     assert!(output.status.success() && is_empty(&temporary));
 }
 
 #[test]
 fn the_exit_code_is_the_programs_and_nothing_is_left() {
     let temporary = tempfile::tempdir().unwrap();
-    let create = r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes" -d '{"waitReady":true}'; exit 3"#;
+    let create = r#"node -e "$CALL" '{"waitReady":true}'; exit 3"#;
     assert_eq!(run(&mut dev(&temporary, create)).status.code(), Some(3));
     assert!(is_empty(&temporary));
     assert_eq!(run(&mut dev(&temporary, "kill -TERM $$")).status.code(), Some(143), "128 + SIGTERM");
@@ -75,14 +84,12 @@ fn a_given_folder_keeps_its_sandboxes() {
     let folder = temporary.path().join("kept");
     let with = |script: &str| {
         let mut command = sandbar();
-        command.arg("dev").arg("--data-dir").arg(&folder).args(["--", "sh", "-c", script]);
+        command.env("CALL", CALL).arg("dev").arg("--data-dir").arg(&folder).args(["--", "sh", "-c", script]);
         text(&run(&mut command).stdout)
     };
-    let created = with(
-        r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes" -d '{"waitReady":true,"metadata":{"a":"1"}}'"#,
-    );
+    let created = with(r#"node -e "$CALL" '{"waitReady":true,"metadata":{"a":"1"}}'"#);
     let id = created.split('"').nth(3).unwrap().to_owned();
-    let listed = with(r#"curl -sS -H "X-API-Key: $SEACLOUD_API_KEY" "$SEACLOUD_BASE_URL/api/v1/sandboxes""#);
+    let listed = with(r#"node -e "$CALL""#);
     assert!(listed.contains(&id) && listed.contains("restarting"), "{listed}");
     until("gone", || !folder.join("run").exists());
 }
