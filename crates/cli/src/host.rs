@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig};
-use sandbar_engine::{DataDir, Engine, EngineConfig, StartError, SystemClock};
+use sandbar_engine::{DataDir, Engine, EngineConfig, Settings, StartError, SystemClock};
 use sandbar_protocol::Secret;
 
 use crate::exit::CliError;
@@ -12,7 +12,7 @@ use crate::exit::CliError;
 pub(crate) async fn start(listen: SocketAddr, data_dir: &Path, api_key: &str) -> Result<Engine, CliError> {
     let data_dir = DataDir::open(data_dir)?;
     let driver = Bubblewrap::new(BubblewrapConfig::new(data_dir.path(), agent()?)).map_err(StartError::Driver)?;
-    let config = EngineConfig { listen, api_key: Secret::new(api_key) };
+    let config = EngineConfig { listen, api_key: Secret::new(api_key), settings: Settings::default() };
     Ok(Engine::start(config, data_dir, Arc::new(driver), Arc::new(SystemClock)).await?)
 }
 

@@ -15,6 +15,7 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::http;
 use crate::service::Service;
+use crate::settings::Settings;
 use crate::store::{SqliteStore, StoreError};
 use crate::templates::Templates;
 
@@ -28,6 +29,8 @@ pub struct EngineConfig {
     pub listen: SocketAddr,
     /// The key that clients must send.
     pub api_key: Secret,
+    /// What the operator chose.
+    pub settings: Settings,
 }
 
 /// Why an engine did not start.
@@ -76,7 +79,7 @@ impl Engine {
         let address = listener.local_addr().map_err(listen_error)?;
         let store = SqliteStore::open(&data_dir.store_file()).await?;
         let templates = Templates::in_folder(data_dir.templates());
-        let service = Service::start(Arc::new(store), driver, clock, templates).await?;
+        let service = Service::start(Arc::new(store), driver, clock, templates, config.settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
         let stop_serving = CancellationToken::new();
         let listener = listener.tap_io(|stream| {

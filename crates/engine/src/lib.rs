@@ -9,6 +9,7 @@ mod deadlines;
 mod engine;
 mod error;
 mod logs;
+mod settings;
 mod slots;
 
 pub mod driver;
@@ -22,3 +23,4 @@ pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDir, DataDirError};
 pub use engine::{Engine, EngineConfig, StartError};
 pub use error::EngineError;
+pub use settings::Settings;

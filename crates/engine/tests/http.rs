@@ -421,7 +421,7 @@ async fn output_is_logged_and_an_exit_fails_the_sandbox() {
     let line = RuntimeNotice::Output { sandbox_id: id.clone(), level: LogLevel::Error, line: "boom".into() };
     notices.send(line).await.unwrap();
     notices
-        .send(RuntimeNotice::Exited { sandbox_id: id.clone(), generation: 1, status: "signal: 9".into() })
+        .send(RuntimeNotice::Exited { sandbox_id: id.clone(), generation: 1, status: "signal: 9".into(), cause: None })
         .await
         .unwrap();
     let detail = engine.until(&id, "failed").await;

@@ -3,10 +3,12 @@
 mod bubblewrap;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
@@ -19,11 +21,26 @@ pub trait Driver: Send + Sync + 'static {
     /// Whether this machine can run it; the diagnostic says what is missing and how to get it.
     async fn check(&self) -> Result<(), Diagnostic>;
 
-    /// Starts the sandbox's runtime on its files (made if there are none) and resolves once its agent is healthy.
+    /// Takes up what an earlier engine left: ends and removes every runtime, mount, cgroup and folder of sandboxes that
+    /// are not `known`, and tells which of the known ones still run. Their notices are sent on from here on. Called once,
+    /// before any start.
+    async fn recover(
+        &self,
+        known: &[String],
+        notices: mpsc::Sender<RuntimeNotice>,
+    ) -> Result<Vec<RunningRuntime>, Diagnostic>;
+
+    /// Prepares a runtime up to the point at which its agent waits for its environment and commands; those of `spec` are
+    /// not used. A later [`start`](Self::start) of the same sandbox ID claims it. Until then, [`stop`](Self::stop) and
+    /// [`destroy`](Self::destroy) end it like any other.
+    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic>;
+
+    /// Starts the sandbox's runtime on its files (made if there are none), or claims the one that was warmed under its ID, and
+    /// resolves once its agent is healthy.
     ///
     /// Output lines, and the exit of a runtime that had become healthy, are sent to `notices`. On an error, or when the
     /// future is dropped, nothing of the runtime is left running; the files stay.
-    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic>;
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic>;
 
     /// Kills the whole process tree and waits for its end; the files stay. Stopping what does not run is fine.
     async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic>;
@@ -46,7 +63,7 @@ pub trait RuntimeStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> RuntimeStream for T {}
 
 /// What to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RuntimeSpec {
     /// The sandbox.
     pub sandbox_id: String,
@@ -58,10 +75,41 @@ pub struct RuntimeSpec {
     pub start_command: Option<String>,
     /// A shell command line, repeated until it exits 0; only then the runtime counts as healthy.
     pub ready_command: Option<String>,
+    /// What it may use.
+    pub limits: RuntimeLimits,
+}
+
+/// What a runtime may use of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeLimits {
+    /// CPUs.
+    pub cpu_count: u32,
+    /// Memory in MiB.
+    pub memory_mb: u64,
+    /// Size of the home in MiB.
+    pub disk_size_mb: u64,
+}
+
+/// How a start went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartReport {
+    /// Whether a warm runtime was claimed.
+    pub warm: bool,
+    /// What the start consisted of, in order: `namespaces`, `agent`, …, and how long each took.
+    pub phases: Vec<(String, Duration)>,
+}
+
+/// A runtime that an earlier engine started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningRuntime {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// The start that it came from.
+    pub generation: u64,
 }
 
 /// What a runtime tells the engine by itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RuntimeNotice {
     /// A line that the agent or the start command printed (without the newline, at most 8 KiB).
     Output {
@@ -80,5 +128,7 @@ pub enum RuntimeNotice {
         generation: u64,
         /// How, for people: `exit status: 1`, `signal: 9 (SIGKILL)`.
         status: String,
+        /// Why, if the driver knows: `out_of_memory`, for one.
+        cause: Option<Diagnostic>,
     },
 }

@@ -55,14 +55,18 @@ pub enum Event {
         generation: u64,
         /// How, for people.
         status: String,
+        /// Why, if the driver knows.
+        cause: Option<Diagnostic>,
     },
     /// The runtime says how it feels.
     Heartbeat(HeartbeatStatus),
     /// Runtime and files are gone.
     Destroyed,
-    /// The engine has started again and no runtime of the earlier one is left.
+    /// The engine has started again.
     EngineRestarted {
-        /// A fresh access token.
+        /// The start whose runtime is still alive, if there is one.
+        alive: Option<u64>,
+        /// A fresh access token, used if a runtime has to be started.
         token: Secret,
     },
 }
@@ -124,10 +128,10 @@ pub fn transition(record: SandboxRecord, event: Event, now: Timestamp) -> Result
         Event::RuntimeReady { generation } => Ok(ready(record, generation, now)),
         Event::RuntimeFailed { generation, diagnostic } => Ok(start_failed(record, generation, diagnostic, now)),
         Event::StopFailed { diagnostic } => Ok(stop_failed(record, diagnostic, now)),
-        Event::RuntimeExited { generation, status } => Ok(exited(record, generation, &status, now)),
+        Event::RuntimeExited { generation, status, cause } => Ok(exited(record, generation, &status, cause, now)),
         Event::Heartbeat(status) => Ok(heartbeat(record, status, now)),
         Event::Destroyed => Ok(destroyed(record, now)),
-        Event::EngineRestarted { token } => Ok(engine_restarted(record, token, now)),
+        Event::EngineRestarted { alive, token } => Ok(engine_restarted(record, alive, token, now)),
     }
 }
 
@@ -327,11 +331,19 @@ fn stop_failed(mut record: SandboxRecord, diagnostic: Diagnostic, now: Timestamp
     unchanged(record)
 }
 
-fn exited(mut record: SandboxRecord, generation: u64, status: &str, now: Timestamp) -> Outcome {
+fn exited(
+    mut record: SandboxRecord,
+    generation: u64,
+    status: &str,
+    cause: Option<Diagnostic>,
+    now: Timestamp,
+) -> Outcome {
     if record.state == InternalState::Active && record.generation == generation {
-        let diagnostic = Diagnostic::new("runtime_exited", format!("its runtime ended by itself ({status})"))
-            .recommend("read its logs; a process in it may have killed the agent or used up its memory");
-        fail(&mut record, diagnostic, now);
+        let unknown = || {
+            Diagnostic::new("runtime_exited", format!("its runtime ended by itself ({status})"))
+                .recommend("read its logs; a process in it may have killed the agent")
+        };
+        fail(&mut record, cause.unwrap_or_else(unknown), now);
     }
     unchanged(record)
 }
@@ -346,9 +358,14 @@ fn heartbeat(mut record: SandboxRecord, status: HeartbeatStatus, now: Timestamp)
     Outcome { record, effects: vec![Effect::StopRuntime] }
 }
 
-fn engine_restarted(mut record: SandboxRecord, token: Secret, now: Timestamp) -> Outcome {
+fn engine_restarted(mut record: SandboxRecord, alive: Option<u64>, token: Secret, now: Timestamp) -> Outcome {
     match record.state {
         InternalState::Creating | InternalState::Active if now >= record.end_at => deadline_passed(record, now),
+        InternalState::Active if alive == Some(record.generation) => {
+            let message = "the engine was restarted: the same runtime and processes".to_owned();
+            record.note("adopted", PhaseStatus::Completed, now, message);
+            unchanged(record)
+        }
         InternalState::Creating | InternalState::Active => {
             record.close_phase(PhaseStatus::Failed);
             start_again(&mut record, token, "restarting", "the engine was restarted: same files, new processes", now);

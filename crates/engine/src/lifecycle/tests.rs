@@ -166,7 +166,7 @@ fn a_late_word_from_an_earlier_runtime_changes_nothing() {
     for event in [
         Event::RuntimeReady { generation: 1 },
         Event::RuntimeFailed { generation: 1, diagnostic: boom() },
-        Event::RuntimeExited { generation: 1, status: "signal: 9".into() },
+        Event::RuntimeExited { generation: 1, status: "signal: 9".into(), cause: None },
     ] {
         for record in [&paused, &resuming] {
             assert_eq!(&apply(record.clone(), event.clone(), at(6)).record, record);
@@ -195,7 +195,11 @@ fn what_a_state_does_not_allow_is_refused_with_the_way_out() {
 
 #[test]
 fn a_runtime_that_ends_by_itself_fails_with_how() {
-    let outcome = apply(running(10, false), Event::RuntimeExited { generation: 1, status: "signal: 9".into() }, at(1));
+    let outcome = apply(
+        running(10, false),
+        Event::RuntimeExited { generation: 1, status: "signal: 9".into(), cause: None },
+        at(1),
+    );
     assert_eq!(outcome.record.state, InternalState::Failed);
     assert_eq!(outcome.record.diagnostic.unwrap().message, "its runtime ended by itself (signal: 9)");
 }
@@ -210,7 +214,7 @@ fn a_bad_heartbeat_fails_a_sandbox_and_a_good_one_changes_nothing() {
 
 #[test]
 fn a_restarted_engine_starts_what_ran_and_ends_what_is_over() {
-    let restart = || Event::EngineRestarted { token: Secret::new("t3") };
+    let restart = || Event::EngineRestarted { alive: None, token: Secret::new("t3") };
     let outcome = apply(running(10, false), restart(), at(5));
     assert_eq!((outcome.record.generation, outcome.effects), (2, vec![Effect::StartRuntime]));
     assert_eq!(apply(running(10, false), restart(), at(11)).effects, [Effect::DestroyRuntime]);
@@ -239,11 +243,15 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::DeadlinePassed),
         generation.clone().prop_map(|generation| Event::RuntimeReady { generation }),
         generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
-        generation.prop_map(|generation| Event::RuntimeExited { generation, status: "exit status: 1".into() }),
+        generation.prop_map(|generation| Event::RuntimeExited {
+            generation,
+            status: "exit status: 1".into(),
+            cause: None
+        }),
         Just(Event::StopFailed { diagnostic: boom() }),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),
         Just(Event::Destroyed),
-        Just(Event::EngineRestarted { token: Secret::new("t3") }),
+        Just(Event::EngineRestarted { alive: None, token: Secret::new("t3") }),
     ]
 }
 

@@ -150,7 +150,7 @@ async fn the_end_of_the_agent_is_the_end_of_the_sandbox() {
     sandbox.says("setsid sleep 1000 > /dev/null 2>&1 &").await;
     sandbox.post("/run", json!({ "cmd": "kill -9 $PPID" }).to_string()).await.unwrap_err();
     let status = match host.next_exit().await {
-        RuntimeNotice::Exited { sandbox_id, generation: 7, status } if sandbox_id == sandbox.id => status,
+        RuntimeNotice::Exited { sandbox_id, generation: 7, status, cause: None } if sandbox_id == sandbox.id => status,
         other => panic!("{other:?}"),
     };
     assert_eq!(status, "exit status: 137");

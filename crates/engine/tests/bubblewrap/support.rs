@@ -13,7 +13,9 @@ use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, RuntimeNotice, RuntimeSpec};
+use sandbar_engine::driver::{
+    Bubblewrap, BubblewrapConfig, Driver, RuntimeLimits, RuntimeNotice, RuntimeSpec, StartReport,
+};
 use sandbar_protocol::{Diagnostic, RunRequest, RunResponse, RuntimeError, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -110,14 +112,15 @@ impl Sandbox<'_> {
             env_vars: BTreeMap::new(),
             start_command: None,
             ready_command: None,
+            limits: RuntimeLimits { cpu_count: 1, memory_mb: 512, disk_size_mb: 1024 },
         }
     }
 
-    pub(crate) async fn start(&self) -> Result<(), Diagnostic> {
+    pub(crate) async fn start(&self) -> Result<StartReport, Diagnostic> {
         self.start_with(|_| {}).await
     }
 
-    pub(crate) async fn start_with(&self, change: impl FnOnce(&mut RuntimeSpec)) -> Result<(), Diagnostic> {
+    pub(crate) async fn start_with(&self, change: impl FnOnce(&mut RuntimeSpec)) -> Result<StartReport, Diagnostic> {
         let mut spec = self.spec();
         change(&mut spec);
         self.host.driver.start(spec, self.host.sender.clone()).await

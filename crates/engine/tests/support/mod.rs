@@ -13,11 +13,11 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use sandbar_engine::SystemClock;
-use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec, RuntimeStream};
+use sandbar_engine::driver::{Driver, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
 use sandbar_engine::service::Service;
 use sandbar_engine::store::SqliteStore;
 use sandbar_engine::templates::Templates;
+use sandbar_engine::{Settings, SystemClock};
 use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,7 +57,19 @@ impl Driver for FakeDriver {
         Ok(())
     }
 
-    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+    async fn recover(
+        &self,
+        _known: &[String],
+        _notices: mpsc::Sender<RuntimeNotice>,
+    ) -> Result<Vec<RunningRuntime>, Diagnostic> {
+        Ok(Vec::new())
+    }
+
+    async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic> {
         self.starts.acquire().await.unwrap().forget();
         self.files.lock().unwrap().insert(spec.sandbox_id.clone());
         *self.notices.lock().unwrap() = Some(notices);
@@ -65,7 +77,7 @@ impl Driver for FakeDriver {
             Some(diagnostic) => Err(diagnostic),
             None => {
                 self.running.lock().unwrap().insert(spec.sandbox_id.clone(), spec);
-                Ok(())
+                Ok(StartReport::default())
             }
         }
     }
@@ -142,7 +154,8 @@ impl TestEngine {
         let driver = Arc::new(FakeDriver::default());
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
-        let service = Service::start(store, driver.clone(), Arc::new(SystemClock), templates).await.unwrap();
+        let clock = Arc::new(SystemClock);
+        let service = Service::start(store, driver.clone(), clock, templates, Settings::default()).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
         Self { driver, service, router, folder }
     }

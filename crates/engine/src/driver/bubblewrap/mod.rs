@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use sandbar_protocol::{Diagnostic, MetricSnapshot};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driver, RuntimeNotice, RuntimeSpec, RuntimeStream};
+use super::{Driver, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
 use files::Files;
 use launcher::Launcher;
 use runtimes::Runtimes;
@@ -96,7 +96,19 @@ impl Driver for Bubblewrap {
         probe::namespaces(&self.config, &self.launcher).await
     }
 
-    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+    async fn recover(
+        &self,
+        _known: &[String],
+        _notices: mpsc::Sender<RuntimeNotice>,
+    ) -> Result<Vec<RunningRuntime>, Diagnostic> {
+        Ok(Vec::new())
+    }
+
+    async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic> {
         // A runtime that is still ending would share the files with the new one.
         self.stop(&spec.sandbox_id).await?;
         let home = self.files.prepare(&spec.sandbox_id).await?;
@@ -120,7 +132,7 @@ impl Driver for Bubblewrap {
         match ready.await.unwrap_or_else(|_| Err(ended())) {
             Ok(()) => {
                 unready.disarm();
-                Ok(())
+                Ok(StartReport::default())
             }
             Err(diagnostic) => {
                 handle.ended().await;

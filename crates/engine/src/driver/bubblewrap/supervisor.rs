@@ -72,7 +72,7 @@ impl Supervisor {
         drop(ended);
         if let Some(status) = exited {
             let (sandbox_id, generation) = (self.spec.sandbox_id, self.spec.generation);
-            let _ = self.notices.send(RuntimeNotice::Exited { sandbox_id, generation, status }).await;
+            let _ = self.notices.send(RuntimeNotice::Exited { sandbox_id, generation, status, cause: None }).await;
         }
     }
 

@@ -1,0 +1,70 @@
+//! What goes on without a request: deadlines, the runtimes' own notices, and the recovery at start.
+
+use std::collections::HashMap;
+
+use sandbar_protocol::{InternalState, PublicState};
+use tokio::sync::mpsc;
+
+use super::Service;
+use super::names::new_token;
+use crate::driver::RuntimeNotice;
+use crate::error::EngineError;
+use crate::lifecycle::{Event, SandboxRecord};
+use crate::store::ListFilter;
+
+impl Service {
+    pub(super) fn watch_deadlines(&self, mut passed: mpsc::UnboundedReceiver<String>) {
+        let service = self.clone();
+        let closing = self.inner.closing.clone();
+        tokio::spawn(closing.run_until_cancelled_owned(async move {
+            while let Some(id) = passed.recv().await {
+                let poster = service.clone();
+                service.inner.tasks.spawn(async move { poster.post(&id, Event::DeadlinePassed).await });
+            }
+        }));
+    }
+
+    pub(super) fn watch_runtimes(&self, mut notices: mpsc::Receiver<RuntimeNotice>) {
+        let service = self.clone();
+        let closing = self.inner.closing.clone();
+        tokio::spawn(closing.run_until_cancelled_owned(async move {
+            while let Some(notice) = notices.recv().await {
+                match notice {
+                    RuntimeNotice::Output { sandbox_id, level, line } => {
+                        service.inner.logs.add(&sandbox_id, level, "runtime", line, service.now());
+                    }
+                    RuntimeNotice::Exited { sandbox_id, generation, status, cause } => {
+                        let poster = service.clone();
+                        let event = Event::RuntimeExited { generation, status, cause };
+                        service.inner.tasks.spawn(async move { poster.post(&sandbox_id, event).await });
+                    }
+                }
+            }
+        }));
+    }
+
+    /// Nobody sees a state of the earlier engine: this ends before the first request.
+    pub(super) async fn recover(&self) -> Result<(), EngineError> {
+        let filter =
+            ListFilter { states: InternalState::ALL.to_vec(), limit: i64::MAX as u64, ..ListFilter::default() };
+        let records = self.inner.store.list(&filter).await?.records;
+        let gone = |record: &&SandboxRecord| record.state.public() == PublicState::Deleted;
+        let known: Vec<String> =
+            records.iter().filter(|record| !gone(record)).map(|record| record.id.clone()).collect();
+        let running =
+            self.inner.driver.recover(&known, self.inner.notices.clone()).await.map_err(EngineError::Driver)?;
+        let running: HashMap<String, u64> =
+            running.into_iter().map(|runtime| (runtime.sandbox_id, runtime.generation)).collect();
+        let unfinished = [InternalState::Creating, InternalState::Active, InternalState::Destroying];
+        futures_util::future::join_all(records.iter().map(async |record| {
+            self.inner.deadlines.set(&record.id, record.deadline());
+            if unfinished.contains(&record.state) {
+                let alive = running.get(&record.id).copied();
+                let event = Event::EngineRestarted { alive, token: new_token() };
+                self.post(&record.id, event).await;
+            }
+        }))
+        .await;
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! The lifecycle service: applies events to stored records and carries out the effects.
+
+mod background;
+mod names;
+mod starts;
+mod turn;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sandbar_protocol::{CreateOptions, Diagnostic, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::deadlines::Deadlines;
+use crate::driver::{Driver, RuntimeNotice};
+use crate::error::EngineError;
+use crate::lifecycle::{Event, NewSandbox, Outcome, SandboxRecord};
+use crate::logs::Logs;
+use crate::settings::Settings;
+use crate::slots::Slots;
+use crate::store::{Created, IdempotencyKey, ListFilter, Page, Store};
+use crate::templates::Templates;
+use names::{hash, new_id, new_token};
+
+const NOTICE_QUEUE: usize = 1024;
+
+/// The lifecycle of all sandboxes of one engine.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    driver: Arc<dyn Driver>,
+    clock: Arc<dyn Clock>,
+    templates: Templates,
+    #[expect(dead_code, reason = "its first readers come with admission limits and the warm pool")]
+    settings: Settings,
+    deadlines: Deadlines,
+    slots: Slots,
+    logs: Logs,
+    notices: mpsc::Sender<RuntimeNotice>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// A record and how the call met it.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The record now.
+    pub record: SandboxRecord,
+    /// The public state before.
+    pub previous: PublicState,
+}
+
+impl Service {
+    /// Takes up the work: what the store says was running is started again, what is over is ended.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        driver: Arc<dyn Driver>,
+        clock: Arc<dyn Clock>,
+        templates: Templates,
+        settings: Settings,
+    ) -> Result<Self, EngineError> {
+        let (passed_sender, passed) = mpsc::unbounded_channel();
+        let (notices_sender, notices) = mpsc::channel(NOTICE_QUEUE);
+        let deadlines = Deadlines::start(clock.clone(), passed_sender);
+        let service = Self {
+            inner: Arc::new(Inner {
+                store,
+                driver,
+                clock,
+                templates,
+                settings,
+                deadlines,
+                slots: Slots::default(),
+                logs: Logs::default(),
+                notices: notices_sender,
+                tasks: TaskTracker::new(),
+                closing: CancellationToken::new(),
+            }),
+        };
+        service.watch_deadlines(passed);
+        service.watch_runtimes(notices);
+        service.recover().await?;
+        Ok(service)
+    }
+
+    /// Accepts a create; with `wait_ready` it answers once the sandbox is usable, failed, or 30 s have passed.
+    pub async fn create(&self, options: CreateOptions, key: Option<String>) -> Result<SandboxRecord, EngineError> {
+        self.check_open()?;
+        let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&options) });
+        let template = self.inner.templates.find(&options.template_id).await?;
+        let wait_ready = options.wait_ready;
+        let new = NewSandbox { id: new_id(), token: new_token(), options, template };
+        let outcome = SandboxRecord::create(new, self.now());
+        let service = self.clone();
+        let record = self.detached(async move { service.accept(outcome, key.as_ref()).await }).await?;
+        if wait_ready { self.wait_ready(record).await } else { Ok(record) }
+    }
+
+    async fn accept(&self, outcome: Outcome, key: Option<&IdempotencyKey>) -> Result<SandboxRecord, EngineError> {
+        let slot = self.inner.slots.get(&outcome.record.id);
+        let mut turn = slot.turn.lock().await;
+        match self.inner.store.create(&outcome.record, key).await? {
+            Created::New => {
+                tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
+                self.announce(&slot, None, &outcome.record);
+                self.carry_out(&slot, &mut turn, outcome).await
+            }
+            Created::Repeat(id) => self.detail(&id).await,
+            Created::KeyReused => Err(EngineError::IdempotencyKeyReused),
+        }
+    }
+
+    /// Connects: extends the TTL, and resumes a paused sandbox. Answers once it is usable, or 30 s have passed.
+    pub async fn connect(&self, id: &str, timeout_secs: u32) -> Result<Applied, EngineError> {
+        let mut applied = self.apply(id, Event::Connect { timeout_secs, token: new_token() }).await?;
+        applied.record = self.wait_ready(applied.record).await?;
+        if applied.record.state == InternalState::Stopped
+            && let Some(diagnostic) = applied.record.diagnostic.clone()
+        {
+            return Err(EngineError::ResumeFailed { id: id.to_owned(), diagnostic });
+        }
+        Ok(applied)
+    }
+
+    /// The record, tombstones included.
+    pub async fn detail(&self, id: &str) -> Result<SandboxRecord, EngineError> {
+        self.inner.store.load(id).await?.ok_or_else(|| EngineError::NotFound(id.to_owned()))
+    }
+
+    /// A page of the list, newest first.
+    pub async fn list(&self, filter: &ListFilter) -> Result<Page, EngineError> {
+        Ok(self.inner.store.list(filter).await?)
+    }
+
+    /// How many sandboxes are held, without the deleted.
+    pub async fn count(&self) -> Result<u64, EngineError> {
+        Ok(self.inner.store.count(&ListFilter::states_of(&[])).await?)
+    }
+
+    /// How many templates there are.
+    pub async fn template_count(&self) -> usize {
+        self.inner.templates.names().await.len()
+    }
+
+    /// Whether the driver can start sandboxes.
+    pub async fn check_driver(&self) -> Result<(), Diagnostic> {
+        self.inner.driver.check().await
+    }
+
+    /// One window of the sandbox's log.
+    pub async fn logs(&self, id: &str, query: &LogsQuery) -> Result<SandboxLogs, EngineError> {
+        self.detail(id).await?;
+        Ok(self.inner.logs.read(id, query))
+    }
+
+    /// The sandbox's counters now.
+    pub async fn metrics(&self, id: &str) -> Result<MetricSnapshot, EngineError> {
+        let record = self.detail(id).await?;
+        Ok(match record.state {
+            InternalState::Active => {
+                MetricSnapshot { collected_at: Some(self.now()), ..self.inner.driver.stats(id).await }
+            }
+            state => MetricSnapshot::unavailable(id, self.now(), format!("sandbox is {}", state.public())),
+        })
+    }
+
+    /// Ends the waits, lets calls under way finish, and stops every runtime. Records stay as they are.
+    pub async fn shut_down(&self) {
+        self.inner.closing.cancel();
+        self.inner.tasks.close();
+        self.inner.driver.shut_down().await;
+        self.inner.tasks.wait().await;
+        self.inner.store.close().await;
+    }
+
+    /// Opens a stream to a sandbox's agent.
+    pub fn driver(&self) -> Arc<dyn Driver> {
+        self.inner.driver.clone()
+    }
+
+    /// The engine's time.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn check_open(&self) -> Result<(), EngineError> {
+        if self.inner.closing.is_cancelled() { Err(EngineError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// Runs to its end even if the caller's future is dropped.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        // A task that panicked or was dropped at shutdown has no answer.
+        self.inner.tasks.spawn(work).await.unwrap_or(Err(EngineError::ShuttingDown))
+    }
+}

@@ -1,0 +1,71 @@
+//! Starting runtimes, and waiting for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbar_protocol::{Diagnostic, PublicState};
+
+use super::Service;
+use crate::driver::{RuntimeLimits, RuntimeSpec, StartReport};
+use crate::error::EngineError;
+use crate::lifecycle::{Event, SandboxRecord};
+use crate::slots::Slot;
+
+/// How long a request may wait for readiness; then the client goes on by itself.
+const READY_HOLD: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Starts the runtime beside the call, so that a pause or delete can end the start.
+    pub(super) fn spawn_start(&self, slot: Arc<Slot>, record: SandboxRecord) -> tokio::task::JoinHandle<()> {
+        let service = self.clone();
+        self.inner.tasks.spawn(async move {
+            let (id, generation) = (record.id.clone(), record.generation);
+            let event = match service.start_runtime(record).await {
+                Ok(_report) => Event::RuntimeReady { generation },
+                Err(diagnostic) => Event::RuntimeFailed { generation, diagnostic },
+            };
+            // Its own task: the call that ends this start holds the turn that the event waits for.
+            let poster = service.clone();
+            service.inner.tasks.spawn(async move { poster.post(&id, event).await });
+            drop(slot);
+        })
+    }
+
+    async fn start_runtime(&self, record: SandboxRecord) -> Result<StartReport, Diagnostic> {
+        let template = self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
+        let mut env_vars = template.env_vars;
+        env_vars.extend(record.env_vars);
+        let spec = RuntimeSpec {
+            sandbox_id: record.id,
+            generation: record.generation,
+            env_vars,
+            start_command: template.start_command,
+            ready_command: template.ready_command,
+            limits: RuntimeLimits {
+                cpu_count: record.cpu_count,
+                memory_mb: record.memory_mb,
+                disk_size_mb: record.disk_size_mb,
+            },
+        };
+        self.inner.driver.start(spec, self.inner.notices.clone()).await
+    }
+
+    pub(super) async fn wait_ready(&self, record: SandboxRecord) -> Result<SandboxRecord, EngineError> {
+        if record.state.public() != PublicState::Starting {
+            return Ok(record);
+        }
+        let slot = self.inner.slots.get(&record.id);
+        let mut states = slot.state.subscribe();
+        // From here on no change is missed; what happened before is in the store.
+        let record = self.detail(&record.id).await?;
+        if record.state.public() != PublicState::Starting {
+            return Ok(record);
+        }
+        let usable = states.wait_for(|state| state.is_some_and(|state| state.public() != PublicState::Starting));
+        tokio::select! {
+            _ = tokio::time::timeout(READY_HOLD, usable) => {}
+            () = self.inner.closing.cancelled() => {}
+        }
+        self.detail(&record.id).await
+    }
+}

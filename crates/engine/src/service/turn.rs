@@ -1,0 +1,114 @@
+//! One event on one sandbox: stored, told and carried out, in turn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sandbar_protocol::{LogLevel, PhaseStatus};
+
+use super::{Applied, Service};
+use crate::clock::after;
+use crate::error::EngineError;
+use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, TOMBSTONE_KEPT, transition};
+use crate::slots::Slot;
+
+/// After a removal that failed, how long until the next attempt.
+const DESTROY_RETRY: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Applies what a client asked for and carries it out: fully, even if the client goes away, or not at all.
+    pub async fn apply(&self, id: &str, event: Event) -> Result<Applied, EngineError> {
+        self.check_open()?;
+        let service = self.clone();
+        let id = id.to_owned();
+        self.detached(async move { service.apply_in_turn(&id, event).await }).await
+    }
+
+    pub(super) async fn apply_in_turn(&self, id: &str, event: Event) -> Result<Applied, EngineError> {
+        let slot = self.inner.slots.get(id);
+        let mut turn = slot.turn.lock().await;
+        let before = self.detail(id).await?;
+        let previous = before.state.public();
+        let outcome = transition(before.clone(), event, self.now())?;
+        if outcome.record != before {
+            self.inner.store.save(&outcome.record).await?;
+        }
+        self.announce(&slot, Some(&before), &outcome.record);
+        let record = self.carry_out(&slot, &mut turn, outcome).await?;
+        Ok(Applied { record, previous })
+    }
+
+    /// Tells the timer, the log and those who wait.
+    pub(super) fn announce(&self, slot: &Slot, before: Option<&SandboxRecord>, record: &SandboxRecord) {
+        self.inner.deadlines.set(&record.id, record.deadline());
+        let known = before.map_or(0, |before| before.timeline.len());
+        for event in record.timeline.iter().skip(known) {
+            let level = if event.status == Some(PhaseStatus::Failed) { LogLevel::Error } else { LogLevel::Info };
+            let message = format!("{}: {}", event.phase, event.message.as_deref().unwrap_or_default());
+            tracing::info!(sandbox = record.id, "{message}");
+            self.inner.logs.add(&record.id, level, "engine", message, self.now());
+        }
+        slot.state.send_replace(Some(record.state));
+    }
+
+    pub(super) async fn carry_out(
+        &self,
+        slot: &Arc<Slot>,
+        starting: &mut Option<tokio::task::JoinHandle<()>>,
+        outcome: Outcome,
+    ) -> Result<SandboxRecord, EngineError> {
+        let mut record = outcome.record;
+        for effect in outcome.effects {
+            if effect != Effect::StartRuntime
+                && let Some(start) = starting.take()
+            {
+                // A start that is under way ends first: the driver leaves nothing of it.
+                start.abort();
+                let _ = start.await;
+            }
+            match effect {
+                Effect::StartRuntime => *starting = Some(self.spawn_start(slot.clone(), record.clone())),
+                Effect::StopRuntime => {
+                    if let Err(diagnostic) = self.inner.driver.stop(&record.id).await {
+                        self.follow_up(slot, record, Event::StopFailed { diagnostic: diagnostic.clone() }).await?;
+                        return Err(EngineError::Driver(diagnostic));
+                    }
+                }
+                Effect::DestroyRuntime => {
+                    if let Err(diagnostic) = self.inner.driver.destroy(&record.id).await {
+                        tracing::error!(sandbox = record.id, reason = diagnostic.reason, "{}", diagnostic.message);
+                        self.inner.deadlines.set(&record.id, Some(after(self.now(), DESTROY_RETRY)));
+                        return Err(EngineError::Driver(diagnostic));
+                    }
+                    record = self.follow_up(slot, record, Event::Destroyed).await?;
+                }
+                Effect::Forget => {
+                    self.inner.store.forget(&record.id).await?;
+                    let oldest = self.now().checked_sub(TOMBSTONE_KEPT).unwrap_or(Timestamp::MIN);
+                    self.inner.store.forget_keys_before(oldest).await?;
+                    self.inner.logs.forget(&record.id);
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
+        let outcome = transition(before.clone(), event, self.now())?;
+        self.inner.store.save(&outcome.record).await?;
+        self.announce(slot, Some(&before), &outcome.record);
+        Ok(outcome.record)
+    }
+
+    /// Applies what happened by itself; there is no one to tell but the log.
+    pub(super) async fn post(&self, id: &str, event: Event) {
+        // Runtimes that end because the engine does are no news: the store keeps what they were.
+        if self.inner.closing.is_cancelled() {
+            return;
+        }
+        match self.apply_in_turn(id, event).await {
+            Ok(_) | Err(EngineError::NotFound(_)) => {}
+            Err(error) => tracing::error!(sandbox = id, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// What an operator may choose of an engine's behaviour. The defaults suit one machine and its user.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Settings {}
