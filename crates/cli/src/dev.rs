@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
@@ -42,7 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let folder = args.data_dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
     let folder = folder.unwrap_or_default();
     let key = api_key::generate();
-    let engine = host::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &folder, &key).await?;
+    let engine = host::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &folder, &key, Duration::ZERO).await?;
     let result = match spawn(&args.command, &format!("http://{}", engine.address()), &key) {
         Ok(child) => wait(child, &mut signals).await.map_err(system("can't wait for the program")),
         Err(error) => Err(error),

@@ -1,19 +1,45 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig};
+use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver};
+use sandbar_engine::keeper::{self, KeeperCommand, KeeperConfig, KeptDriver};
 use sandbar_engine::{DataDir, Engine, EngineConfig, Settings, StartError, SystemClock};
 use sandbar_protocol::Secret;
 
 use crate::exit::CliError;
 
-/// Starts an engine in this process.
-pub(crate) async fn start(listen: SocketAddr, data_dir: &Path, api_key: &str) -> Result<Engine, CliError> {
+/// Starts an engine in this process. Its sandboxes outlive it, if it is killed, for as long as this, or not at all.
+pub(crate) async fn start(
+    listen: SocketAddr,
+    data_dir: &Path,
+    api_key: &str,
+    outlive: Duration,
+) -> Result<Engine, CliError> {
     let data_dir = DataDir::open(data_dir)?;
-    let driver = Bubblewrap::new(BubblewrapConfig::new(data_dir.path(), agent()?)).map_err(StartError::Driver)?;
+    let config = KeeperConfig { driver: BubblewrapConfig::new(data_dir.path(), agent()?), outlive };
+    let driver = driver(config).await?;
     let config = EngineConfig { listen, api_key: Secret::new(api_key), settings: Settings::default() };
-    Ok(Engine::start(config, data_dir, Arc::new(driver), Arc::new(SystemClock)).await?)
+    Ok(Engine::start(config, data_dir, driver, Arc::new(SystemClock)).await?)
+}
+
+async fn driver(config: KeeperConfig) -> Result<Arc<dyn Driver>, CliError> {
+    if config.outlive.is_zero() {
+        // One that an earlier engine left has the folder until its end.
+        KeptDriver::retire(&config).await.map_err(StartError::Driver)?;
+        return Ok(Arc::new(Bubblewrap::new(config.driver).map_err(StartError::Driver)?));
+    }
+    let program = this_program()?;
+    let command = KeeperCommand { program, args: vec!["keep".into()] };
+    Ok(Arc::new(KeptDriver::open(config, command).await.map_err(StartError::Driver)?))
+}
+
+/// Runs the process that holds another engine's sandboxes.
+pub(crate) async fn keep() -> Result<u8, CliError> {
+    let config = KeeperConfig::from_stdin().map_err(StartError::Driver)?;
+    keeper::run(config).await.map_err(StartError::Driver)?;
+    Ok(0)
 }
 
 /// The agent's binary: `SANDBAR_AGENT`, else beside this one.
@@ -21,7 +47,10 @@ fn agent() -> Result<PathBuf, CliError> {
     if let Some(path) = std::env::var_os("SANDBAR_AGENT") {
         return Ok(path.into());
     }
+    Ok(this_program()?.with_file_name("sandbar-agent"))
+}
+
+fn this_program() -> Result<PathBuf, CliError> {
     let system = |source| CliError::System { what: "can't tell where this program is".to_owned(), source };
-    let exe = std::env::current_exe().map_err(system)?;
-    Ok(exe.with_file_name("sandbar-agent"))
+    std::env::current_exe().map_err(system)
 }

@@ -28,6 +28,9 @@ enum Command {
     Serve(serve::Args),
     /// Run a program against an engine of its own, which ends with it.
     Dev(dev::Args),
+    /// Hold an engine's sandboxes: `serve` starts this by itself.
+    #[command(hide = true)]
+    Keep,
 }
 
 #[tokio::main]
@@ -38,6 +41,7 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Dev(args) => dev::run(args).await,
+        Command::Keep => host::keep().await,
     };
     exit::code(result)
 }

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +21,10 @@ pub(crate) struct Args {
     /// The key that clients must send; one is made and printed if there is none. The variable keeps it out of `ps`.
     #[arg(long, value_name = "KEY", env = "SANDBAR_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// How long sandboxes go on if the engine is killed: one that starts on the same data folder within that time adopts
+    /// them as they are, a later one starts them anew on their files. With 0 they die with it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    outlive: u64,
 }
 
 /// Runs the engine until a signal ends it.
@@ -31,7 +36,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let generated = args.api_key.is_none();
     let key = args.api_key.unwrap_or_else(api_key::generate);
     let mut ended = Ended::listen()?;
-    let engine = host::start(args.listen, &data_dir, &key).await?;
+    let engine = host::start(args.listen, &data_dir, &key, Duration::from_secs(args.outlive)).await?;
     let announced = announce(generated.then_some(&key), engine.address());
     if announced.is_ok() {
         ended.wait().await;

@@ -3,6 +3,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::keeper;
+
 const STORE_FILE: &str = "engine.db";
 const TEMPLATES: &str = "templates";
 const LOCK: &str = "lock";
@@ -67,8 +69,8 @@ impl DataDir {
 
 /// Templates may be laid into a folder before its engine first starts; the others are left by one that failed to.
 fn is_fresh(entry: io::Result<fs::DirEntry>) -> bool {
-    let known = [TEMPLATES, LOCK, "sandboxes", "run"];
-    entry.is_ok_and(|entry| known.iter().any(|name| entry.file_name() == *name))
+    let mut known = [TEMPLATES, LOCK, "sandboxes", "run"].into_iter().chain(keeper::FILES);
+    entry.is_ok_and(|entry| known.any(|name| entry.file_name() == name))
 }
 
 #[cfg(test)]

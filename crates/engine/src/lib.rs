@@ -14,6 +14,7 @@ mod slots;
 
 pub mod driver;
 pub mod http;
+pub mod keeper;
 pub mod lifecycle;
 pub mod service;
 pub mod store;

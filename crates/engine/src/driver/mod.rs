@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub(crate) use bubblewrap::AgentSockets;
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
 use serde::{Deserialize, Serialize};
@@ -21,12 +22,12 @@ pub trait Driver: Send + Sync + 'static {
     /// Whether this machine can run it; the diagnostic says what is missing and how to get it.
     async fn check(&self) -> Result<(), Diagnostic>;
 
-    /// Takes up what an earlier engine left: ends and removes every runtime, mount, cgroup and folder of sandboxes that
-    /// are not `known`, and tells which of the known ones still run. Their notices are sent on from here on. Called once,
-    /// before any start.
+    /// Takes up what an earlier engine left: ends every runtime that is not to go on, removes every mount, cgroup and
+    /// folder of sandboxes that are not `known`, and tells which runtimes go on. Their notices are sent from here on.
+    /// Called once, before any start.
     async fn recover(
         &self,
-        known: &[String],
+        known: &[KnownSandbox],
         notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic>;
 
@@ -97,6 +98,15 @@ pub struct StartReport {
     pub warm: bool,
     /// What the start consisted of, in order: `namespaces`, `agent`, …, and how long each took.
     pub phases: Vec<(String, Duration)>,
+}
+
+/// A sandbox that the store knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownSandbox {
+    /// The sandbox: its files stay.
+    pub sandbox_id: String,
+    /// The start whose runtime may go on, if it is still there.
+    pub runs: Option<u64>,
 }
 
 /// A runtime that an earlier engine started.

@@ -338,12 +338,17 @@ fn exited(
     cause: Option<Diagnostic>,
     now: Timestamp,
 ) -> Outcome {
-    if record.state == InternalState::Active && record.generation == generation {
+    if record.generation == generation && matches!(record.state, InternalState::Creating | InternalState::Active) {
         let unknown = || {
             Diagnostic::new("runtime_exited", format!("its runtime ended by itself ({status})"))
                 .recommend("read its logs; a process in it may have killed the agent")
         };
-        fail(&mut record, cause.unwrap_or_else(unknown), now);
+        let diagnostic = cause.unwrap_or_else(unknown);
+        if record.state == InternalState::Creating {
+            // The word of its readiness comes after that of its end, and is stale then.
+            return start_failed(record, generation, diagnostic, now);
+        }
+        fail(&mut record, diagnostic, now);
     }
     unchanged(record)
 }
@@ -361,6 +366,10 @@ fn heartbeat(mut record: SandboxRecord, status: HeartbeatStatus, now: Timestamp)
 fn engine_restarted(mut record: SandboxRecord, alive: Option<u64>, token: Secret, now: Timestamp) -> Outcome {
     match record.state {
         InternalState::Creating | InternalState::Active if now >= record.end_at => deadline_passed(record, now),
+        InternalState::Creating if alive == Some(record.generation) => {
+            let generation = record.generation;
+            ready(record, generation, now)
+        }
         InternalState::Active if alive == Some(record.generation) => {
             let message = "the engine was restarted: the same runtime and processes".to_owned();
             record.note("adopted", PhaseStatus::Completed, now, message);

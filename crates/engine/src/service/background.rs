@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Service;
 use super::names::new_token;
-use crate::driver::RuntimeNotice;
+use crate::driver::{KnownSandbox, RuntimeNotice};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, SandboxRecord};
 use crate::store::ListFilter;
@@ -49,8 +49,7 @@ impl Service {
             ListFilter { states: InternalState::ALL.to_vec(), limit: i64::MAX as u64, ..ListFilter::default() };
         let records = self.inner.store.list(&filter).await?.records;
         let gone = |record: &&SandboxRecord| record.state.public() == PublicState::Deleted;
-        let known: Vec<String> =
-            records.iter().filter(|record| !gone(record)).map(|record| record.id.clone()).collect();
+        let known: Vec<KnownSandbox> = records.iter().filter(|record| !gone(record)).map(known).collect();
         let running =
             self.inner.driver.recover(&known, self.inner.notices.clone()).await.map_err(EngineError::Driver)?;
         let running: HashMap<String, u64> =
@@ -67,4 +66,9 @@ impl Service {
         .await;
         Ok(())
     }
+}
+
+fn known(record: &SandboxRecord) -> KnownSandbox {
+    let runs = matches!(record.state, InternalState::Creating | InternalState::Active);
+    KnownSandbox { sandbox_id: record.id.clone(), runs: runs.then_some(record.generation) }
 }

@@ -13,7 +13,9 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use sandbar_engine::driver::{Driver, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
+use sandbar_engine::driver::{
+    Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
+};
 use sandbar_engine::service::Service;
 use sandbar_engine::store::SqliteStore;
 use sandbar_engine::templates::Templates;
@@ -59,7 +61,7 @@ impl Driver for FakeDriver {
 
     async fn recover(
         &self,
-        _known: &[String],
+        _known: &[KnownSandbox],
         _notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic> {
         Ok(Vec::new())

@@ -65,6 +65,19 @@ impl Files {
         Ok(Home { path, uid })
     }
 
+    /// Removes the files of all sandboxes but those to keep.
+    pub(super) async fn keep_only(&self, keep: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
+        let failed = |error| disk_error("can't read the folder", &self.folder, &error);
+        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if !keep(&name) {
+                tracing::info!(sandbox = name, "removing files that no record knows");
+                self.remove(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes all files of the sandbox.
     pub(super) async fn remove(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
         let folder = self.folder.join(sandbox_id);

@@ -18,6 +18,7 @@ mod stats;
 mod supervisor;
 mod tree;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,17 +26,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_protocol::{Diagnostic, MetricSnapshot};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driver, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
+use super::{Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
 use files::Files;
 use launcher::Launcher;
 use runtimes::Runtimes;
+pub(crate) use sockets::Sockets as AgentSockets;
 use sockets::Sockets;
 use supervisor::{Handle, Supervisor};
 
 /// How a bubblewrap driver is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BubblewrapConfig {
     /// Sandboxes' files go to `sandboxes/`, sockets to `run/` in here; it must be private to the engine's user.
     pub data_dir: PathBuf,
@@ -98,10 +101,22 @@ impl Driver for Bubblewrap {
 
     async fn recover(
         &self,
-        _known: &[String],
+        known: &[KnownSandbox],
         _notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic> {
-        Ok(Vec::new())
+        let wanted: HashMap<&str, Option<u64>> =
+            known.iter().map(|known| (known.sandbox_id.as_str(), known.runs)).collect();
+        let mut running = Vec::new();
+        for (sandbox_id, handle) in self.runtimes.all() {
+            let generation = handle.generation();
+            if generation.is_some() && wanted.get(sandbox_id.as_str()).copied().flatten() == generation {
+                running.extend(generation.map(|generation| RunningRuntime { sandbox_id, generation }));
+            } else {
+                self.stop(&sandbox_id).await?;
+            }
+        }
+        self.files.keep_only(|sandbox_id| wanted.contains_key(sandbox_id)).await?;
+        Ok(running)
     }
 
     async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {

@@ -26,6 +26,10 @@ impl Runtimes {
         self.lock().as_ref()?.get(sandbox_id).cloned()
     }
 
+    pub(super) fn all(&self) -> Vec<(String, Handle)> {
+        self.lock().iter().flatten().map(|(id, handle)| (id.clone(), handle.clone())).collect()
+    }
+
     pub(super) fn remove(&self, sandbox_id: &str) {
         self.lock().as_mut().and_then(|runtimes| runtimes.remove(sandbox_id));
     }

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use super::disk_error;
 
 /// The agents' sockets, in a folder that no sandbox sees: bound out here, and passed in as open descriptors.
-pub(super) struct Sockets {
+pub(crate) struct Sockets {
     folder: PathBuf,
     /// Socket addresses hold 107 bytes, data folders may have longer names: they are reached through this descriptor.
     descriptor: File,
@@ -31,6 +31,13 @@ impl Sockets {
         Ok(Self { folder, descriptor })
     }
 
+    /// The folder of another process's driver.
+    pub(crate) fn attach(data_dir: &Path) -> Result<Self, Diagnostic> {
+        let folder = data_dir.join("run");
+        let descriptor = File::open(&folder).map_err(|error| disk_error("can't use the folder", &folder, &error))?;
+        Ok(Self { folder, descriptor })
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -44,7 +51,7 @@ impl Sockets {
         UnixListener::bind(self.address(sandbox_id))
     }
 
-    pub(super) async fn connect(&self, sandbox_id: &str) -> io::Result<UnixStream> {
+    pub(crate) async fn connect(&self, sandbox_id: &str) -> io::Result<UnixStream> {
         UnixStream::connect(self.address(sandbox_id)).await
     }
 

@@ -22,6 +22,8 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 pub(super) struct Handle {
     end: CancellationToken,
     ended: CancellationToken,
+    /// The start that it is, once it is healthy.
+    healthy: Arc<OnceLock<u64>>,
     pub(super) init_pid: Arc<OnceLock<i32>>,
     pub(super) last_sample: Arc<Mutex<Option<Sample>>>,
 }
@@ -35,6 +37,11 @@ impl Handle {
     /// Waits until nothing of it is left.
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+
+    /// The start that it is, if it is healthy.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.healthy.get().copied().filter(|_| !self.has_ended())
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -130,6 +137,7 @@ impl Supervisor {
             let _ = ready.send(Err(diagnostic));
             return None;
         }
+        let _ = self.handle.healthy.set(self.spec.generation);
         let _ = ready.send(Ok(()));
         let exited = tokio::select! {
             status = tree.exited() => Some(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
