@@ -12,12 +12,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use sandbar_client::{CallOptions, ClientError};
 use sandbar_protocol::ListQuery;
-use support::{KEY, Serve, for_everyone, open_folder, run, sandbar, text, until};
-
-fn alive(pid: u32) -> bool {
-    // A zombie that nobody has collected yet is not alive.
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
+use support::{KEY, Serve, alive, for_everyone, open_folder, run, sandbar, text};
 
 #[tokio::test]
 async fn it_prints_one_line_and_leaves_nothing_when_terminated() {
@@ -25,24 +20,14 @@ async fn it_prints_one_line_and_leaves_nothing_when_terminated() {
     assert_eq!(serve.lines.len(), 1);
     assert!(serve.url().starts_with("http://127.0.0.1:"));
     let id = serve.sandbox().await;
-    let processes = serve.bwraps();
-    assert!(processes.len() >= 3, "bwrap, its init and the agent");
+    let processes = serve.processes();
+    assert!(processes.len() >= 4, "the keeper, bwrap, its init and the agent");
     assert_eq!(serve.terminate(), Some(0));
     assert!(processes.iter().all(|pid| !alive(*pid)), "a process is left");
     assert!(!serve.folder.path().join("run").exists(), "a socket is left");
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains("sandbar") && !mounts.contains(&id), "a mount is left");
     assert!(serve.folder.path().join("sandboxes").join(id).join("home/workspace").is_dir(), "files stay");
-}
-
-#[tokio::test]
-async fn sandboxes_die_with_an_engine_that_is_killed() {
-    let mut serve = Serve::start();
-    serve.sandbox().await;
-    let processes = serve.bwraps();
-    serve.signal(Signal::SIGKILL);
-    serve.child.wait().unwrap();
-    until("dead", || processes.iter().all(|pid| !alive(*pid)));
 }
 
 #[tokio::test]

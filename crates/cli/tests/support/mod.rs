@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioExecutor;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Client, ClientOptions, Config, Environment};
@@ -61,6 +65,7 @@ pub struct Serve {
     /// What it printed until it was ready.
     pub lines: Vec<String>,
     pub folder: TempDir,
+    pub args: Vec<String>,
     _out: BufReader<ChildStdout>,
 }
 
@@ -71,17 +76,25 @@ impl Serve {
 
     pub fn start_with(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = sandbar();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path()).args(args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut lines: Vec<String> = Vec::new();
-        while !lines.last().is_some_and(|line| line.starts_with("listening on ")) {
-            let mut line = String::new();
-            assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended after {lines:?}");
-            lines.push(line.trim_end().to_owned());
-        }
-        Self { child, lines, folder, _out: out }
+        let args = args.iter().map(ToString::to_string).collect();
+        let (child, lines, out) = spawn(folder.path(), &args);
+        Self { child, lines, folder, args, _out: out }
+    }
+
+    /// Kills the engine and starts the next one on the same folder.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// Starts the next engine after the end of the last.
+    pub fn restart(&mut self) {
+        (self.child, self.lines, self._out) = spawn(self.folder.path(), &self.args);
+    }
+
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().unwrap();
     }
 
     pub fn url(&self) -> &str {
@@ -91,6 +104,20 @@ impl Serve {
     pub fn client(&self, key: &str) -> Client {
         let options = ClientOptions::from_json(&json!({ "baseUrl": self.url(), "apiKey": key })).unwrap();
         Client::new(Config::new(&options, &Environment::default()).unwrap())
+    }
+
+    /// What a command in a sandbox prints.
+    pub async fn says(&self, sandbox_id: &str, cmd: &str) -> String {
+        let sandbox = self.client(KEY).get(sandbox_id, CallOptions::default()).await.unwrap().value;
+        let envd = sandbox.envd.unwrap();
+        let request = Request::post(format!("{}/run", envd.envd_url.unwrap()))
+            .header("x-access-token", envd.envd_access_token.unwrap().expose());
+        let request = request.body(Full::<Bytes>::from(json!({ "cmd": cmd }).to_string())).unwrap();
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let body = client.request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["exit_code"], 0, "{cmd}: {answer}");
+        answer["stdout"].as_str().unwrap().trim().to_owned()
     }
 
     /// A running sandbox.
@@ -109,17 +136,45 @@ impl Serve {
         self.child.wait().unwrap().code()
     }
 
-    /// The processes of its sandboxes.
-    pub fn bwraps(&self) -> Vec<u32> {
+    /// All that it started: the keeper, and the processes of its sandboxes.
+    pub fn processes(&self) -> Vec<u32> {
         descendants(self.child.id())
+    }
+
+    /// The process that holds its sandboxes.
+    pub fn keeper(&self) -> Option<u32> {
+        let is_keeper =
+            |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.ends_with(b"\0keep\0"));
+        self.processes().into_iter().find(is_keeper)
     }
 }
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Killed, it would leave its sandboxes to the next one.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
         let _ = self.child.wait();
     }
+}
+
+/// `sandbar serve`, once it listens, and what it printed until then.
+fn spawn(folder: &Path, args: &Vec<String>) -> (Child, Vec<String>, BufReader<ChildStdout>) {
+    let mut command = sandbar();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).args(args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut lines: Vec<String> = Vec::new();
+    while !lines.last().is_some_and(|line| line.starts_with("listening on ")) {
+        let mut line = String::new();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended after {lines:?}");
+        lines.push(line.trim_end().to_owned());
+    }
+    (child, lines, out)
+}
+
+/// Whether a process runs: a zombie that nobody has collected yet does not.
+pub fn alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 /// All processes below `pid`.
