@@ -9,7 +9,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use nix::sys::signal::Signal;
 use sandbar_client::{CallOptions, ClientError};
 use sandbar_protocol::ListQuery;
 use support::{KEY, Serve, alive, for_everyone, open_folder, run, sandbar, text};

@@ -224,6 +224,29 @@ fn a_restarted_engine_starts_what_ran_and_ends_what_is_over() {
 }
 
 #[test]
+fn a_restarted_engine_adopts_the_runtime_of_the_same_start() {
+    let restart = |alive| Event::EngineRestarted { alive, token: Secret::new("t3") };
+    let adopted = apply(running(10, false), restart(Some(1)), at(5));
+    assert_eq!((adopted.record.state, adopted.effects), (InternalState::Active, vec![]));
+    assert_eq!((adopted.record.generation, adopted.record.token.expose()), (1, "t1"));
+    assert_eq!(phases(&adopted.record).last(), Some(&"adopted"));
+    assert_eq!(apply(running(10, false), restart(Some(7)), at(5)).effects, [Effect::StartRuntime], "another start's");
+    let ready = apply(created(10, false), restart(Some(1)), at(5));
+    assert_eq!((ready.record.state, ready.effects), (InternalState::Active, vec![]), "it became ready unheard");
+    assert_eq!(apply(running(10, false), restart(Some(1)), at(11)).effects, [Effect::DestroyRuntime], "it is over");
+}
+
+#[test]
+fn a_runtime_whose_end_is_told_before_its_readiness_is_not_running() {
+    let exited = |generation| Event::RuntimeExited { generation, status: "signal: 9".into(), cause: None };
+    let record = apply(created(10, false), exited(1), at(1)).record;
+    assert_eq!(record.state, InternalState::Failed);
+    assert_eq!(apply(record, Event::RuntimeReady { generation: 1 }, at(1)).record.state, InternalState::Failed);
+    let resuming = apply(apply(running(10, false), Event::Pause, at(1)).record, connect(0), at(2)).record;
+    assert_eq!(apply(resuming, exited(2), at(2)).record.state, InternalState::Stopped, "its files are kept");
+}
+
+#[test]
 fn a_tombstone_is_kept_for_a_day_without_its_secrets() {
     let deleting = apply(running(10, false), Event::Delete, at(1)).record;
     let tombstone = apply(deleting, Event::Destroyed, at(1)).record;
@@ -251,7 +274,7 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::StopFailed { diagnostic: boom() }),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),
         Just(Event::Destroyed),
-        Just(Event::EngineRestarted { alive: None, token: Secret::new("t3") }),
+        proptest::option::of(1..5u64).prop_map(|alive| Event::EngineRestarted { alive, token: Secret::new("t3") }),
     ]
 }
 
