@@ -143,9 +143,12 @@ impl Serve {
 
     /// The process that holds its sandboxes.
     pub fn keeper(&self) -> Option<u32> {
-        let is_keeper =
-            |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.ends_with(b"\0keep\0"));
-        self.processes().into_iter().find(is_keeper)
+        let lock = self.folder.path().canonicalize().unwrap().join("keeper.lock");
+        let holds_it = |pid: &u32| {
+            let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target == lock)
+        };
+        processes().find(|pid| command_line(*pid).ends_with("\0keep\0") && holds_it(pid))
     }
 }
 
@@ -177,14 +180,21 @@ pub fn alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
+fn processes() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// A process's program and arguments, each ended by NUL.
+pub fn command_line(pid: u32) -> String {
+    text(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+}
+
 /// All processes below `pid`.
 pub fn descendants(pid: u32) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
     };
-    let all: Vec<u32> =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     let is_below = |mut process: u32| {
         while let Some(above) = parent(process) {
             if above == pid {
@@ -194,7 +204,7 @@ pub fn descendants(pid: u32) -> Vec<u32> {
         }
         false
     };
-    all.into_iter().filter(|process| is_below(*process)).collect()
+    processes().filter(|process| is_below(*process)).collect()
 }
 
 /// Waits until `condition` holds.
