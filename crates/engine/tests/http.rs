@@ -6,6 +6,7 @@ mod support;
 
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -501,4 +502,19 @@ async fn a_restarted_engine_starts_what_ran_with_the_same_id() {
     let phases: Vec<_> =
         detail["timeline"].as_array().unwrap().iter().map(|event| event["phase"].as_str().unwrap()).collect();
     assert_eq!(phases, ["created", "starting", "ready", "restarting", "ready"]);
+}
+
+#[tokio::test]
+async fn a_tombstone_is_read_for_a_day_and_then_forgotten() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    let path = format!("/sandboxes/{id}");
+    assert_eq!(engine.call("DELETE", &path, Value::Null).await.status, StatusCode::NO_CONTENT);
+    engine.clock.advance(Duration::from_secs(24 * 3600 - 60));
+    assert_eq!(engine.get(&path).await.text("state"), "deleted");
+    assert_eq!(engine.get("/sandboxes?state=deleted").await.json.as_array().unwrap().len(), 1);
+    engine.clock.advance(Duration::from_secs(120));
+    let answer = engine.get(&path).await;
+    assert_eq!((answer.status, answer.text("message").contains("does not exist")), (StatusCode::NOT_FOUND, true));
+    assert_eq!(engine.get("/sandboxes?state=deleted").await.json, json!([]));
 }

@@ -87,6 +87,7 @@ pub(super) async fn list(State(app): State<App>, RawQuery(text): RawQuery) -> Re
         metadata: query.metadata.into_iter().collect(),
         offset,
         limit,
+        ..ListFilter::default()
     };
     let page = app.service.list(&filter).await?;
     let has_next = page.has_next;

@@ -80,8 +80,6 @@ pub enum Effect {
     StopRuntime,
     /// Kill the runtime and remove the files.
     DestroyRuntime,
-    /// Drop the record itself: its tombstone has been kept long enough.
-    Forget,
 }
 
 /// The record after an event, and what to do.
@@ -268,9 +266,6 @@ fn deadline_passed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
     }
     if record.deadline().is_none_or(|deadline| now < deadline) {
         return unchanged(record);
-    }
-    if record.state == InternalState::Destroyed {
-        return Outcome { record, effects: vec![Effect::Forget] };
     }
     if record.state == InternalState::Failed {
         let cause = record.diagnostic.take();

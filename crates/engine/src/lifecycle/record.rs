@@ -110,9 +110,13 @@ impl SandboxRecord {
             InternalState::Creating | InternalState::Active => Some(self.end_at),
             // A failed sandbox that was to be kept at its end is kept: its files are someone's work.
             InternalState::Failed => (!self.auto_pause).then_some(self.end_at),
-            InternalState::Destroyed => self.deleted_at.map(|time| after(time, TOMBSTONE_KEPT)),
             _ => None,
         }
+    }
+
+    /// Since when it is a tombstone.
+    pub fn tombstone_since(&self) -> Option<Timestamp> {
+        self.deleted_at.filter(|_| self.state == InternalState::Destroyed)
     }
 
     /// What is left of the TTL: it stands still while the sandbox is paused.

@@ -247,12 +247,11 @@ fn a_runtime_whose_end_is_told_before_its_readiness_is_not_running() {
 }
 
 #[test]
-fn a_tombstone_is_kept_for_a_day_without_its_secrets() {
+fn a_tombstone_has_no_deadline_and_no_secrets() {
     let deleting = apply(running(10, false), Event::Delete, at(1)).record;
     let tombstone = apply(deleting, Event::Destroyed, at(1)).record;
     assert_eq!((tombstone.token.expose(), tombstone.env_vars.len()), ("", 0));
-    assert_eq!(apply(tombstone.clone(), Event::DeadlinePassed, at(24 * 3600)).effects, []);
-    assert_eq!(apply(tombstone, Event::DeadlinePassed, at(24 * 3600 + 1)).effects, [Effect::Forget]);
+    assert_eq!((tombstone.deadline(), tombstone.tombstone_since()), (None, Some(at(1))));
 }
 
 fn events() -> impl Strategy<Value = Event> {

@@ -1,6 +1,9 @@
 //! What goes on without a request: deadlines, the runtimes' own notices, and the recovery at start.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use sandbar_protocol::{InternalState, PublicState};
 use tokio::sync::mpsc;
@@ -9,8 +12,10 @@ use super::Service;
 use super::names::new_token;
 use crate::driver::{KnownSandbox, RuntimeNotice};
 use crate::error::EngineError;
-use crate::lifecycle::{Event, SandboxRecord};
+use crate::lifecycle::{Event, SandboxRecord, TOMBSTONE_KEPT};
 use crate::store::ListFilter;
+
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 impl Service {
     pub(super) fn watch_deadlines(&self, mut passed: mpsc::UnboundedReceiver<String>) {
@@ -41,6 +46,27 @@ impl Service {
                 }
             }
         }));
+    }
+
+    /// Removes old tombstones now and then: those that are too old are not shown anyway.
+    pub(super) fn sweep_tombstones(&self) {
+        let service = self.clone();
+        let closing = self.inner.closing.clone();
+        tokio::spawn(closing.run_until_cancelled_owned(async move {
+            let mut ticks = tokio::time::interval(SWEEP_EVERY);
+            loop {
+                ticks.tick().await;
+                match service.inner.store.forget_before(service.oldest_tombstone()).await {
+                    Ok(forgotten) => forgotten.iter().for_each(|id| service.inner.logs.forget(id)),
+                    Err(error) => tracing::error!("can't remove old tombstones: {error}"),
+                }
+            }
+        }));
+    }
+
+    /// Tombstones from before are forgotten.
+    pub(super) fn oldest_tombstone(&self) -> Timestamp {
+        self.now().checked_sub(TOMBSTONE_KEPT).unwrap_or(Timestamp::MIN)
     }
 
     /// Nobody sees a state of the earlier engine: this ends before the first request.

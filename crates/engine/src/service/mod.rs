@@ -87,6 +87,7 @@ impl Service {
         service.watch_deadlines(passed);
         service.watch_runtimes(notices);
         service.recover().await?;
+        service.sweep_tombstones();
         Ok(service)
     }
 
@@ -131,12 +132,16 @@ impl Service {
 
     /// The record, tombstones included.
     pub async fn detail(&self, id: &str) -> Result<SandboxRecord, EngineError> {
-        self.inner.store.load(id).await?.ok_or_else(|| EngineError::NotFound(id.to_owned()))
+        let record = self.inner.store.load(id).await?;
+        let oldest = self.oldest_tombstone();
+        let record = record.filter(|record| record.tombstone_since().is_none_or(|since| since >= oldest));
+        record.ok_or_else(|| EngineError::NotFound(id.to_owned()))
     }
 
     /// A page of the list, newest first.
     pub async fn list(&self, filter: &ListFilter) -> Result<Page, EngineError> {
-        Ok(self.inner.store.list(filter).await?)
+        let filter = ListFilter { tombstones_since: Some(self.oldest_tombstone()), ..filter.clone() };
+        Ok(self.inner.store.list(&filter).await?)
     }
 
     /// How many sandboxes are held, without the deleted.

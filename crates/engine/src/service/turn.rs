@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sandbar_protocol::{LogLevel, PhaseStatus};
 
 use super::{Applied, Service};
 use crate::clock::after;
 use crate::error::EngineError;
-use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, TOMBSTONE_KEPT, transition};
+use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, transition};
 use crate::slots::Slot;
 
 /// After a removal that failed, how long until the next attempt.
@@ -81,12 +80,6 @@ impl Service {
                         return Err(EngineError::Driver(diagnostic));
                     }
                     record = self.follow_up(slot, record, Event::Destroyed).await?;
-                }
-                Effect::Forget => {
-                    self.inner.store.forget(&record.id).await?;
-                    let oldest = self.now().checked_sub(TOMBSTONE_KEPT).unwrap_or(Timestamp::MIN);
-                    self.inner.store.forget_keys_before(oldest).await?;
-                    self.inner.logs.forget(&record.id);
                 }
             }
         }

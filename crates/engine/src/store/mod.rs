@@ -27,11 +27,8 @@ pub trait Store: Send + Sync + 'static {
     /// How many are in each of these states.
     async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError>;
 
-    /// Removes a record.
-    async fn forget(&self, id: &str) -> Result<(), StoreError>;
-
-    /// Removes idempotency keys made before `time`.
-    async fn forget_keys_before(&self, time: Timestamp) -> Result<(), StoreError>;
+    /// Removes tombstones and idempotency keys made before `time`; gives back whose tombstones they were.
+    async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError>;
 
     /// Writes everything out and closes.
     async fn close(&self);
@@ -64,6 +61,8 @@ pub struct ListFilter {
     pub states: Vec<InternalState>,
     /// All of these pairs.
     pub metadata: Vec<(String, String)>,
+    /// No tombstones made before; `None` has them all.
+    pub tombstones_since: Option<Timestamp>,
     /// How many to skip.
     pub offset: u64,
     /// How many to give.

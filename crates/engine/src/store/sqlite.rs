@@ -77,9 +77,10 @@ impl Store for SqliteStore {
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sandboxes SET state = ?, record = ? WHERE id = ?")
+        sqlx::query("UPDATE sandboxes SET state = ?, record = ?, deleted_ms = ? WHERE id = ?")
             .bind(record.state.as_str())
             .bind(serde_json::to_string(record)?)
+            .bind(record.tombstone_since().map(Timestamp::as_millisecond))
             .bind(&record.id)
             .execute(&self.pool)
             .await?;
@@ -94,6 +95,9 @@ impl Store for SqliteStore {
     async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
         let mut query = QueryBuilder::new("SELECT record FROM sandboxes WHERE ");
         push_states(&mut query, &filter.states);
+        if let Some(since) = filter.tombstones_since {
+            query.push(" AND (deleted_ms IS NULL OR deleted_ms >= ").push_bind(since.as_millisecond()).push(")");
+        }
         for (key, value) in &filter.metadata {
             query.push(" AND EXISTS (SELECT 1 FROM json_each(record, '$.metadata') AS pair WHERE pair.key = ");
             query.push_bind(key).push(" AND pair.value = ").push_bind(value).push(")");
@@ -117,17 +121,18 @@ impl Store for SqliteStore {
         Ok(count.unsigned_abs())
     }
 
-    async fn forget(&self, id: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sandboxes WHERE id = ?").bind(id).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    async fn forget_keys_before(&self, time: Timestamp) -> Result<(), StoreError> {
+    async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let rows = sqlx::query("DELETE FROM sandboxes WHERE deleted_ms < ? RETURNING id")
+            .bind(time.as_millisecond())
+            .fetch_all(&mut *transaction)
+            .await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_ms < ?")
             .bind(time.as_millisecond())
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        transaction.commit().await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
     async fn close(&self) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub, missing_docs)]
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use sandbar_engine::driver::{
     Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
 use sandbar_engine::service::Service;
 use sandbar_engine::store::SqliteStore;
 use sandbar_engine::templates::Templates;
-use sandbar_engine::{Settings, SystemClock};
+use sandbar_engine::{Clock, Settings, SystemClock};
 use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -124,7 +126,27 @@ async fn echo(request: Request<hyper::body::Incoming>) -> Result<Response<String
     Ok(Response::new(seen.to_string()))
 }
 
+/// The machine's clock, and how far it was moved on.
+#[derive(Default)]
+pub struct TestClock {
+    ahead_ms: AtomicI64,
+}
+
+impl TestClock {
+    pub fn advance(&self, duration: Duration) {
+        self.ahead_ms.fetch_add(duration.as_millis().try_into().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now().as_millisecond() + self.ahead_ms.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(now).unwrap()
+    }
+}
+
 pub struct TestEngine {
+    pub clock: Arc<TestClock>,
     pub driver: Arc<FakeDriver>,
     pub service: Service,
     pub router: Router,
@@ -156,10 +178,11 @@ impl TestEngine {
         let driver = Arc::new(FakeDriver::default());
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
-        let clock = Arc::new(SystemClock);
-        let service = Service::start(store, driver.clone(), clock, templates, Settings::default()).await.unwrap();
+        let clock = Arc::new(TestClock::default());
+        let service =
+            Service::start(store, driver.clone(), clock.clone(), templates, Settings::default()).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
-        Self { driver, service, router, folder }
+        Self { clock, driver, service, router, folder }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
