@@ -9,6 +9,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 /// Real, isolated Linux sandboxes on this machine, behind the same API as the hosted service.
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let default_level = if matches!(cli.command, Command::Dev(_)) { "warn" } else { "info" };
     start_log(cli.log_json, default_level);
+    raise_open_files();
     let result = match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Dev(args) => dev::run(args).await,
@@ -51,4 +53,14 @@ fn start_log(json: bool, default_level: &str) {
     let filter = EnvFilter::try_from_env("SANDBAR_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json { log.json().init() } else { log.init() }
+}
+
+/// Each sandbox takes a few descriptors, and the usual soft limit of 1,024 is meant for programs that use `select`.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most).map(|()| most));
+    match raised {
+        Ok(most) => tracing::debug!("up to {most} open files"),
+        Err(error) => tracing::warn!("can't raise the limit of open files: {error}"),
+    }
 }

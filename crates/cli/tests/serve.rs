@@ -11,7 +11,7 @@ use std::process::Command;
 
 use sandbar_client::{CallOptions, ClientError};
 use sandbar_protocol::ListQuery;
-use support::{KEY, Serve, alive, for_everyone, open_folder, run, sandbar, text};
+use support::{KEY, Serve, agent, alive, for_everyone, open_folder, run, sandbar, text};
 
 #[tokio::test]
 async fn it_prints_one_line_and_leaves_nothing_when_terminated() {
@@ -124,4 +124,13 @@ fn the_data_folder_is_private() {
     let mode =
         |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
     assert_eq!(mode(serve.folder.path()), 0o700);
+}
+
+#[tokio::test]
+async fn the_usual_limit_of_open_files_does_not_limit_sandboxes() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"ulimit -S -n 64 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_sandbar")]);
+    command.env("SANDBAR_AGENT", agent()).env_remove("SANDBAR_API_KEY");
+    let serve = Serve::start_by(command, &["--api-key", KEY]);
+    futures_util::future::join_all((0..30).map(|_| serve.sandbox())).await;
 }

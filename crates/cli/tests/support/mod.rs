@@ -75,9 +75,14 @@ impl Serve {
     }
 
     pub fn start_with(args: &[&str]) -> Self {
+        Self::start_by(sandbar(), args)
+    }
+
+    /// Starts it by a command that is `sandbar`, or passes its arguments on to it.
+    pub fn start_by(command: Command, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let args = args.iter().map(ToString::to_string).collect();
-        let (child, lines, out) = spawn(folder.path(), &args);
+        let (child, lines, out) = spawn(command, folder.path(), &args);
         Self { child, lines, folder, args, _out: out }
     }
 
@@ -89,7 +94,7 @@ impl Serve {
 
     /// Starts the next engine after the end of the last.
     pub fn restart(&mut self) {
-        (self.child, self.lines, self._out) = spawn(self.folder.path(), &self.args);
+        (self.child, self.lines, self._out) = spawn(sandbar(), self.folder.path(), &self.args);
     }
 
     pub fn kill(&mut self) {
@@ -161,8 +166,7 @@ impl Drop for Serve {
 }
 
 /// `sandbar serve`, once it listens, and what it printed until then.
-fn spawn(folder: &Path, args: &Vec<String>) -> (Child, Vec<String>, BufReader<ChildStdout>) {
-    let mut command = sandbar();
+fn spawn(mut command: Command, folder: &Path, args: &Vec<String>) -> (Child, Vec<String>, BufReader<ChildStdout>) {
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).args(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use sandbar_protocol::Diagnostic;
 
 use super::BubblewrapConfig;
@@ -51,7 +52,16 @@ pub(super) fn launch_error(error: &io::Error) -> Diagnostic {
              `apk add bubblewrap` (Alpine)",
         );
     }
-    Diagnostic::new("bwrap_failed", format!("bwrap could not be started: {error}"))
+    let diagnostic = Diagnostic::new("bwrap_failed", format!("bwrap could not be started: {error}"));
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => diagnostic.recommend(
+            "allow the engine more open files: `ulimit -n 65536` before its start, or `LimitNOFILE=65536` in its unit",
+        ),
+        Some(Errno::AGAIN | Errno::NOMEM) => diagnostic.recommend(
+            "the machine is out of processes or memory: delete sandboxes that are not needed, or raise `ulimit -u`",
+        ),
+        _ => diagnostic.recommend("run `bwrap --version` as the engine's user: 0.8 or later is needed"),
+    }
 }
 
 /// `bwrap` ended without a sandbox.
