@@ -63,10 +63,16 @@ impl Driver for FakeDriver {
 
     async fn recover(
         &self,
-        _known: &[KnownSandbox],
-        _notices: mpsc::Sender<RuntimeNotice>,
+        known: &[KnownSandbox],
+        notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic> {
-        Ok(Vec::new())
+        *self.notices.lock().unwrap() = Some(notices);
+        let known: HashMap<&str, Option<u64>> = known.iter().map(|one| (one.sandbox_id.as_str(), one.runs)).collect();
+        let mut running = self.running.lock().unwrap();
+        running.retain(|id, spec| known.get(id.as_str()).copied().flatten() == Some(spec.generation));
+        self.files.lock().unwrap().retain(|id| known.contains_key(id.as_str()));
+        let running = running.values().map(|spec| (spec.sandbox_id.clone(), spec.generation));
+        Ok(running.map(|(sandbox_id, generation)| RunningRuntime { sandbox_id, generation }).collect())
     }
 
     async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {

@@ -1,0 +1,81 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sandbar_engine::lifecycle::SandboxRecord;
+use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
+use sandbar_protocol::InternalState;
+
+/// Records in memory: no thread of another's making stands between the test and its clock.
+#[derive(Default)]
+pub(crate) struct MemoryStore(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    /// In the order of their creation.
+    records: Vec<SandboxRecord>,
+    keys: HashMap<String, (IdempotencyKey, String)>,
+}
+
+impl MemoryStore {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        let mut held = self.held();
+        if let Some(key) = key {
+            if let Some((known, id)) = held.keys.get(&key.key) {
+                return Ok(if known == key { Created::Repeat(id.clone()) } else { Created::KeyReused });
+            }
+            held.keys.insert(key.key.clone(), (key.clone(), record.id.clone()));
+        }
+        held.records.push(record.clone());
+        Ok(Created::New)
+    }
+
+    async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
+        let mut held = self.held();
+        if let Some(held) = held.records.iter_mut().find(|held| held.id == record.id) {
+            *held = record.clone();
+        }
+        Ok(())
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<SandboxRecord>, StoreError> {
+        Ok(self.held().records.iter().find(|record| record.id == id).cloned())
+    }
+
+    async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
+        let wanted = |record: &&SandboxRecord| {
+            filter.states.contains(&record.state)
+                && filter.metadata.iter().all(|(key, value)| record.metadata.get(key) == Some(value))
+                && filter.tombstones_since.is_none_or(|since| record.tombstone_since().is_none_or(|at| at >= since))
+        };
+        let held = self.held();
+        let mut records: Vec<SandboxRecord> =
+            held.records.iter().rev().filter(wanted).skip(usize::try_from(filter.offset).unwrap()).cloned().collect();
+        let limit = usize::try_from(filter.limit).unwrap();
+        let has_next = records.len() > limit;
+        records.truncate(limit);
+        Ok(Page { records, has_next })
+    }
+
+    async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError> {
+        Ok(self.held().records.iter().filter(|record| states.contains(&record.state)).count() as u64)
+    }
+
+    async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {
+        let old = |record: &SandboxRecord| record.tombstone_since().is_some_and(|since| since < time);
+        let mut held = self.held();
+        let forgotten = held.records.iter().filter(|record| old(record)).map(|record| record.id.clone()).collect();
+        held.records.retain(|record| !old(record));
+        Ok(forgotten)
+    }
+
+    async fn close(&self) {}
+}
