@@ -212,9 +212,9 @@ fn operations() -> impl Strategy<Value = Operation> {
     let starts = prop::bool::weighted(0.8);
     let pass = prop_oneof![8 => 0..40i64, 1 => 80_000..90_000i64];
     prop_oneof![
-        4 => (1..60i64, any::<bool>(), 0..3u8, starts.clone())
+        4 => (1..60i64, any::<bool>(), 0..3u8, starts)
             .prop_map(|(timeout, auto_pause, team, starts)| Operation::Create { timeout, auto_pause, team, starts }),
-        3 => (which.clone(), 0..60i64, starts.clone())
+        3 => (which.clone(), 0..60i64, starts)
             .prop_map(|(which, timeout, starts)| Operation::Connect { which, timeout, starts }),
         3 => which.clone().prop_map(|which| Operation::Pause { which }),
         2 => (which.clone(), prop::option::of(0..60i64))
