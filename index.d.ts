@@ -513,6 +513,8 @@ export interface SandboxInfo {
   memoryMB?: number;
   /** Disk of its runtime, in MiB. */
   diskSizeMB?: number;
+  /** Which limits hold where it runs, and by what; only the detail has it. */
+  limits?: SandboxLimits;
   /** The user's own words about it. */
   metadata?: Record<string, string>;
   /** What the end of its TTL does. */
@@ -527,6 +529,20 @@ export interface SandboxInfo {
   readonly envdAccessToken?: string;
   /** The answer as it came, with fields that this version does not know; not enumerable. */
   readonly raw: Record<string, unknown>;
+}
+
+/** The limits that hold for a sandbox; one that is absent does not hold where it runs. */
+export interface SandboxLimits {
+  /** What holds them. */
+  level?: "cgroup v2" | "cgroup v1" | "rlimits" | (string & {});
+  /** CPUs. */
+  cpuCount?: number;
+  /** Memory of all processes together, in MiB. */
+  memoryMB?: number;
+  /** Processes and threads. */
+  processes?: number;
+  /** Size of the home, in MiB. */
+  diskSizeMB?: number;
 }
 
 /** A list that was asked for, but not sent yet: await it for the first page, iterate it for all sandboxes. */

@@ -112,6 +112,8 @@ test("the detail has sizes, lifecycle and metadata", async () => {
   });
   expect(info.lifecycle).toEqual({ onTimeout: "pause" });
   expect(info.cpuCount).toBeGreaterThan(0);
+  expect(info.limits.level).toMatch(/^(cgroup v[12]|rlimits)$/);
+  expect(info.limits.processes).toBeGreaterThan(0);
   expect(info.memoryMB).toBeGreaterThan(0);
   expect(info.startedAt).toBeInstanceOf(Date);
   expect(info.envdAccessToken).toBe(sandbox.envdAccessToken);

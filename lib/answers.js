@@ -41,6 +41,7 @@ function sandboxInfo(raw) {
     cpuCount: raw.cpuCount,
     memoryMB: raw.memoryMB,
     diskSizeMB: raw.diskSizeMB,
+    limits: raw.limits,
     metadata: raw.metadata,
     lifecycle: raw.lifecycle,
     timeline: timelineOf(raw.timeline),

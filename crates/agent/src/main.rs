@@ -4,6 +4,7 @@
 mod command;
 mod descriptors;
 mod environment;
+mod limits;
 mod run;
 mod server;
 mod startup;
@@ -36,10 +37,12 @@ fn boot() -> Result<(), String> {
     let mut text = String::new();
     std::io::stdin().take(MAX_BOOT_BYTES).read_to_string(&mut text).map_err(|e| format!("no configuration: {e}"))?;
     let config: BootConfig = serde_json::from_str(&text).map_err(|e| format!("a broken configuration: {e}"))?;
+    limits::apply(&config.limits).map_err(|e| format!("can't take on its limits: {e}"))?;
     // One thread: a sandbox waits far more than it computes, and each thread costs memory in every sandbox.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     runtime.block_on(async move {
+        limits::survive_full_files().map_err(|e| e.to_string())?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(|e| e.to_string())?;
         let environment = Environment::new(&config.env_vars);

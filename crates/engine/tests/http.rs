@@ -55,6 +55,8 @@ async fn detail_has_all_and_the_list_no_token() {
     assert_eq!(detail["lifecycle"], json!({"onTimeout": "pause"}));
     assert!(detail["memoryMB"].is_u64() && detail["cpuCount"].is_u64() && detail["diskSizeMB"].is_u64());
     assert!(detail["envdUrl"].is_string());
+    let limits = json!({"level": "cgroup v1", "memoryMB": 512, "processes": 512, "diskSizeMB": 1024});
+    assert_eq!(detail["limits"], limits, "CPU time is not held");
     let list = engine.get("/sandboxes").await;
     assert_eq!(list.json[0]["sandboxID"], json!(id));
     assert!(list.json[0].get("envdUrl").is_none() && list.json[0].get("envdAccessToken").is_none());

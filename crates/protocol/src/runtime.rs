@@ -78,6 +78,24 @@ pub struct BootConfig {
     /// A shell command line, repeated until it exits 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_command: Option<String>,
+    /// What each process may use.
+    #[serde(default)]
+    pub limits: ProcessLimits,
+}
+
+/// What each process of a sandbox may use: the agent takes these limits on before anything else, and all that it starts
+/// inherits them. `None` leaves a limit as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProcessLimits {
+    /// The largest file that it may write, in bytes.
+    pub file_bytes: Option<u64>,
+    /// Open files.
+    pub open_files: Option<u64>,
+    /// Data and private memory, in bytes.
+    pub data_bytes: Option<u64>,
+    /// Processes and threads of the sandbox.
+    pub processes: Option<u64>,
 }
 
 /// Body of an error of the runtime API, as `{code: "not_found", message: "…"}`.

@@ -52,6 +52,9 @@ pub struct Sandbox {
     /// Disk of its runtime in MiB.
     #[serde(rename = "diskSizeMB", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub disk_size_mb: Option<u64>,
+    /// Which limits hold, and by what.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub limits: Option<SandboxLimits>,
     /// The user's own words about it.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
@@ -86,6 +89,7 @@ impl Sandbox {
             cpu_count: None,
             memory_mb: None,
             disk_size_mb: None,
+            limits: None,
             metadata: None,
             lifecycle: None,
             timeline: Vec::new(),
@@ -128,6 +132,27 @@ pub enum OnTimeout {
     Kill,
     /// Pause it: files and metadata stay.
     Pause,
+}
+
+/// The limits that are held where a sandbox runs; one that is absent is not held there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SandboxLimits {
+    /// By what: `cgroup v2`, `cgroup v1` or `rlimits`.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// CPUs.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub cpu_count: Option<u32>,
+    /// Memory in MiB.
+    #[serde(rename = "memoryMB", deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u64>,
+    /// Processes and threads.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// Size of the home in MiB.
+    #[serde(rename = "diskSizeMB", deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub disk_size_mb: Option<u64>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the engine asks of a driver: a thing that can start, stop and reach one isolated runtime per sandbox.
 
 mod bubblewrap;
+mod limits;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub(crate) use bubblewrap::AgentSockets;
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
+pub use limits::{LimitsLevel, RuntimeLimits};
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,6 +23,9 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Whether this machine can run it; the diagnostic says what is missing and how to get it.
     async fn check(&self) -> Result<(), Diagnostic>;
+
+    /// Which limits of its runtimes hold on this machine, and by what.
+    async fn limits_level(&self) -> LimitsLevel;
 
     /// Takes up what an earlier engine left: ends every runtime that is not to go on, removes every mount, cgroup and
     /// folder of sandboxes that are not `known`, and tells which runtimes go on. Their notices are sent from here on.
@@ -78,17 +83,6 @@ pub struct RuntimeSpec {
     pub ready_command: Option<String>,
     /// What it may use.
     pub limits: RuntimeLimits,
-}
-
-/// What a runtime may use of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuntimeLimits {
-    /// CPUs.
-    pub cpu_count: u32,
-    /// Memory in MiB.
-    pub memory_mb: u64,
-    /// Size of the home in MiB.
-    pub disk_size_mb: u64,
 }
 
 /// How a start went.

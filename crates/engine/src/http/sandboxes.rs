@@ -107,7 +107,7 @@ pub(super) async fn detail(
     Origin(origin): Origin,
     SandboxId(id): SandboxId,
 ) -> Result<Json<Sandbox>, Problem> {
-    Ok(Json(view::detail(app.service.detail(&id).await?, &origin)))
+    Ok(Json(view::detail(app.service.detail(&id).await?, app.service.limits_level(), &origin)))
 }
 
 /// POST /sandboxes/:sandboxID/connect

@@ -1,5 +1,6 @@
 use sandbar_protocol::{Envd, InternalState, Lifecycle, OnTimeout, Sandbox};
 
+use crate::driver::LimitsLevel;
 use crate::lifecycle::SandboxRecord;
 
 /// The path under which a sandbox's runtime API is served.
@@ -50,7 +51,8 @@ pub(super) fn listed(record: SandboxRecord) -> Sandbox {
 }
 
 /// The detail.
-pub(super) fn detail(record: SandboxRecord, origin: &str) -> Sandbox {
+pub(super) fn detail(record: SandboxRecord, level: &LimitsLevel, origin: &str) -> Sandbox {
     let envd = Some(envd(&record, origin));
-    Sandbox { envd, ..listed(record) }
+    let limits = Some(level.of(record.limits()));
+    Sandbox { envd, limits, ..listed(record) }
 }

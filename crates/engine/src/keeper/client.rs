@@ -11,7 +11,8 @@ use super::messages::{Answer, Call, VERSION};
 use super::process::{self, Keeper, KeeperCommand, KeeperConfig};
 use super::told::{Told, lost};
 use crate::driver::{
-    AgentSockets, Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
+    AgentSockets, Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream,
+    StartReport,
 };
 
 /// A keeper that is starting may wait for the end of an earlier one, with all its sandboxes.
@@ -148,6 +149,13 @@ impl Driver for KeptDriver {
 
     async fn check(&self) -> Result<(), Diagnostic> {
         self.done(Call::Check).await
+    }
+
+    async fn limits_level(&self) -> LimitsLevel {
+        match self.call(Call::LimitsLevel).await {
+            Ok(Answer::LimitsLevel(level)) => level,
+            _ => LimitsLevel::default(),
+        }
     }
 
     async fn recover(

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::driver::{KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, StartReport};
+use crate::driver::{KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, StartReport};
 
 /// Both ends must speak the same: raised whenever a message changes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The longest message is a start with all its variables.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
@@ -28,6 +28,7 @@ pub(super) struct Request {
 pub(super) enum Call {
     Hello,
     Check,
+    LimitsLevel,
     Recover(Vec<KnownSandbox>),
     Warm(RuntimeSpec),
     Start(RuntimeSpec),
@@ -52,6 +53,7 @@ pub(super) enum Message {
 pub(super) enum Answer {
     Hello { version: u32 },
     Done,
+    LimitsLevel(LimitsLevel),
     Started(StartReport),
     Running(Vec<RunningRuntime>),
     Stats(Box<MetricSnapshot>),

@@ -123,6 +123,7 @@ impl Session {
         match call {
             Call::Hello => self.answer(number, async { Answer::Hello { version: VERSION } }),
             Call::Check => self.answer(number, async move { done(driver.check().await) }),
+            Call::LimitsLevel => self.answer(number, async move { Answer::LimitsLevel(driver.limits_level().await) }),
             Call::Recover(known) => {
                 let notices = self.notices.clone();
                 let recover = async move { driver.recover(&known, notices).await };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Effect, Outcome};
 use crate::clock::{after, between};
+use crate::driver::RuntimeLimits;
 use crate::templates::Template;
 
 /// How long a deleted sandbox's detail can still be read.
@@ -102,6 +103,11 @@ impl SandboxRecord {
         record.note("created", PhaseStatus::Completed, now, format!("template {}", record.template_id));
         record.note("starting", PhaseStatus::InProgress, now, "cold start".to_owned());
         Outcome { record, effects: vec![Effect::StartRuntime] }
+    }
+
+    /// What its runtime may use.
+    pub fn limits(&self) -> RuntimeLimits {
+        RuntimeLimits { cpu_count: self.cpu_count, memory_mb: self.memory_mb, disk_size_mb: self.disk_size_mb }
     }
 
     /// When the timer must look at it again.

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
-use crate::driver::{Driver, RuntimeNotice};
+use crate::driver::{Driver, LimitsLevel, RuntimeNotice};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, NewSandbox, Outcome, SandboxRecord};
 use crate::logs::Logs;
@@ -40,6 +40,7 @@ struct Inner {
     templates: Templates,
     #[expect(dead_code, reason = "its first readers come with admission limits and the warm pool")]
     settings: Settings,
+    limits_level: LimitsLevel,
     deadlines: Deadlines,
     slots: Slots,
     logs: Logs,
@@ -66,6 +67,8 @@ impl Service {
         templates: Templates,
         settings: Settings,
     ) -> Result<Self, EngineError> {
+        let limits_level = driver.limits_level().await;
+        tracing::info!("sandboxes' limits are {limits_level}");
         let (passed_sender, passed) = mpsc::unbounded_channel();
         let (notices_sender, notices) = mpsc::channel(NOTICE_QUEUE);
         let deadlines = Deadlines::start(clock.clone(), passed_sender);
@@ -76,6 +79,7 @@ impl Service {
                 clock,
                 templates,
                 settings,
+                limits_level,
                 deadlines,
                 slots: Slots::default(),
                 logs: Logs::default(),
@@ -183,6 +187,11 @@ impl Service {
         self.inner.driver.shut_down().await;
         self.inner.tasks.wait().await;
         self.inner.store.close().await;
+    }
+
+    /// Which limits of sandboxes hold, and by what.
+    pub fn limits_level(&self) -> &LimitsLevel {
+        &self.inner.limits_level
     }
 
     /// Opens a stream to a sandbox's agent.

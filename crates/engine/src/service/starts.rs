@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbar_protocol::{Diagnostic, PublicState};
 
 use super::Service;
-use crate::driver::{RuntimeLimits, RuntimeSpec, StartReport};
+use crate::driver::{RuntimeSpec, StartReport};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, SandboxRecord};
 use crate::slots::Slot;
@@ -33,19 +33,16 @@ impl Service {
 
     async fn start_runtime(&self, record: SandboxRecord) -> Result<StartReport, Diagnostic> {
         let template = self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
+        let limits = record.limits();
         let mut env_vars = template.env_vars;
         env_vars.extend(record.env_vars);
         let spec = RuntimeSpec {
+            limits,
             sandbox_id: record.id,
             generation: record.generation,
             env_vars,
             start_command: template.start_command,
             ready_command: template.ready_command,
-            limits: RuntimeLimits {
-                cpu_count: record.cpu_count,
-                memory_mb: record.memory_mb,
-                disk_size_mb: record.disk_size_mb,
-            },
         };
         self.inner.driver.start(spec, self.inner.notices.clone()).await
     }

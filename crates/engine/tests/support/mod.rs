@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use sandbar_engine::driver::{
-    Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
+    Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
 use sandbar_engine::service::Service;
 use sandbar_engine::store::SqliteStore;
@@ -59,6 +59,10 @@ impl Driver for FakeDriver {
 
     async fn check(&self) -> Result<(), Diagnostic> {
         Ok(())
+    }
+
+    async fn limits_level(&self) -> LimitsLevel {
+        LimitsLevel { name: "cgroup v1".into(), cpu: false, memory: true, disk: true, processes: Some(512) }
     }
 
     async fn recover(

@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
-use super::arguments::{self, Arguments, INFO_FD, LISTENER_FD, SECCOMP_FD};
+use super::arguments::{self, Arguments, GATE_FD, INFO_FD, LISTENER_FD, SECCOMP_FD};
 use super::files::Home;
 use super::sockets::Sockets;
 use super::stage::Stage;
@@ -42,6 +42,7 @@ pub(super) struct Launch {
     pub(super) sandbox_id: String,
     pub(super) home: Home,
     pub(super) boot: BootConfig,
+    pub(super) memory_mb: u64,
     pub(super) listener: UnixListener,
 }
 
@@ -50,6 +51,17 @@ pub(super) struct Launched {
     pub(super) child: Child,
     /// What `bwrap` tells of the tree that it made.
     pub(super) info: OwnedFd,
+    /// In front of which the tree's first process waits.
+    pub(super) gate: Gate,
+}
+
+/// Nothing of a sandbox runs before this is opened. It opens as well when it is dropped: kill the tree first.
+pub(super) struct Gate(OwnedFd);
+
+impl Gate {
+    pub(super) fn open(self) -> io::Result<()> {
+        File::from(self.0).write_all(b"1")
+    }
 }
 
 impl Launcher {
@@ -135,7 +147,8 @@ impl Worker {
 
     fn launch(&self, launch: Launch) -> io::Result<Launched> {
         let placed = self.stage.place(&launch.sandbox_id, &launch.home)?;
-        let launched = self.spawn(&arguments::sandbox(&placed), &launch.home, &launch.boot, launch.listener);
+        let launched =
+            self.spawn(&arguments::sandbox(&placed, launch.memory_mb), &launch.home, &launch.boot, launch.listener);
         if launched.is_err() {
             self.stage.clear(&launch.sandbox_id);
         }
@@ -144,6 +157,7 @@ impl Worker {
 
     fn spawn(&self, args: &Arguments, home: &Home, boot: &BootConfig, listener: UnixListener) -> io::Result<Launched> {
         let (info, info_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (gate_reader, gate) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut command = self.command(args, home.uid)?;
         command.stdin(in_memory("boot", &serde_json::to_vec(boot)?)?);
         command
@@ -151,11 +165,12 @@ impl Worker {
                 FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD },
                 FdMapping { parent_fd: in_memory("seccomp", &self.filter)?.into(), child_fd: SECCOMP_FD },
                 FdMapping { parent_fd: info_writer, child_fd: INFO_FD },
+                FdMapping { parent_fd: gate_reader, child_fd: GATE_FD },
             ])
             .map_err(io::Error::other)?;
         let _runtime = self.runtime.enter();
         // The command owns our copies of the descriptors and drops them: only the sandbox listens from here on.
-        Ok(Launched { child: command.spawn()?, info })
+        Ok(Launched { child: command.spawn()?, info, gate: Gate(gate) })
     }
 
     fn probe(&self, uid: u32) -> io::Result<Child> {

@@ -4,11 +4,14 @@
 //! what, and what a shared kernel means, is in `docs/isolation.md`.
 
 mod arguments;
+mod cgroup;
 mod files;
 mod health;
 mod launcher;
+mod limits;
 mod output;
 mod probe;
+mod processes;
 mod runtimes;
 mod seccomp;
 mod skeleton;
@@ -29,9 +32,12 @@ use sandbar_protocol::{Diagnostic, MetricSnapshot};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driver, KnownSandbox, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
+use super::{
+    Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
+};
 use files::Files;
 use launcher::Launcher;
+use limits::Limits;
 use runtimes::Runtimes;
 pub(crate) use sockets::Sockets as AgentSockets;
 use sockets::Sockets;
@@ -52,6 +58,8 @@ pub struct BubblewrapConfig {
     pub first_uid: u32,
     /// How many user IDs there are. Default 65,536.
     pub uid_count: u32,
+    /// The most processes and threads of one sandbox. Default 512.
+    pub max_processes: u64,
 }
 
 impl BubblewrapConfig {
@@ -64,6 +72,7 @@ impl BubblewrapConfig {
             start_timeout: Duration::from_secs(60),
             first_uid: 2_000_000,
             uid_count: 65_536,
+            max_processes: 512,
         }
     }
 }
@@ -74,6 +83,7 @@ pub struct Bubblewrap {
     files: Files,
     sockets: Arc<Sockets>,
     launcher: Arc<Launcher>,
+    limits: Limits,
     runtimes: Runtimes,
 }
 
@@ -84,7 +94,8 @@ impl Bubblewrap {
         let files = Files::open(&config)?;
         let sockets = Arc::new(Sockets::open(&config.data_dir)?);
         let launcher = Arc::new(Launcher::start(&config, &sockets)?);
-        Ok(Self { config, files, sockets, launcher, runtimes: Runtimes::new() })
+        let limits = Limits::open(&config)?;
+        Ok(Self { config, files, sockets, launcher, limits, runtimes: Runtimes::new() })
     }
 }
 
@@ -97,6 +108,10 @@ impl Driver for Bubblewrap {
     async fn check(&self) -> Result<(), Diagnostic> {
         probe::agent(&self.config.agent)?;
         probe::namespaces(&self.config, &self.launcher).await
+    }
+
+    async fn limits_level(&self) -> LimitsLevel {
+        self.limits.level()
     }
 
     async fn recover(
@@ -128,7 +143,8 @@ impl Driver for Bubblewrap {
         self.stop(&spec.sandbox_id).await?;
         let home = self.files.prepare(&spec.sandbox_id).await?;
         let (ready_sender, ready) = oneshot::channel();
-        let handle = Handle::default();
+        let bounds = Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits));
+        let handle = Handle::new(bounds);
         let sandbox_id = spec.sandbox_id.clone();
         self.runtimes.insert(&sandbox_id, handle.clone())?;
         let supervisor = Supervisor {
@@ -173,10 +189,13 @@ impl Driver for Bubblewrap {
 
     async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {
         let now = Timestamp::now();
-        match self.runtimes.get(sandbox_id).filter(|handle| !handle.has_ended()) {
-            Some(handle) => stats::read(sandbox_id, &handle, now),
-            None => MetricSnapshot::unavailable(sandbox_id, now, "sandbox is not running"),
-        }
+        let Some(handle) = self.runtimes.get(sandbox_id).filter(|handle| !handle.has_ended()) else {
+            return MetricSnapshot::unavailable(sandbox_id, now, "sandbox is not running");
+        };
+        let id = sandbox_id.to_owned();
+        // It may have hundreds of processes to look at.
+        let read = tokio::task::spawn_blocking(move || stats::read(&id, &handle, now)).await;
+        read.unwrap_or_else(|error| MetricSnapshot::unavailable(sandbox_id, now, error.to_string()))
     }
 
     async fn shut_down(&self) {
@@ -186,6 +205,7 @@ impl Driver for Bubblewrap {
             handle.ended().await;
         }
         self.launcher.stop();
+        self.limits.close();
         self.sockets.close();
     }
 

@@ -1,71 +1,64 @@
-use std::fs;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
-use nix::unistd::{SysconfVar, sysconf};
 use sandbar_protocol::MetricSnapshot;
 
+use super::cgroup::{CpuTime, Group};
+use super::processes::{self, Traffic, Usage};
 use super::supervisor::Handle;
 
-/// Processor time used up to a moment, in seconds.
+/// What had been used up to a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     at: Timestamp,
-    user: f64,
-    system: f64,
+    cpu: CpuTime,
+    usage: Usage,
+    traffic: Option<Traffic>,
 }
 
-/// What the processes of one sandbox use, read from `/proc`. Rates are since the last reading.
+/// What one sandbox uses, from its control group and from `/proc`. Rates are since the last reading. Of the host there
+/// is nothing in it: what can't be told for the sandbox alone, as load or waiting for disks, is left out.
 pub(super) fn read(sandbox_id: &str, handle: &Handle, now: Timestamp) -> MetricSnapshot {
-    let Some(usage) = handle.init_pid.get().map(|pid| usage_of(*pid)) else {
+    let Some(init_pid) = handle.init_pid.get() else {
         return MetricSnapshot::unavailable(sandbox_id, now, "sandbox is starting");
     };
-    let sample = Sample { at: now, user: usage.user, system: usage.system };
+    let group = handle.bounds.group();
+    let usage = processes::usage(*init_pid);
+    // The group also counts those that ended.
+    let cpu = group.and_then(Group::cpu_time).unwrap_or(CpuTime { user: usage.user, system: usage.system });
+    let sample = Sample { at: now, cpu, usage, traffic: processes::traffic(*init_pid) };
     let last = handle.last_sample.lock().unwrap_or_else(PoisonError::into_inner).replace(sample);
-    let rate = |of: fn(&Sample) -> f64| {
+    let rate = |of: &dyn Fn(&Sample) -> Option<f64>| {
         let last = last.as_ref()?;
         let seconds = now.duration_since(last.at).as_secs_f64();
-        // Children that ended between two readings take their time with them.
-        (seconds > 0.0).then(|| ((of(&sample) - of(last)) / seconds).max(0.0))
+        // A process that ended without being waited for takes its numbers with it.
+        (seconds > 0.0).then_some(((of(&sample)? - of(last)?) / seconds).max(0.0))
     };
+    let received = |index: usize| rate(&|sample| Some(sample.traffic?.received[index]));
+    let sent = |index: usize| rate(&|sample| Some(sample.traffic?.sent[index]));
+    let memory = group.and_then(Group::memory);
     MetricSnapshot {
         sandbox_id: sandbox_id.to_owned(),
         collected_at: Some(now),
-        cpu_user_rate: rate(|sample| sample.user),
-        cpu_system_rate: rate(|sample| sample.system),
-        task_current: Some(usage.tasks),
+        cpu_user_rate: rate(&|sample| Some(sample.cpu.user)),
+        cpu_system_rate: rate(&|sample| Some(sample.cpu.system)),
+        memory_available_bytes: memory.map(|memory| (memory.limit - memory.used).max(0.0)),
+        memory_usage_percent: memory.map(|memory| 100.0 * memory.used / memory.limit),
+        // A group may not swap.
+        swap_total_bytes: memory.map(|_| 0.0),
+        swap_free_bytes: memory.map(|_| 0.0),
+        disk_read_bytes_per_second: rate(&|sample| Some(sample.usage.disk_read)),
+        disk_write_bytes_per_second: rate(&|sample| Some(sample.usage.disk_written)),
+        network_recv_bytes_per_second: received(0),
+        network_recv_packets_per_second: received(1),
+        network_recv_errors_per_second: received(2),
+        network_recv_drops_per_second: received(3),
+        network_sent_bytes_per_second: sent(0),
+        network_sent_packets_per_second: sent(1),
+        network_sent_errors_per_second: sent(2),
+        network_sent_drops_per_second: sent(3),
+        task_current: Some(group.and_then(Group::tasks).unwrap_or(usage.tasks)),
+        task_max: handle.bounds.processes().map(|processes| processes as f64),
         ..MetricSnapshot::default()
     }
-}
-
-#[derive(Default)]
-struct Usage {
-    user: f64,
-    system: f64,
-    tasks: f64,
-}
-
-/// Sums over a process and its descendants.
-fn usage_of(init: i32) -> Usage {
-    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64;
-    let mut usage = Usage::default();
-    let mut waiting = vec![init];
-    while let Some(pid) = waiting.pop() {
-        // A process that has just ended has no numbers.
-        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        // The name, in brackets, may hold blanks and brackets itself.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let number = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
-        usage.user += (number(11) + number(13)) / ticks;
-        usage.system += (number(12) + number(14)) / ticks;
-        usage.tasks += number(17);
-        waiting.extend(children(pid));
-    }
-    usage
-}
-
-fn children(pid: i32) -> Vec<i32> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }

@@ -1,0 +1,180 @@
+//! Control groups: what all processes of a sandbox use together, counted and bounded by the kernel.
+
+mod find;
+mod usage;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub(super) use find::find;
+pub(super) use usage::CpuTime;
+
+use crate::driver::RuntimeLimits;
+
+const MIB: u64 = 1024 * 1024;
+/// How often a CPU quota is handed out anew, in µs.
+const CPU_PERIOD: u64 = 100_000;
+/// A group's last processes are gone within milliseconds of their kill.
+const EMPTY_WAIT: Duration = Duration::from_secs(5);
+
+/// The two interfaces of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V1,
+    V2,
+}
+
+/// One group: a folder in each hierarchy of version 1, one folder in version 2.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    version: Version,
+    memory: PathBuf,
+    pids: PathBuf,
+    /// Not every machine hands these on.
+    cpu: Option<PathBuf>,
+    cpuacct: Option<PathBuf>,
+}
+
+impl Group {
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether CPU time can be bounded.
+    pub(super) fn has_cpu(&self) -> bool {
+        self.cpu.is_some()
+    }
+
+    /// The group of that name in this one, which may not exist yet.
+    pub(super) fn child(&self, name: &str) -> Self {
+        Self {
+            version: self.version,
+            memory: self.memory.join(name),
+            pids: self.pids.join(name),
+            cpu: self.cpu.as_ref().map(|folder| folder.join(name)),
+            cpuacct: self.cpuacct.as_ref().map(|folder| folder.join(name)),
+        }
+    }
+
+    /// Makes it; nothing of it is left after an error.
+    pub(super) fn create(&self) -> io::Result<()> {
+        let made = self.folders().into_iter().try_for_each(|folder| match fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        });
+        if made.is_err() {
+            let _ = self.try_remove();
+        }
+        made
+    }
+
+    /// Bounds it. There is no swap beside the memory: it would make everyone slow.
+    pub(super) fn limit(&self, limits: RuntimeLimits, processes: u64) -> io::Result<()> {
+        let bytes = limits.memory_mb.saturating_mul(MIB);
+        let quota = u64::from(limits.cpu_count) * CPU_PERIOD;
+        write(&self.pids, "pids.max", processes)?;
+        match self.version {
+            Version::V1 => {
+                write(&self.memory, "memory.limit_in_bytes", bytes)?;
+                write_if_there(&self.memory, "memory.memsw.limit_in_bytes", bytes)?;
+                if let Some(cpu) = &self.cpu {
+                    write(cpu, "cpu.cfs_period_us", CPU_PERIOD)?;
+                    write(cpu, "cpu.cfs_quota_us", quota)?;
+                }
+            }
+            Version::V2 => {
+                write(&self.memory, "memory.max", bytes)?;
+                write_if_there(&self.memory, "memory.swap.max", 0)?;
+                if let Some(cpu) = &self.cpu {
+                    write(cpu, "cpu.max", format!("{quota} {CPU_PERIOD}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a process in; what it starts from then on is in there, too.
+    pub(super) fn add(&self, pid: i32) -> io::Result<()> {
+        self.folders().into_iter().try_for_each(|folder| write(folder, "cgroup.procs", pid))
+    }
+
+    /// Kills what is in it, waits for its end, and removes it. None that is not there is fine.
+    pub(super) fn end(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            self.kill()?;
+            match self.try_remove() {
+                Err(error) if begun.elapsed() > EMPTY_WAIT => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    /// Removes it, which fails while something is in it.
+    pub(super) fn try_remove(&self) -> io::Result<()> {
+        self.folders().into_iter().try_for_each(|folder| match fs::remove_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    fn kill(&self) -> io::Result<()> {
+        if self.version == Version::V2 {
+            return write_if_there(&self.pids, "cgroup.kill", 1);
+        }
+        // Nothing is forked while we look.
+        write_if_there(&self.pids, "pids.max", 0)?;
+        for pid in self.members() {
+            // It may have ended in between.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        Ok(())
+    }
+
+    fn members(&self) -> Vec<i32> {
+        let list = fs::read_to_string(self.pids.join("cgroup.procs")).unwrap_or_default();
+        // 0 is a process that we can't see, and no one to signal.
+        list.lines().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid > 0).collect()
+    }
+
+    /// The groups in this one.
+    pub(super) fn children(&self) -> Vec<Self> {
+        let mut names: Vec<String> = self
+            .folders()
+            .into_iter()
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())))
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.iter().map(|name| self.child(name)).collect()
+    }
+
+    /// Each folder once.
+    fn folders(&self) -> Vec<&Path> {
+        let mut folders = vec![self.memory.as_path(), &self.pids];
+        folders.extend(self.cpu.as_deref());
+        folders.extend(self.cpuacct.as_deref());
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+}
+
+fn write(folder: &Path, file: &str, value: impl ToString) -> io::Result<()> {
+    let path = folder.join(file);
+    fs::write(&path, value.to_string())
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn write_if_there(folder: &Path, file: &str, value: impl ToString) -> io::Result<()> {
+    if folder.join(file).exists() { write(folder, file, value) } else { Ok(()) }
+}

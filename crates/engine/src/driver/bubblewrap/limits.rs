@@ -1,0 +1,191 @@
+//! Holds each sandbox within its limits, by what this machine has.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::libc::SIGKILL;
+use nix::unistd::geteuid;
+use sandbar_protocol::{Diagnostic, ProcessLimits};
+
+use super::cgroup::{self, Group, Version};
+use super::{BubblewrapConfig, disk_error};
+use crate::driver::{LimitsLevel, RuntimeLimits};
+
+const MIB: u64 = 1024 * 1024;
+/// Open files of one process.
+const OPEN_FILES: u64 = 4096;
+/// From this kernel on, the processes of a user are counted in each user namespace by itself.
+const COUNTS_BY_NAMESPACE: (u32, u32) = (5, 14);
+
+/// What holds the limits of all sandboxes of a data folder.
+pub(super) struct Limits {
+    /// The group in which each sandbox has its own; none: there are only the limits of single processes.
+    group: Option<Group>,
+    /// The most processes of a sandbox, if they can be counted.
+    processes: Option<u64>,
+}
+
+impl Limits {
+    /// Finds what this machine has, and ends what an earlier engine may have left in the data folder's groups.
+    pub(super) fn open(config: &BubblewrapConfig) -> Result<Self, Diagnostic> {
+        let failed = |error| disk_error("can't use the folder", &config.data_dir, &error);
+        let group = cgroup::find(&group_name(&config.data_dir).map_err(failed)?);
+        for left in group.iter().flat_map(Group::children) {
+            if let Err(error) = left.end() {
+                tracing::warn!("a control group that an earlier engine left can't be removed: {error}");
+            }
+        }
+        let countable = group.is_some() || geteuid().is_root() || counts_by_namespace();
+        Ok(Self { group, processes: countable.then_some(config.max_processes) })
+    }
+
+    pub(super) fn level(&self) -> LimitsLevel {
+        let name = match self.group.as_ref().map(Group::version) {
+            Some(Version::V2) => "cgroup v2",
+            Some(Version::V1) => "cgroup v1",
+            None => "rlimits",
+        };
+        LimitsLevel {
+            name: name.to_owned(),
+            cpu: self.group.as_ref().is_some_and(Group::has_cpu),
+            memory: self.group.is_some(),
+            disk: false,
+            processes: self.processes,
+        }
+    }
+
+    /// The limits of a sandbox that is about to start.
+    pub(super) fn bounds(&self, sandbox_id: &str, limits: RuntimeLimits) -> Bounds {
+        let group = self.group.as_ref().map(|group| group.child(sandbox_id));
+        Bounds {
+            limits,
+            processes: self.processes,
+            group,
+            kills_told: AtomicU64::new(0),
+            kills_past: AtomicU64::new(0),
+        }
+    }
+
+    /// Removes what was made for all sandboxes; none runs any more.
+    pub(super) fn close(&self) {
+        if let Some(group) = &self.group {
+            // Another start on the same folder would use it again.
+            let _ = group.try_remove();
+        }
+    }
+}
+
+impl Drop for Limits {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The limits of one sandbox.
+pub(super) struct Bounds {
+    limits: RuntimeLimits,
+    processes: Option<u64>,
+    group: Option<Group>,
+    /// Of the processes that were killed for want of memory, how many have been told.
+    kills_told: AtomicU64,
+    /// How many had been told one look earlier: an end that follows is not because of them.
+    kills_past: AtomicU64,
+}
+
+impl Bounds {
+    /// Makes the sandbox's group. [`Self::remove`] is due afterwards, whether this failed or not.
+    pub(super) fn set_up(&self) -> Result<(), Diagnostic> {
+        let Some(group) = &self.group else { return Ok(()) };
+        let made = group.create().and_then(|()| group.limit(self.limits, self.processes.unwrap_or(u64::MAX)));
+        made.map_err(|error| not_held(&error))
+    }
+
+    /// What the agent takes on before anything else.
+    pub(super) fn of_each_process(&self) -> ProcessLimits {
+        let alone = self.group.is_none();
+        ProcessLimits {
+            file_bytes: Some(self.limits.disk_size_mb.saturating_mul(MIB)),
+            open_files: Some(OPEN_FILES),
+            // A group counts better: in sum, and only what is really used.
+            data_bytes: alone.then(|| self.limits.memory_mb.saturating_mul(MIB)),
+            processes: self.processes.filter(|_| alone),
+        }
+    }
+
+    /// Takes the first process in, from which all others come.
+    pub(super) fn admit(&self, init_pid: i32) -> Result<(), Diagnostic> {
+        self.group.as_ref().map_or(Ok(()), |group| group.add(init_pid)).map_err(|error| not_held(&error))
+    }
+
+    /// Whether processes were killed for want of memory since this was last asked.
+    pub(super) fn new_kills(&self) -> bool {
+        let kills = self.kills();
+        let told = self.kills_told.swap(kills, Ordering::Relaxed);
+        self.kills_past.store(told, Ordering::Relaxed);
+        kills > told
+    }
+
+    /// Why a runtime ended just now with this status, if it was for its limits.
+    pub(super) fn cause_of(&self, status: ExitStatus) -> Option<Diagnostic> {
+        let lately = self.kills() > self.kills_past.load(Ordering::Relaxed);
+        (was_killed(status) && lately).then(|| self.out_of_memory())
+    }
+
+    fn kills(&self) -> u64 {
+        self.group.as_ref().map_or(0, Group::out_of_memory_kills)
+    }
+
+    /// It needed more memory than it may have.
+    pub(super) fn out_of_memory(&self) -> Diagnostic {
+        let message = format!("it ran out of memory: its processes may use {} MiB together", self.limits.memory_mb);
+        Diagnostic::new("out_of_memory", message)
+            .recommend("use less at once, or create it from a template with a larger memory_mb")
+    }
+
+    pub(super) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    pub(super) fn processes(&self) -> Option<u64> {
+        self.processes
+    }
+
+    /// Removes the sandbox's group, in which nothing runs any more.
+    pub(super) async fn remove(&self) {
+        let Some(group) = self.group.clone() else { return };
+        if group.try_remove().is_ok() {
+            return;
+        }
+        let ended = tokio::task::spawn_blocking(move || group.end()).await.unwrap_or_else(|e| Err(io::Error::other(e)));
+        if let Err(error) = ended {
+            tracing::warn!("a sandbox's control group can't be removed: {error}");
+        }
+    }
+}
+
+/// As `bwrap` and shells have it: 128 + signal.
+fn was_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal() == Some(SIGKILL) || status.code() == Some(128 + SIGKILL)
+}
+
+fn not_held(error: &io::Error) -> Diagnostic {
+    Diagnostic::new("limits_failed", format!("its control group could not be made: {error}"))
+        .recommend("delete sandboxes that are not needed; the engine must be allowed to write to its control groups")
+}
+
+/// Not the path: two containers may have the same.
+fn group_name(data_dir: &Path) -> io::Result<String> {
+    let folder = fs::metadata(data_dir)?;
+    Ok(format!("sandbar-{:x}-{:x}", folder.dev(), folder.ino()))
+}
+
+fn counts_by_namespace() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= COUNTS_BY_NAMESPACE
+}

@@ -1,0 +1,267 @@
+//! What a sandbox may use, attacked from inside: memory, processes, CPU time, files.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec};
+use sandbar_protocol::LogLevel;
+use serde_json::json;
+
+use crate::support::{Host, Sandbox, is_root, until};
+
+const HOG: &str = "my $x = 'x' x (400 << 20); print length $x";
+
+impl Host {
+    async fn has_groups(&self) -> bool {
+        self.driver.limits_level().await.name.starts_with("cgroup")
+    }
+}
+
+impl Sandbox<'_> {
+    /// The sandbox's own control groups, as folders.
+    async fn groups(&self) -> Vec<PathBuf> {
+        let member = self.pid_namespace().await.members()[0];
+        let groups = fs::read_to_string(format!("/proc/{member}/cgroup")).unwrap();
+        let own = groups.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
+        own.filter(|(_, path)| path.ends_with(&self.id))
+            .map(|(controllers, path)| {
+                let controllers = if controllers.is_empty() { "unified" } else { controllers };
+                PathBuf::from(format!("/sys/fs/cgroup/{controllers}{path}"))
+            })
+            .collect()
+    }
+
+    async fn perl(&self, script: &str) -> sandbar_protocol::RunResponse {
+        self.execute(json!({ "cmd": "perl", "args": ["-e", script] })).await
+    }
+}
+
+/// The next line that the sandbox's log gets for its limits.
+async fn next_error(host: &Host) -> String {
+    let mut notices = host.notices.lock().await;
+    loop {
+        if let RuntimeNotice::Output { level: LogLevel::Error, line, .. } = notices.recv().await.unwrap() {
+            return line;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_level_says_what_this_machine_has() {
+    let host = Host::new();
+    let level = host.driver.limits_level().await;
+    assert_eq!(level.processes, Some(512));
+    assert!(["cgroup v2", "cgroup v1", "rlimits"].contains(&level.name.as_str()), "{level}");
+    assert_eq!(level.memory, level.name != "rlimits");
+}
+
+#[tokio::test]
+async fn a_memory_hog_is_killed_alone_and_the_log_says_so() {
+    let host = Host::new();
+    let (sandbox, other) = (host.sandbox(), host.running().await);
+    sandbox.start_with(|spec| spec.limits.memory_mb = 128).await.unwrap();
+    if sandbox.has("perl").await {
+        let hog = sandbox.perl(HOG).await;
+        assert_ne!(hog.exit_code, 0, "{hog:?}");
+        assert!(hog.stdout.is_empty(), "{hog:?}");
+        if host.has_groups().await {
+            let why = "a process was killed: it ran out of memory: its processes may use 128 MiB together";
+            assert_eq!(next_error(&host).await, why);
+        }
+    }
+    assert_eq!((sandbox.says("echo on").await, other.says("echo on").await), ("on".into(), "on".into()));
+    sandbox.destroy().await.unwrap();
+    other.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sandbox_that_ends_for_want_of_memory_says_so() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    sandbox.start_with(|spec| spec.limits.memory_mb = 64).await.unwrap();
+    if sandbox.has("perl").await && host.has_groups().await {
+        // The agent is made the first to be killed: half of the memory is no process's own.
+        let hold = "head -c 30M /dev/zero > /tmp/held";
+        let hog = format!("{hold}; echo 1000 > /proc/$PPID/oom_score_adj; exec perl -e '{}'", HOG.replace('\'', "\""));
+        sandbox.post("/run", json!({ "cmd": hog }).to_string()).await.unwrap_err();
+        let RuntimeNotice::Exited { status, cause, .. } = host.next_exit().await else { panic!() };
+        let cause = cause.unwrap_or_else(|| panic!("no cause of {status}"));
+        assert_eq!(cause.reason, "out_of_memory");
+        assert_eq!(cause.message, "it ran out of memory: its processes may use 64 MiB together");
+        assert!(cause.recommendation.unwrap().contains("memory_mb"));
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_needs_too_much_memory_says_so() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    let hog = format!("perl -e '{}'", HOG.replace('\'', "\""));
+    let spec = |spec: &mut RuntimeSpec| {
+        spec.limits.memory_mb = 64;
+        spec.start_command = Some(hog);
+    };
+    let failed = sandbox.start_with(spec).await.unwrap_err();
+    let expected = if host.has_groups().await { "out_of_memory" } else { "start_command_failed" };
+    assert_eq!(failed.reason, expected, "{failed:?}");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn files_in_memory_leave_room_for_processes() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    sandbox.start_with(|spec| spec.limits.memory_mb = 128).await.unwrap();
+    for folder in ["/tmp", "/dev/shm", "/var/tmp", "/run"] {
+        sandbox.is_refused(&format!("cat /dev/zero > {folder}/full"), "No space left on device").await;
+    }
+    assert_eq!(sandbox.says("df -k --output=size /tmp | tail -1").await, "65536");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fork_bomb_stays_in_its_sandbox() {
+    let host = Host::with(|config| config.max_processes = 64);
+    let (sandbox, other) = (host.running().await, host.running().await);
+    if sandbox.has("perl").await {
+        let bomb = "my $n = 0; while ($n < 1000) { my $p = fork; last if !defined $p; if (!$p) { sleep 1000 } $n++ } \
+                    print \"$n $!\"";
+        let exploded = sandbox.perl(bomb).await;
+        let (count, why) = exploded.stdout.split_once(' ').unwrap();
+        assert!((32..64).contains(&count.parse::<u32>().unwrap()), "{exploded:?}");
+        assert_eq!(why, "Resource temporarily unavailable");
+        let tasks = host.driver.stats(&sandbox.id).await;
+        assert!(tasks.task_current.unwrap() <= 64.0 && tasks.task_max == Some(64.0), "{tasks:?}");
+    }
+    assert_eq!(other.says("echo still here | cat").await, "still here");
+    sandbox.destroy().await.unwrap();
+    other.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn processor_time_is_bounded() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    if sandbox.has("perl").await && host.driver.limits_level().await.cpu {
+        // Two at once, for a second: what both got together.
+        let burn = "use Time::HiRes 'time'; my $end = time + 1; for (1..2) { if (!fork) { 1 while time < $end; exit } } \
+                    wait; wait; my @t = times; print $t[2] + $t[3]";
+        let used: f64 = sandbox.perl(burn).await.stdout.parse().unwrap();
+        assert!(used < 1.3, "{used} s of CPU time in a second on one CPU");
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_file_is_no_larger_than_the_home_may_be() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    sandbox.start_with(|spec| spec.limits.disk_size_mb = 4).await.unwrap();
+    let full = sandbox.run("head -c 8M /dev/zero > big").await;
+    assert_ne!(full.exit_code, 0, "{full:?}");
+    assert_eq!(sandbox.says("stat -c %s big").await, (4 << 20).to_string());
+    sandbox.is_refused("ulimit -f unlimited", "").await;
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn open_files_are_bounded() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    if sandbox.has("perl").await {
+        let open = "my @f; my $n = 0; while (open my $f, '<', '/dev/null') { push @f, $f; $n++ } print \"$n $!\"";
+        let opened = sandbox.perl(open).await;
+        let (count, why) = opened.stdout.split_once(' ').unwrap();
+        assert!(count.parse::<u32>().unwrap() < 4096, "{opened:?}");
+        assert_eq!(why, "Too many open files");
+    }
+    assert_eq!(sandbox.says("echo on").await, "on");
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_of_a_sandbox_runs_outside_of_its_groups_and_they_go_with_it() {
+    let host = Host::new();
+    if !host.has_groups().await {
+        return;
+    }
+    let sandbox = host.sandbox();
+    let first_look = "cat /proc/self/cgroup > /root/groups";
+    sandbox.start_with(|spec| spec.start_command = Some(first_look.into())).await.unwrap();
+    let seen = fs::read_to_string(sandbox.home.join("groups")).unwrap();
+    for controller in [":memory:", ":pids:"] {
+        let line = seen.lines().find(|line| line.contains(controller)).or(seen.lines().next()).unwrap();
+        assert!(line.ends_with(&sandbox.id), "{seen}");
+    }
+    let groups = sandbox.groups().await;
+    let members: Vec<String> =
+        groups.iter().map(|group| fs::read_to_string(group.join("cgroup.procs")).unwrap()).collect();
+    for pid in sandbox.pid_namespace().await.members() {
+        assert!(!members.is_empty() && members.iter().all(|list| list.lines().any(|member| member == pid.to_string())));
+    }
+    sandbox.stop().await;
+    assert!(groups.iter().all(|group| !group.exists()));
+    let parents: Vec<PathBuf> = groups.iter().map(|group| group.parent().unwrap().to_owned()).collect();
+    assert!(parents.iter().all(|parent| parent.exists()));
+    host.driver.shut_down().await;
+    assert!(parents.iter().all(|parent| !parent.exists()));
+}
+
+/// Ended however a test ends.
+struct Stray(Child);
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_engine_left_in_its_groups_is_ended_at_the_next_start() {
+    let host = Host::new();
+    if !host.has_groups().await {
+        return;
+    }
+    let sandbox = host.running().await;
+    let left: Vec<PathBuf> = sandbox.groups().await.iter().map(|group| group.with_file_name("sb-left")).collect();
+    let mut stray = Stray(Command::new("sleep").arg("1000").spawn().unwrap());
+    for group in &left {
+        fs::create_dir(group).unwrap();
+        fs::write(group.join("cgroup.procs"), stray.0.id().to_string()).unwrap();
+    }
+    sandbox.stop().await;
+    let host = Host::in_folder(host.folder, |_| {});
+    assert!(left.iter().all(|group| !group.exists()));
+    assert_eq!(stray.0.wait().unwrap().to_string(), "signal: 9 (SIGKILL)");
+    host.driver.shut_down().await;
+}
+
+#[tokio::test]
+async fn metrics_are_the_sandboxs_own() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let first = host.driver.stats(&sandbox.id).await;
+    assert_eq!((first.error, first.load1, first.cpu_steal_rate), (None, None, None));
+    assert!(first.task_current.unwrap() < 20.0, "{:?} tasks are the host's", first.task_current);
+    assert!(first.cpu_user_rate.is_some() && first.network_recv_bytes_per_second == Some(0.0));
+    if host.has_groups().await {
+        assert!(first.memory_usage_percent.unwrap() < 50.0);
+        assert!(first.memory_available_bytes.unwrap() <= (512 << 20) as f64);
+        assert_eq!(first.swap_total_bytes, Some(0.0));
+        sandbox.says("head -c 100M /dev/zero > /tmp/held").await;
+        let held = host.driver.stats(&sandbox.id).await;
+        let grown = first.memory_available_bytes.unwrap() - held.memory_available_bytes.unwrap();
+        assert!(grown > (90 << 20) as f64, "{grown}");
+    }
+    sandbox.says("(while :; do :; done) > /dev/null 2>&1 &").await;
+    until("its CPU time shows", async || host.driver.stats(&sandbox.id).await.cpu_user_rate.unwrap() > 0.01).await;
+    sandbox.says("(while :; do head -c 1M /dev/zero > written; sync written; done) > /dev/null 2>&1 &").await;
+    let on_disk = async || host.driver.stats(&sandbox.id).await.disk_write_bytes_per_second.unwrap() > 0.0;
+    if !is_root() || fs::read_to_string("/proc/self/io").is_ok() {
+        until("what it writes shows", on_disk).await;
+    }
+    sandbox.destroy().await.unwrap();
+}
