@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +9,7 @@ use nix::libc::SIGKILL;
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
-use super::cgroup::{self, Group, Version};
+use super::cgroup::{self, Group, Version, owner};
 use super::{BubblewrapConfig, disk_error};
 use crate::driver::{LimitsLevel, RuntimeLimits};
 
@@ -30,12 +28,14 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Finds what this machine has, and ends what an earlier engine may have left in the data folder's groups.
+    /// Finds what this machine has, and ends what engines that are gone have left in their groups.
     pub(super) fn open(config: &BubblewrapConfig) -> Result<Self, Diagnostic> {
         let failed = |error| disk_error("can't use the folder", &config.data_dir, &error);
-        let group = cgroup::find(&group_name(&config.data_dir).map_err(failed)?);
-        for left in group.iter().flat_map(Group::children) {
-            if let Err(error) = left.end() {
+        let group = cgroup::find(&owner::name(&config.data_dir).map_err(failed)?);
+        if let Some(group) = &group {
+            let gone = group.siblings().into_iter().filter(|(name, _)| owner::is_gone(name));
+            let left = gone.map(|(_, group)| group.end()).chain([group.clear()]);
+            for error in left.filter_map(Result::err) {
                 tracing::warn!("a control group that an earlier engine left can't be removed: {error}");
             }
         }
@@ -176,12 +176,6 @@ fn was_killed(status: ExitStatus) -> bool {
 fn not_held(error: &io::Error) -> Diagnostic {
     Diagnostic::new("limits_failed", format!("its control group could not be made: {error}"))
         .recommend("delete sandboxes that are not needed; the engine must be allowed to write to its control groups")
-}
-
-/// Not the path: two containers may have the same.
-fn group_name(data_dir: &Path) -> io::Result<String> {
-    let folder = fs::metadata(data_dir)?;
-    Ok(format!("sandbar-{:x}-{:x}", folder.dev(), folder.ino()))
 }
 
 fn counts_by_namespace() -> bool {

@@ -1,8 +1,10 @@
 //! Control groups: what all processes of a sandbox use together, counted and bounded by the kernel.
 
 mod find;
+pub(super) mod owner;
 mod usage;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,12 +54,22 @@ impl Group {
 
     /// The group of that name in this one, which may not exist yet.
     pub(super) fn child(&self, name: &str) -> Self {
+        self.at(|folder| folder.join(name))
+    }
+
+    /// The groups beside this one, by name.
+    pub(super) fn siblings(&self) -> Vec<(String, Self)> {
+        let parent = self.at(|folder| folder.parent().unwrap_or(folder).to_owned());
+        parent.child_names().into_iter().map(|name| (name.clone(), parent.child(&name))).collect()
+    }
+
+    fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
         Self {
             version: self.version,
-            memory: self.memory.join(name),
-            pids: self.pids.join(name),
-            cpu: self.cpu.as_ref().map(|folder| folder.join(name)),
-            cpuacct: self.cpuacct.as_ref().map(|folder| folder.join(name)),
+            memory: place(&self.memory),
+            pids: place(&self.pids),
+            cpu: self.cpu.as_deref().map(&place),
+            cpuacct: self.cpuacct.as_deref().map(&place),
         }
     }
 
@@ -103,8 +115,9 @@ impl Group {
         self.folders().into_iter().try_for_each(|folder| write(folder, "cgroup.procs", pid))
     }
 
-    /// Kills what is in it, waits for its end, and removes it. None that is not there is fine.
+    /// Kills what is in it and in the groups in it, waits for its end, and removes all. None that is not there is fine.
     pub(super) fn end(&self) -> io::Result<()> {
+        self.clear()?;
         let begun = Instant::now();
         loop {
             self.kill()?;
@@ -114,6 +127,11 @@ impl Group {
                 Ok(()) => return Ok(()),
             }
         }
+    }
+
+    /// Ends the groups in it.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.child_names().iter().try_for_each(|name| self.child(name).end())
     }
 
     /// Removes it, which fails while something is in it.
@@ -143,19 +161,10 @@ impl Group {
         list.lines().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid > 0).collect()
     }
 
-    /// The groups in this one.
-    pub(super) fn children(&self) -> Vec<Self> {
-        let mut names: Vec<String> = self
-            .folders()
-            .into_iter()
-            .filter_map(|folder| fs::read_dir(folder).ok())
-            .flatten()
-            .filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())))
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names.dedup();
-        names.iter().map(|name| self.child(name)).collect()
+    fn child_names(&self) -> BTreeSet<String> {
+        let entries = self.folders().into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// Each folder once.
