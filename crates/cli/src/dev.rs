@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
+use sandbar_engine::Settings;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -43,7 +44,9 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let folder = args.data_dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
     let folder = folder.unwrap_or_default();
     let key = api_key::generate();
-    let engine = host::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &folder, &key, Duration::ZERO).await?;
+    let engine =
+        host::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &folder, &key, Duration::ZERO, Settings::default())
+            .await?;
     let result = match spawn(&args.command, &format!("http://{}", engine.address()), &key) {
         Ok(child) => wait(child, &mut signals).await.map_err(system("can't wait for the program")),
         Err(error) => Err(error),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use sandbar_engine::{AdmissionLimits, Settings};
+
 use crate::exit::CliError;
 use crate::{api_key, host};
 
@@ -25,18 +27,45 @@ pub(crate) struct Args {
     /// them as they are, a later one starts them anew on their files. With 0 they die with it.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
     outlive: u64,
+    /// The most sandboxes that are not deleted, paused ones included; one more is refused with 429.
+    #[arg(long, value_name = "N", default_value_t = AdmissionLimits::default().held, value_parser = at_least_one())]
+    max_sandboxes: u64,
+    /// The most sandboxes that are starting or running.
+    #[arg(long, value_name = "N", default_value_t = AdmissionLimits::default().active, value_parser = at_least_one())]
+    max_active: u64,
+    /// The most creates and resumes per minute.
+    #[arg(long, value_name = "N", default_value_t = AdmissionLimits::default().starts_per_minute,
+        value_parser = at_least_one())]
+    max_starts_per_minute: u64,
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..)
+}
+
+impl Args {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        settings.limits = AdmissionLimits {
+            held: self.max_sandboxes,
+            active: self.max_active,
+            starts_per_minute: self.max_starts_per_minute,
+        };
+        settings
+    }
 }
 
 /// Runs the engine until a signal ends it.
 pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     api_key::check(args.api_key.as_deref(), args.listen)?;
+    let settings = args.settings();
     let data_dir = args.data_dir.or_else(default_data_dir).ok_or_else(|| {
         CliError::Usage("neither XDG_DATA_HOME nor HOME is set: choose a folder with --data-dir".to_owned())
     })?;
     let generated = args.api_key.is_none();
     let key = args.api_key.unwrap_or_else(api_key::generate);
     let mut ended = Ended::listen()?;
-    let engine = host::start(args.listen, &data_dir, &key, Duration::from_secs(args.outlive)).await?;
+    let engine = host::start(args.listen, &data_dir, &key, Duration::from_secs(args.outlive), settings).await?;
     let announced = announce(generated.then_some(&key), engine.address());
     if announced.is_ok() {
         ended.wait().await;

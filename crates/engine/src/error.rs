@@ -1,5 +1,6 @@
 use sandbar_protocol::{Diagnostic, ValidationError};
 
+use crate::admission::LimitReached;
 use crate::lifecycle::Refusal;
 use crate::store::StoreError;
 use crate::templates::TemplateError;
@@ -16,6 +17,9 @@ pub enum EngineError {
     /// The sandbox's state does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It would be one sandbox too many, or one too soon.
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     /// The template can't be used.
     #[error(transparent)]
     Template(#[from] TemplateError),

@@ -3,6 +3,7 @@
 //! Routes (`http`) call the lifecycle service, which applies the pure state machine (`lifecycle`) to stored records
 //! (`store`) and carries out its effects through a `driver`.
 
+mod admission;
 mod clock;
 mod data_dir;
 mod deadlines;
@@ -20,6 +21,7 @@ pub mod service;
 pub mod store;
 pub mod templates;
 
+pub use admission::{AdmissionLimits, LimitReached, Metric};
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDir, DataDirError};
 pub use engine::{Engine, EngineConfig, StartError};

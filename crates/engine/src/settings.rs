@@ -1,4 +1,9 @@
+use crate::admission::AdmissionLimits;
+
 /// What an operator may choose of an engine's behaviour. The defaults suit one machine and its user.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Settings {}
+pub struct Settings {
+    /// The most sandboxes that the engine takes on.
+    pub limits: AdmissionLimits,
+}

@@ -55,14 +55,15 @@ pub(super) async fn summary(State(app): State<App>) -> Result<Json<Observability
 }
 
 /// GET /usage/limits
-pub(super) async fn limits(State(app): State<App>) -> Result<Json<SandboxUsageLimits>, Problem> {
-    let held = app.service.count().await?;
-    let usage = BTreeMap::from([("sandboxes".to_owned(), held as f64)]);
-    Ok(Json(SandboxUsageLimits {
+pub(super) async fn limits(State(app): State<App>) -> Json<SandboxUsageLimits> {
+    let limits = app.service.usage();
+    let usage = limits.iter().map(|(metric, usage)| (metric.name().to_owned(), usage.used)).collect();
+    let limits = limits.into_iter().map(|(metric, usage)| (metric.name().to_owned(), usage)).collect();
+    Json(SandboxUsageLimits {
         resource: "sandboxes".to_owned(),
-        unlimited: Some(true),
-        user: Some(UsageScope { id: Some("local".to_owned()), usage: Some(usage), limits: None }),
+        unlimited: Some(false),
+        user: Some(UsageScope { id: Some("local".to_owned()), usage: Some(usage), limits: Some(limits) }),
         project: None,
         runtime: Some(RuntimeLimits { max_runtime_seconds: MAX_TIMEOUT_SECS.into() }),
-    }))
+    })
 }

@@ -1,8 +1,9 @@
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sandbar_protocol::{ErrorBody, ErrorInfo, PublicState};
 use serde_json::{Value, json};
 
+use crate::admission::LimitReached;
 use crate::error::EngineError;
 use crate::lifecycle::Refusal;
 use crate::templates::TemplateError;
@@ -14,11 +15,12 @@ pub(super) struct Problem {
     code: &'static str,
     message: String,
     details: Option<Value>,
+    retry_after_secs: Option<u64>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: None }
+        Self { status, code, message: message.into(), details: None, retry_after_secs: None }
     }
 
     fn with(mut self, details: Value) -> Self {
@@ -38,6 +40,17 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this route does not take this method")
     }
 
+    fn limit_reached(message: String, LimitReached { metric, usage, retry_after }: LimitReached) -> Self {
+        let mut details = json!(usage);
+        details["reason"] = json!("usage_limit");
+        details["resource"] = json!("sandboxes");
+        details["metric"] = json!(metric.name());
+        details["usageEndpoint"] = json!("/api/v1/usage/limits");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "usage_limit", message).with(details);
+        // Whole seconds, and not too early.
+        Self { retry_after_secs: retry_after.map(|wait| wait.as_secs() + 1), ..problem }
+    }
+
     pub(super) fn body(self, status: StatusCode, request_id: &str) -> ErrorBody {
         let error =
             ErrorInfo { code: self.code.to_owned(), message: self.message.clone(), details: self.details.clone() };
@@ -49,6 +62,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(secs) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, secs.into());
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -72,6 +88,7 @@ impl From<EngineError> for Problem {
                 Self::new(StatusCode::CONFLICT, "sandbox_resume_failed", message)
                     .with(json!({ "state": PublicState::Paused, "diagnostic": diagnostic }))
             }
+            EngineError::LimitReached(reached) => Self::limit_reached(message, reached),
             EngineError::Template(TemplateError::NotFound { known, .. }) => {
                 Self::new(StatusCode::NOT_FOUND, "template_not_found", message).with(json!({ "known": known }))
             }

@@ -1,4 +1,5 @@
 use axum::extract::Request;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +21,11 @@ pub(super) async fn name_requests(mut request: Request, next: Next) -> Response 
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = next.run(request).instrument(span).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = (response.status(), axum::Json(problem.body(response.status(), &id))).into_response();
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        response = (status, axum::Json(problem.body(status, &id))).into_response();
+        // What the route or the router said beside its empty body: `Retry-After`, `Allow`.
+        let kept = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        response.headers_mut().extend(kept.filter(|(name, _)| name != CONTENT_LENGTH));
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, value);

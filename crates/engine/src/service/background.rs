@@ -82,6 +82,7 @@ impl Service {
             running.into_iter().map(|runtime| (runtime.sandbox_id, runtime.generation)).collect();
         let unfinished = [InternalState::Creating, InternalState::Active, InternalState::Destroying];
         futures_util::future::join_all(records.iter().map(async |record| {
+            self.inner.admission.moved(None, record.state, None);
             self.inner.deadlines.set(&record.id, record.deadline());
             if unfinished.contains(&record.state) {
                 let alive = running.get(&record.id).copied();

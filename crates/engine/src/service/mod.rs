@@ -8,11 +8,14 @@ mod turn;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sandbar_protocol::{CreateOptions, Diagnostic, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs};
+use sandbar_protocol::{
+    CreateOptions, Diagnostic, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Admission, LimitReached, Metric};
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::driver::{Driver, LimitsLevel, RuntimeNotice};
@@ -38,9 +41,8 @@ struct Inner {
     driver: Arc<dyn Driver>,
     clock: Arc<dyn Clock>,
     templates: Templates,
-    #[expect(dead_code, reason = "its first readers come with admission limits and the warm pool")]
-    settings: Settings,
     limits_level: LimitsLevel,
+    admission: Admission,
     deadlines: Deadlines,
     slots: Slots,
     logs: Logs,
@@ -78,8 +80,8 @@ impl Service {
                 driver,
                 clock,
                 templates,
-                settings,
                 limits_level,
+                admission: Admission::new(settings.limits),
                 deadlines,
                 slots: Slots::default(),
                 logs: Logs::default(),
@@ -111,14 +113,29 @@ impl Service {
     async fn accept(&self, outcome: Outcome, key: Option<&IdempotencyKey>) -> Result<SandboxRecord, EngineError> {
         let slot = self.inner.slots.get(&outcome.record.id);
         let mut turn = slot.turn.lock().await;
+        let places = match self.inner.admission.admit(None, outcome.record.state, self.now()) {
+            Ok(places) => places,
+            Err(reached) => return self.repeated(key, reached).await,
+        };
         match self.inner.store.create(&outcome.record, key).await? {
             Created::New => {
+                self.inner.admission.moved(None, outcome.record.state, places);
                 tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
                 self.announce(&slot, None, &outcome.record);
                 self.carry_out(&slot, &mut turn, outcome).await
             }
             Created::Repeat(id) => self.detail(&id).await,
             Created::KeyReused => Err(EngineError::IdempotencyKeyReused),
+        }
+    }
+
+    /// Where there is no room for another sandbox, the answer to a repeated create is still the first one's.
+    async fn repeated(&self, key: Option<&IdempotencyKey>, full: LimitReached) -> Result<SandboxRecord, EngineError> {
+        let Some(key) = key else { return Err(full.into()) };
+        match self.inner.store.created_with(key).await? {
+            Some(Created::Repeat(id)) => self.detail(&id).await,
+            Some(Created::KeyReused) => Err(EngineError::IdempotencyKeyReused),
+            Some(Created::New) | None => Err(full.into()),
         }
     }
 
@@ -151,6 +168,11 @@ impl Service {
     /// How many sandboxes are held, without the deleted.
     pub async fn count(&self) -> Result<u64, EngineError> {
         Ok(self.inner.store.count(&ListFilter::states_of(&[])).await?)
+    }
+
+    /// How each limit stands.
+    pub fn usage(&self) -> [(Metric, UsageLimit); 3] {
+        Metric::ALL.map(|metric| (metric, self.inner.admission.usage(metric, self.now())))
     }
 
     /// How many templates there are.

@@ -29,9 +29,11 @@ impl Service {
         let before = self.detail(id).await?;
         let previous = before.state.public();
         let outcome = transition(before.clone(), event, self.now())?;
+        let places = self.inner.admission.admit(Some(before.state), outcome.record.state, self.now())?;
         if outcome.record != before {
             self.inner.store.save(&outcome.record).await?;
         }
+        self.inner.admission.moved(Some(before.state), outcome.record.state, places);
         self.announce(&slot, Some(&before), &outcome.record);
         let record = self.carry_out(&slot, &mut turn, outcome).await?;
         Ok(Applied { record, previous })
@@ -89,6 +91,7 @@ impl Service {
     async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
         let outcome = transition(before.clone(), event, self.now())?;
         self.inner.store.save(&outcome.record).await?;
+        self.inner.admission.moved(Some(before.state), outcome.record.state, None);
         self.announce(slot, Some(&before), &outcome.record);
         Ok(outcome.record)
     }

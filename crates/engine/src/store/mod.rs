@@ -15,6 +15,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds a record and its idempotency key in one transaction, unless the key is known.
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError>;
 
+    /// What the key was used for: [`Created::Repeat`] or [`Created::KeyReused`]; `None` if it is new.
+    async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError>;
+
     /// Replaces a record.
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError>;
 

@@ -36,6 +36,16 @@ fn read(row: &sqlx::sqlite::SqliteRow) -> Result<SandboxRecord, StoreError> {
     Ok(serde_json::from_str(row.try_get::<&str, _>("record")?)?)
 }
 
+async fn find_key(
+    executor: impl sqlx::SqliteExecutor<'_>,
+    key: &IdempotencyKey,
+) -> Result<Option<Created>, StoreError> {
+    let query = sqlx::query("SELECT body_hash, sandbox_id FROM idempotency_keys WHERE key = ?").bind(&key.key);
+    let Some(row) = query.fetch_optional(executor).await? else { return Ok(None) };
+    let same = row.try_get::<&[u8], _>("body_hash")? == key.body_hash;
+    Ok(Some(if same { Created::Repeat(row.try_get("sandbox_id")?) } else { Created::KeyReused }))
+}
+
 fn push_states(query: &mut QueryBuilder<Sqlite>, states: &[InternalState]) {
     query.push("state IN (");
     let mut list = query.separated(", ");
@@ -49,15 +59,11 @@ fn push_states(query: &mut QueryBuilder<Sqlite>, states: &[InternalState]) {
 impl Store for SqliteStore {
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some(IdempotencyKey { key, body_hash }) = key {
-            let known = sqlx::query("SELECT body_hash, sandbox_id FROM idempotency_keys WHERE key = ?")
-                .bind(key)
-                .fetch_optional(&mut *transaction)
-                .await?;
-            if let Some(row) = known {
-                let same = row.try_get::<&[u8], _>("body_hash")? == body_hash;
-                return Ok(if same { Created::Repeat(row.try_get("sandbox_id")?) } else { Created::KeyReused });
+        if let Some(known) = key {
+            if let Some(created) = find_key(&mut *transaction, known).await? {
+                return Ok(created);
             }
+            let IdempotencyKey { key, body_hash } = known;
             sqlx::query("INSERT INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)")
                 .bind(key)
                 .bind(&body_hash[..])
@@ -74,6 +80,10 @@ impl Store for SqliteStore {
             .await?;
         transaction.commit().await?;
         Ok(Created::New)
+    }
+
+    async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError> {
+        find_key(&self.pool, key).await
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {

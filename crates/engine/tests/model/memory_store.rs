@@ -27,15 +27,25 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        if let Some(key) = key
+            && let Some(created) = self.created_with(key).await?
+        {
+            return Ok(created);
+        }
         let mut held = self.held();
         if let Some(key) = key {
-            if let Some((known, id)) = held.keys.get(&key.key) {
-                return Ok(if known == key { Created::Repeat(id.clone()) } else { Created::KeyReused });
-            }
             held.keys.insert(key.key.clone(), (key.clone(), record.id.clone()));
         }
         held.records.push(record.clone());
         Ok(Created::New)
+    }
+
+    async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError> {
+        Ok(self
+            .held()
+            .keys
+            .get(&key.key)
+            .map(|(known, id)| if known == key { Created::Repeat(id.clone()) } else { Created::KeyReused }))
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {

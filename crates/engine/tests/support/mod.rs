@@ -185,12 +185,17 @@ impl TestEngine {
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, |_| {}).await
+    }
+
+    pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        change(&mut settings);
         let driver = Arc::new(FakeDriver::default());
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
         let clock = Arc::new(TestClock::default());
-        let service =
-            Service::start(store, driver.clone(), clock.clone(), templates, Settings::default()).await.unwrap();
+        let service = Service::start(store, driver.clone(), clock.clone(), templates, settings).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
         Self { clock, driver, service, router, folder }
     }
