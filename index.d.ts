@@ -471,10 +471,12 @@ export interface TimelineEvent {
   phase: string;
   /** How far it is. */
   status?: "completed" | "in_progress" | "failed" | (string & {});
-  /** When. */
+  /** When it began. */
   timestamp?: Date;
   /** A sentence for people. */
   message?: string;
+  /** How long it took, in milliseconds; absent while it goes on, and from services that do not say. */
+  durationMs?: number;
 }
 
 /** Why something is as it is, for programs and for people. */

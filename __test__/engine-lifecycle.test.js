@@ -97,8 +97,16 @@ test("the detail of a deleted sandbox says why it is gone", async () => {
   const info = await sandbox.getInfo();
   expect(info.state).toBe("deleted");
   expect(info.diagnostic.message).toEqual(expect.any(String));
-  expect(info.timeline.length).toBeGreaterThan(1);
+  expect(info.timeline.map(({ phase }) => phase)).toEqual([
+    "created",
+    "starting",
+    "namespaces",
+    "agent",
+    "ready",
+    "deleted",
+  ]);
   expect(info.timeline[0].timestamp).toBeInstanceOf(Date);
+  expect(info.timeline[2].durationMs).toBeGreaterThan(0);
 });
 
 test("the detail has sizes, lifecycle and metadata", async () => {

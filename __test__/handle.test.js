@@ -28,7 +28,7 @@ test("the options may come first", async () => {
 
 test("the getters say what the answer said", async () => {
   const sandbox = await created({
-    timeline: [{ phase: "ready", status: "completed", timestamp: "2030-01-01T00:00:01.5Z" }],
+    timeline: [{ phase: "agent", status: "completed", timestamp: "2030-01-01T00:00:01.5Z", durationMs: 2.5 }],
   });
   expect(sandbox.sandboxId).toBe("sb-1");
   expect(sandbox.templateId).toBe("base");
@@ -38,6 +38,7 @@ test("the getters say what the answer said", async () => {
   expect(sandbox.startedAt).toEqual(new Date("2030-01-01T00:00:00Z"));
   expect(sandbox.endAt).toEqual(new Date("2030-01-01T00:05:00Z"));
   expect(sandbox.timeline[0].timestamp).toEqual(new Date("2030-01-01T00:00:01.5Z"));
+  expect(sandbox.timeline[0].durationMs).toBe(2.5);
   expect(sandbox.envdUrl).toBe("http://127.0.0.1:9/sandboxes/sb-1");
   expect(sandbox.envdAccessToken).toBe("secret-token");
   expect(sandbox.sandboxDomain).toBe("127.0.0.1:9");

@@ -26,6 +26,7 @@ expectType<Sandbox>()(sandbox, true);
 expectType<string>()(sandbox.sandboxId, true);
 expectType<Date | undefined>()(sandbox.endAt, true);
 expectType<TimelineEvent[] | undefined>()(sandbox.timeline, true);
+expectType<number | undefined>()(sandbox.timeline?.[0]?.durationMs, true);
 expectType<boolean>()(sandbox.isRunning(), true);
 expectType<boolean>()(await sandbox.pause(), true);
 expectType<boolean>()(await sandbox.kill(), true);

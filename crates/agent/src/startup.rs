@@ -1,7 +1,7 @@
 //! The way to readiness: the template's start command, then its ready command until it succeeds.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
 use tokio::sync::watch;
@@ -15,16 +15,17 @@ const LAST_RETRY: Duration = Duration::from_millis(500);
 /// Begins the start and tells how it goes.
 pub(crate) fn begin(config: &BootConfig, environment: Environment) -> watch::Receiver<Health> {
     let (start, ready) = (config.start_command.clone(), config.ready_command.clone());
-    let healthy = Health { status: HeartbeatStatus::Healthy, message: None };
+    let healthy = Health { status: HeartbeatStatus::Healthy, message: None, commands_ms: None };
     if start.is_none() && ready.is_none() {
         return watch::channel(healthy).1;
     }
-    let starting = Health { status: HeartbeatStatus::Starting, message: None };
+    let starting = Health { status: HeartbeatStatus::Starting, ..healthy.clone() };
     let (sender, receiver) = watch::channel(starting);
     tokio::spawn(async move {
+        let begun = Instant::now();
         let health = match start_up(start, ready, &environment).await {
-            Ok(()) => healthy,
-            Err(message) => Health { status: HeartbeatStatus::Error, message: Some(message) },
+            Ok(()) => Health { commands_ms: u64::try_from(begun.elapsed().as_millis()).ok(), ..healthy },
+            Err(message) => Health { status: HeartbeatStatus::Error, message: Some(message), ..healthy },
         };
         sender.send_replace(health);
         // The last word stays readable.

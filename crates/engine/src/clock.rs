@@ -28,6 +28,12 @@ pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
+/// `time - duration`, to the millisecond, at least the beginning of time.
+pub(crate) fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    time.checked_sub(duration).map_or(Timestamp::MIN, to_millis)
+}
+
 /// From `earlier` to `later`, zero if it is the other way round.
 pub(crate) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()

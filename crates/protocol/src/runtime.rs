@@ -64,6 +64,9 @@ pub struct Health {
     /// Why it is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// How long the template's commands took until it was healthy, in milliseconds.
+    #[serde(rename = "commandsMs", default, skip_serializing_if = "Option::is_none")]
+    pub commands_ms: Option<u64>,
 }
 
 /// What the engine tells the agent at its start, as one JSON text on standard input: no secret stands in an argument.

@@ -4,19 +4,22 @@ use serde::{Deserialize, Serialize};
 use crate::lenient::lenient;
 
 /// One step of a sandbox's life, oldest first in `timeline`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimelineEvent {
     /// What happened, as `created`, `ready`, `paused`.
     pub phase: String,
     /// How far it is; `None` if the server said nothing that this version knows.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub status: Option<PhaseStatus>,
-    /// When.
+    /// When it began.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
     /// A sentence for people.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// How long it took, in milliseconds; absent while it goes on, and for what takes no time.
+    #[serde(rename = "durationMs", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
 }
 
 /// How far a phase is.

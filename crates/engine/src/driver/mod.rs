@@ -94,6 +94,18 @@ pub struct StartReport {
     pub phases: Vec<(String, Duration)>,
 }
 
+impl StartReport {
+    /// A start of its own: `namespaces`, then `agent` until it was healthy, of which the template's `commands` took
+    /// their part, in the agent's own words.
+    pub(crate) fn cold(namespaces: Duration, agent: Duration, commands: Option<Duration>) -> Self {
+        let mut phases = vec![("namespaces".to_owned(), namespaces)];
+        let commands = commands.map(|commands| commands.min(agent));
+        phases.push(("agent".to_owned(), agent.saturating_sub(commands.unwrap_or_default())));
+        phases.extend(commands.map(|commands| ("commands".to_owned(), commands)));
+        Self { warm: false, phases }
+    }
+}
+
 /// A sandbox that the store knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownSandbox {

@@ -5,6 +5,7 @@ use sandbar_protocol::{Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, 
 
 use super::SandboxRecord;
 use crate::clock::after;
+use crate::driver::StartReport;
 
 /// What can happen to a sandbox.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub enum Event {
     RuntimeReady {
         /// Which start.
         generation: u64,
+        /// How it went.
+        report: StartReport,
     },
     /// The runtime did not become healthy.
     RuntimeFailed {
@@ -44,6 +47,8 @@ pub enum Event {
         /// Why.
         diagnostic: Diagnostic,
     },
+    /// The runtime is stopped.
+    Stopped,
     /// The runtime could not be stopped: whether it still runs is not known.
     StopFailed {
         /// Why.
@@ -123,8 +128,9 @@ pub fn transition(record: SandboxRecord, event: Event, now: Timestamp) -> Result
         Event::SetTimeout { timeout_secs } => set_timeout(record, timeout_secs, now),
         Event::Delete => delete(record, now),
         Event::DeadlinePassed => Ok(deadline_passed(record, now)),
-        Event::RuntimeReady { generation } => Ok(ready(record, generation, now)),
+        Event::RuntimeReady { generation, report } => Ok(ready(record, generation, report, now)),
         Event::RuntimeFailed { generation, diagnostic } => Ok(start_failed(record, generation, diagnostic, now)),
+        Event::Stopped => Ok(stopped(record, now)),
         Event::StopFailed { diagnostic } => Ok(stop_failed(record, diagnostic, now)),
         Event::RuntimeExited { generation, status, cause } => Ok(exited(record, generation, &status, cause, now)),
         Event::Heartbeat(status) => Ok(heartbeat(record, status, now)),
@@ -198,11 +204,19 @@ fn pause(mut record: SandboxRecord, now: Timestamp) -> Result<Outcome, Refusal> 
     }
 }
 
+/// Its runtime is yet to be stopped.
 fn stop(record: &mut SandboxRecord, now: Timestamp, message: String) {
-    record.close_phase(PhaseStatus::Completed);
+    record.close_phase(PhaseStatus::Completed, now);
     record.state = InternalState::Stopped;
     record.paused_at = Some(now);
-    record.note("paused", PhaseStatus::Completed, now, message);
+    record.note("paused", PhaseStatus::InProgress, now, message);
+}
+
+fn stopped(mut record: SandboxRecord, now: Timestamp) -> Outcome {
+    if record.state == InternalState::Stopped {
+        record.close_phase(PhaseStatus::Completed, now);
+    }
+    unchanged(record)
 }
 
 fn refresh(mut record: SandboxRecord, duration_secs: Option<u32>, now: Timestamp) -> Result<Outcome, Refusal> {
@@ -241,16 +255,16 @@ fn delete(mut record: SandboxRecord, now: Timestamp) -> Result<Outcome, Refusal>
 }
 
 fn destroy(record: &mut SandboxRecord, now: Timestamp, why: Diagnostic) {
-    record.close_phase(PhaseStatus::Completed);
+    record.close_phase(PhaseStatus::Completed, now);
     record.state = InternalState::Destroying;
     record.deleted_at = Some(now);
     record.note("deleted", PhaseStatus::InProgress, now, why.message.clone());
     record.diagnostic = Some(why);
 }
 
-fn destroyed(mut record: SandboxRecord, _now: Timestamp) -> Outcome {
+fn destroyed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
     if record.state == InternalState::Destroying {
-        record.close_phase(PhaseStatus::Completed);
+        record.close_phase(PhaseStatus::Completed, now);
         record.state = InternalState::Destroyed;
         // Nobody can use them any more.
         record.env_vars.clear();
@@ -274,7 +288,7 @@ fn deadline_passed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
         return Outcome { record, effects: vec![Effect::DestroyRuntime] };
     }
     let message = format!("its TTL of {} s has ended", record.timeout_secs);
-    record.close_phase(PhaseStatus::Completed);
+    record.close_phase(PhaseStatus::Completed, now);
     record.note("expired", PhaseStatus::Completed, now, message.clone());
     if record.auto_pause {
         stop(&mut record, now, "by autoPause: files and metadata are kept".to_owned());
@@ -290,9 +304,9 @@ fn deadline_passed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
     }
 }
 
-fn ready(mut record: SandboxRecord, generation: u64, now: Timestamp) -> Outcome {
+fn ready(mut record: SandboxRecord, generation: u64, report: StartReport, now: Timestamp) -> Outcome {
     if record.state == InternalState::Creating && record.generation == generation {
-        record.close_phase(PhaseStatus::Completed);
+        record.note_start(report, now);
         record.state = InternalState::Active;
         record.activated_at = Some(now);
         record.diagnostic = None;
@@ -302,7 +316,7 @@ fn ready(mut record: SandboxRecord, generation: u64, now: Timestamp) -> Outcome 
 }
 
 fn fail(record: &mut SandboxRecord, diagnostic: Diagnostic, now: Timestamp) {
-    record.close_phase(PhaseStatus::Failed);
+    record.close_phase(PhaseStatus::Failed, now);
     record.note("failed", PhaseStatus::Failed, now, diagnostic.message.clone());
     record.diagnostic = Some(diagnostic);
     record.state = InternalState::Failed;
@@ -314,6 +328,7 @@ fn start_failed(mut record: SandboxRecord, generation: u64, diagnostic: Diagnost
         if record.activated_at.is_some() {
             // The files are someone's work, and the next connect may succeed.
             stop(&mut record, now, "it did not start again: files and metadata are kept".to_owned());
+            return stopped(record, now);
         }
     }
     unchanged(record)
@@ -363,7 +378,7 @@ fn engine_restarted(mut record: SandboxRecord, alive: Option<u64>, token: Secret
         InternalState::Creating | InternalState::Active if now >= record.end_at => deadline_passed(record, now),
         InternalState::Creating if alive == Some(record.generation) => {
             let generation = record.generation;
-            ready(record, generation, now)
+            ready(record, generation, StartReport::default(), now)
         }
         InternalState::Active if alive == Some(record.generation) => {
             let message = "the engine was restarted: the same runtime and processes".to_owned();
@@ -371,11 +386,12 @@ fn engine_restarted(mut record: SandboxRecord, alive: Option<u64>, token: Secret
             unchanged(record)
         }
         InternalState::Creating | InternalState::Active => {
-            record.close_phase(PhaseStatus::Failed);
+            record.close_phase(PhaseStatus::Failed, now);
             start_again(&mut record, token, "restarting", "the engine was restarted: same files, new processes", now);
             Outcome { record, effects: vec![Effect::StartRuntime] }
         }
         InternalState::Destroying => Outcome { record, effects: vec![Effect::DestroyRuntime] },
-        _ => unchanged(record),
+        // Nothing runs that is not adopted.
+        _ => stopped(record, now),
     }
 }

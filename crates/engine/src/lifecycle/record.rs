@@ -8,8 +8,9 @@ use sandbar_protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Effect, Outcome};
-use crate::clock::{after, between};
+use crate::clock::{after, before, between};
 use crate::driver::RuntimeLimits;
+use crate::driver::StartReport;
 use crate::templates::Template;
 
 /// How long a deleted sandbox's detail can still be read.
@@ -101,7 +102,7 @@ impl SandboxRecord {
             diagnostic: None,
         };
         record.note("created", PhaseStatus::Completed, now, format!("template {}", record.template_id));
-        record.note("starting", PhaseStatus::InProgress, now, "cold start".to_owned());
+        record.note("starting", PhaseStatus::InProgress, now, "a new runtime".to_owned());
         Outcome { record, effects: vec![Effect::StartRuntime] }
     }
 
@@ -125,29 +126,74 @@ impl SandboxRecord {
         self.deleted_at.filter(|_| self.state == InternalState::Destroyed)
     }
 
+    /// Whether something that the engine began with it is not known to have ended.
+    pub fn is_unfinished(&self) -> bool {
+        self.timeline.iter().any(|event| event.status == Some(PhaseStatus::InProgress))
+    }
+
     /// What is left of the TTL: it stands still while the sandbox is paused.
     pub(super) fn remaining(&self, now: Timestamp) -> Duration {
         between(self.paused_at.unwrap_or(now), self.end_at)
     }
 
     pub(super) fn note(&mut self, phase: &str, status: PhaseStatus, now: Timestamp, message: String) {
-        self.timeline.push(TimelineEvent {
+        self.push(TimelineEvent {
             phase: phase.to_owned(),
             status: Some(status),
             timestamp: Some(now),
             message: Some(message),
+            duration_ms: None,
         });
+    }
+
+    /// What the start that was going on consisted of.
+    pub(super) fn note_start(&mut self, report: StartReport, now: Timestamp) {
+        let mut start = now;
+        if let Some(event) = self.going_on() {
+            start = event.timestamp.unwrap_or(now);
+            if event.phase == "starting" {
+                event.message = Some(if report.warm { "claimed a warm runtime" } else { "cold start" }.to_owned());
+            }
+        }
+        self.close_phase(PhaseStatus::Completed, now);
+        let mut left: Duration = report.phases.iter().map(|(_, took)| *took).sum();
+        for (phase, took) in report.phases {
+            // The driver measures durations alone: the last of them ended now.
+            let begun = before(now, left).max(start);
+            left = left.saturating_sub(took);
+            self.push(TimelineEvent {
+                phase,
+                status: Some(PhaseStatus::Completed),
+                timestamp: Some(begun),
+                message: None,
+                duration_ms: Some(millis(took)),
+            });
+        }
+    }
+
+    fn push(&mut self, event: TimelineEvent) {
+        self.timeline.push(event);
         if self.timeline.len() > MAX_TIMELINE {
             self.timeline.remove(KEPT_FROM_START);
         }
     }
 
-    /// Ends the phase that was going on.
-    pub(super) fn close_phase(&mut self, status: PhaseStatus) {
-        if let Some(event) = self.timeline.iter_mut().rfind(|event| event.status == Some(PhaseStatus::InProgress)) {
+    fn going_on(&mut self) -> Option<&mut TimelineEvent> {
+        self.timeline.iter_mut().rfind(|event| event.status == Some(PhaseStatus::InProgress))
+    }
+
+    /// Ends the phase that was going on, if there is one.
+    pub(super) fn close_phase(&mut self, status: PhaseStatus, now: Timestamp) {
+        if let Some(event) = self.going_on() {
             event.status = Some(status);
+            event.duration_ms = event.timestamp.map(|begun| millis(between(begun, now)));
         }
     }
+}
+
+/// To the microsecond.
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 mod state_word {

@@ -6,6 +6,7 @@ use sandbar_protocol::{CreateOptions, Diagnostic, HeartbeatStatus, InternalState
 
 use super::*;
 use crate::clock::after;
+use crate::driver::StartReport;
 use crate::templates::Template;
 
 fn start() -> Timestamp {
@@ -25,7 +26,7 @@ fn created(timeout: u32, auto_pause: bool) -> SandboxRecord {
 }
 
 fn running(timeout: u32, auto_pause: bool) -> SandboxRecord {
-    apply(created(timeout, auto_pause), Event::RuntimeReady { generation: 1 }, start()).record
+    apply(created(timeout, auto_pause), ready(1), start()).record
 }
 
 fn apply(record: SandboxRecord, event: Event, now: Timestamp) -> Outcome {
@@ -34,6 +35,11 @@ fn apply(record: SandboxRecord, event: Event, now: Timestamp) -> Outcome {
 
 fn connect(timeout_secs: u32) -> Event {
     Event::Connect { timeout_secs, token: Secret::new("t2") }
+}
+
+fn ready(generation: u64) -> Event {
+    let phases = [("namespaces", 6), ("agent", 2)].map(|(phase, ms)| (phase.to_owned(), Duration::from_millis(ms)));
+    Event::RuntimeReady { generation, report: StartReport { warm: false, phases: phases.into() } }
 }
 
 fn boom() -> Diagnostic {
@@ -54,13 +60,63 @@ fn the_documented_life_leaves_its_timeline() {
     assert_eq!(record.end_at, at(3603));
     let paused = apply(record, Event::Pause, at(4));
     assert_eq!(paused.effects, [Effect::StopRuntime]);
+    let paused = apply(paused.record, Event::Stopped, at(5));
     let deleted = apply(paused.record, Event::Delete, at(5));
     assert_eq!(deleted.effects, [Effect::DestroyRuntime]);
     let record = apply(deleted.record, Event::Destroyed, at(5)).record;
     assert_eq!(record.state, InternalState::Destroyed);
-    assert_eq!(phases(&record), ["created", "starting", "ready", "paused", "deleted"]);
+    assert_eq!(phases(&record), ["created", "starting", "namespaces", "agent", "ready", "paused", "deleted"]);
     assert!(record.timeline.iter().all(|event| event.status == Some(PhaseStatus::Completed)));
     assert_eq!(record.diagnostic.unwrap().reason, "deleted_by_user");
+}
+
+#[test]
+fn a_timeline_says_how_long_each_phase_took() {
+    let ready = apply(created(10, false), ready(1), at(1)).record;
+    let paused = apply(apply(ready, Event::Pause, at(2)).record, Event::Stopped, at(4)).record;
+    let resuming = apply(paused, connect(60), at(5)).record;
+    let failed = Event::RuntimeFailed { generation: 2, diagnostic: boom() };
+    let deleting = apply(apply(resuming, failed, at(8)).record, Event::Delete, at(9)).record;
+    let record = apply(deleting, Event::Destroyed, at(10)).record;
+    let took: Vec<_> = record.timeline.iter().map(|event| (event.phase.as_str(), event.duration_ms)).collect();
+    let expected = [
+        ("created", None),
+        ("starting", Some(1000.0)),
+        ("namespaces", Some(6.0)),
+        ("agent", Some(2.0)),
+        ("ready", None),
+        ("paused", Some(2000.0)),
+        ("resuming", Some(3000.0)),
+        ("failed", None),
+        ("paused", Some(0.0)),
+        ("deleted", Some(1000.0)),
+    ];
+    assert_eq!(took, expected);
+    let begun = |index: usize| record.timeline[index].timestamp.unwrap();
+    assert_eq!(begun(3), begun(4) - Duration::from_millis(2), "the agent's part ended with its readiness");
+    assert_eq!(begun(2), begun(3) - Duration::from_millis(6));
+}
+
+#[test]
+fn a_start_says_whether_it_was_cold_or_claimed_and_no_part_begins_before_it() {
+    let message = |warm| {
+        let phases = vec![("claim".to_owned(), Duration::from_secs(9))];
+        let report = StartReport { warm, phases };
+        let record = apply(created(10, false), Event::RuntimeReady { generation: 1, report }, start()).record;
+        assert!(record.timeline.iter().all(|event| event.timestamp == Some(start())));
+        record.timeline[1].message.clone().unwrap()
+    };
+    assert_eq!((message(false).as_str(), message(true).as_str()), ("cold start", "claimed a warm runtime"));
+}
+
+#[test]
+fn a_pause_that_a_kill_interrupted_is_finished_by_the_next_engine() {
+    let pausing = apply(running(10, false), Event::Pause, at(4)).record;
+    assert!(pausing.is_unfinished());
+    let restarted = Event::EngineRestarted { alive: None, token: Secret::new("t3") };
+    let paused = apply(pausing, restarted, at(5));
+    assert_eq!((paused.record.state, paused.effects), (InternalState::Stopped, vec![]));
+    assert!(!paused.record.is_unfinished());
 }
 
 #[test]
@@ -164,7 +220,7 @@ fn a_late_word_from_an_earlier_runtime_changes_nothing() {
     let paused = apply(running(10, false), Event::Pause, at(4)).record;
     let resuming = apply(paused.clone(), connect(300), at(5)).record;
     for event in [
-        Event::RuntimeReady { generation: 1 },
+        ready(1),
         Event::RuntimeFailed { generation: 1, diagnostic: boom() },
         Event::RuntimeExited { generation: 1, status: "signal: 9".into(), cause: None },
     ] {
@@ -241,7 +297,7 @@ fn a_runtime_whose_end_is_told_before_its_readiness_is_not_running() {
     let exited = |generation| Event::RuntimeExited { generation, status: "signal: 9".into(), cause: None };
     let record = apply(created(10, false), exited(1), at(1)).record;
     assert_eq!(record.state, InternalState::Failed);
-    assert_eq!(apply(record, Event::RuntimeReady { generation: 1 }, at(1)).record.state, InternalState::Failed);
+    assert_eq!(apply(record, ready(1), at(1)).record.state, InternalState::Failed);
     let resuming = apply(apply(running(10, false), Event::Pause, at(1)).record, connect(0), at(2)).record;
     assert_eq!(apply(resuming, exited(2), at(2)).record.state, InternalState::Stopped, "its files are kept");
 }
@@ -263,13 +319,14 @@ fn events() -> impl Strategy<Value = Event> {
         (0..400u32).prop_map(|timeout_secs| Event::SetTimeout { timeout_secs }),
         Just(Event::Delete),
         Just(Event::DeadlinePassed),
-        generation.clone().prop_map(|generation| Event::RuntimeReady { generation }),
+        generation.clone().prop_map(ready),
         generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
         generation.prop_map(|generation| Event::RuntimeExited {
             generation,
             status: "exit status: 1".into(),
             cause: None
         }),
+        Just(Event::Stopped),
         Just(Event::StopFailed { diagnostic: boom() }),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),
         Just(Event::Destroyed),

@@ -84,7 +84,7 @@ impl Service {
         futures_util::future::join_all(records.iter().map(async |record| {
             self.inner.admission.moved(None, record.state, None);
             self.inner.deadlines.set(&record.id, record.deadline());
-            if unfinished.contains(&record.state) {
+            if unfinished.contains(&record.state) || record.is_unfinished() {
                 let alive = running.get(&record.id).copied();
                 let event = Event::EngineRestarted { alive, token: new_token() };
                 self.post(&record.id, event).await;

@@ -21,7 +21,7 @@ impl Service {
         self.inner.tasks.spawn(async move {
             let (id, generation) = (record.id.clone(), record.generation);
             let event = match service.start_runtime(record).await {
-                Ok(_report) => Event::RuntimeReady { generation },
+                Ok(report) => Event::RuntimeReady { generation, report },
                 Err(diagnostic) => Event::RuntimeFailed { generation, diagnostic },
             };
             // Its own task: the call that ends this start holds the turn that the event waits for.

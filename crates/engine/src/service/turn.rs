@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbar_protocol::{LogLevel, PhaseStatus};
+use sandbar_protocol::{LogLevel, PhaseStatus, TimelineEvent};
 
 use super::{Applied, Service};
 use crate::clock::after;
@@ -45,7 +45,7 @@ impl Service {
         let known = before.map_or(0, |before| before.timeline.len());
         for event in record.timeline.iter().skip(known) {
             let level = if event.status == Some(PhaseStatus::Failed) { LogLevel::Error } else { LogLevel::Info };
-            let message = format!("{}: {}", event.phase, event.message.as_deref().unwrap_or_default());
+            let message = sentence(event);
             tracing::info!(sandbox = record.id, "{message}");
             self.inner.logs.add(&record.id, level, "engine", message, self.now());
         }
@@ -74,6 +74,7 @@ impl Service {
                         self.follow_up(slot, record, Event::StopFailed { diagnostic: diagnostic.clone() }).await?;
                         return Err(EngineError::Driver(diagnostic));
                     }
+                    record = self.follow_up(slot, record, Event::Stopped).await?;
                 }
                 Effect::DestroyRuntime => {
                     if let Err(diagnostic) = self.inner.driver.destroy(&record.id).await {
@@ -90,7 +91,9 @@ impl Service {
 
     async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
         let outcome = transition(before.clone(), event, self.now())?;
-        self.inner.store.save(&outcome.record).await?;
+        if outcome.record != before {
+            self.inner.store.save(&outcome.record).await?;
+        }
         self.inner.admission.moved(Some(before.state), outcome.record.state, None);
         self.announce(slot, Some(&before), &outcome.record);
         Ok(outcome.record)
@@ -107,4 +110,11 @@ impl Service {
             Err(error) => tracing::error!(sandbox = id, "{error}"),
         }
     }
+}
+
+/// As a line of a log: `namespaces (6.2 ms)`, `ready: the agent is healthy`.
+fn sentence(event: &TimelineEvent) -> String {
+    let took = event.duration_ms.map(|millis| format!(" ({millis:.1} ms)")).unwrap_or_default();
+    let message = event.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    format!("{}{took}{message}", event.phase)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -104,10 +104,24 @@ async fn a_start_waits_for_the_start_command_and_then_for_the_ready_command() {
         spec.start_command = Some(start.into());
         spec.ready_command = Some(ready.into());
     };
-    sandbox.start_with(spec).await.unwrap();
+    let report = sandbox.start_with(spec).await.unwrap();
+    assert!(report.phases.iter().map(|(phase, _)| phase.as_str()).eq(["namespaces", "agent", "commands"]));
     assert_eq!(sandbox.says("ls /tmp").await, "go\nready");
     let printed = host.notices.lock().await.recv().await.unwrap();
     assert!(matches!(printed, RuntimeNotice::Output { line, .. } if line == "starting"));
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_reports_how_long_its_phases_took() {
+    let host = Host::new();
+    let sandbox = host.sandbox();
+    let begun = Instant::now();
+    let report = sandbox.start().await.unwrap();
+    let (all, phases) = (begun.elapsed(), report.phases);
+    assert!(!report.warm && phases.iter().map(|(phase, _)| phase.as_str()).eq(["namespaces", "agent"]));
+    assert!(phases.iter().all(|(_, took)| !took.is_zero()));
+    assert!(phases.iter().map(|(_, took)| *took).sum::<Duration>() <= all);
     sandbox.destroy().await.unwrap();
 }
 

@@ -34,6 +34,7 @@ pub struct FakeDriver {
     /// A start takes a permit: none left, and it hangs.
     pub starts: Semaphore,
     pub failure: Mutex<Option<Diagnostic>>,
+    pub report: Mutex<StartReport>,
     pub running: Mutex<HashMap<String, RuntimeSpec>>,
     pub files: Mutex<HashSet<String>>,
     pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
@@ -44,6 +45,7 @@ impl Default for FakeDriver {
         Self {
             starts: Semaphore::new(1000),
             failure: Mutex::default(),
+            report: Mutex::default(),
             running: Mutex::default(),
             files: Mutex::default(),
             notices: Mutex::default(),
@@ -91,7 +93,7 @@ impl Driver for FakeDriver {
             Some(diagnostic) => Err(diagnostic),
             None => {
                 self.running.lock().unwrap().insert(spec.sandbox_id.clone(), spec);
-                Ok(StartReport::default())
+                Ok(self.report.lock().unwrap().clone())
             }
         }
     }

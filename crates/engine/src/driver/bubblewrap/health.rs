@@ -15,11 +15,14 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_CHARS: usize = 500;
 
 /// Waits until the agent says that it is healthy. The connection waits in the socket's queue until the agent accepts
-/// it, and the agent answers when its start has ended: nothing is asked twice.
-pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -> Result<(), Diagnostic> {
+/// it, and the agent answers when its start has ended: nothing is asked twice. Gives back how long the template's
+/// commands took, if there are any.
+pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -> Result<Option<Duration>, Diagnostic> {
     match tokio::time::timeout(limit, ask(sockets, sandbox_id, limit)).await {
-        Ok(Ok(Health { status: HeartbeatStatus::Healthy, .. })) => Ok(()),
-        Ok(Ok(Health { status: HeartbeatStatus::Error, message })) => {
+        Ok(Ok(Health { status: HeartbeatStatus::Healthy, commands_ms, .. })) => {
+            Ok(commands_ms.map(Duration::from_millis))
+        }
+        Ok(Ok(Health { status: HeartbeatStatus::Error, message, .. })) => {
             let message: String = message.unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect();
             Err(Diagnostic::new("start_command_failed", message)
                 .recommend("run the template's start command by hand in a sandbox of `base`, and read the logs"))

@@ -161,9 +161,9 @@ impl Driver for Bubblewrap {
         let unready = handle.ends_if_dropped();
         let ended = || Diagnostic::new("runtime_exited", "the runtime ended during its start");
         match ready.await.unwrap_or_else(|_| Err(ended())) {
-            Ok(()) => {
+            Ok(report) => {
                 unready.disarm();
-                Ok(StartReport::default())
+                Ok(report)
             }
             Err(diagnostic) => {
                 handle.ended().await;

@@ -1,7 +1,7 @@
 use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sandbar_protocol::{BootConfig, Diagnostic, LogLevel};
@@ -16,7 +16,7 @@ use super::sockets::Sockets;
 use super::stats::Sample;
 use super::tree::Tree;
 use super::{health, probe, stats};
-use crate::driver::{RuntimeNotice, RuntimeSpec};
+use crate::driver::{RuntimeNotice, RuntimeSpec, StartReport};
 
 /// After a runtime's end, how long what it printed may still arrive.
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
@@ -77,6 +77,9 @@ struct Exit {
     cause: Option<Diagnostic>,
 }
 
+/// Where the driver waits for the outcome of a start.
+type Ready = oneshot::Sender<Result<StartReport, Diagnostic>>;
+
 /// Owns one runtime from its launch to its end.
 pub(super) struct Supervisor {
     pub(super) spec: RuntimeSpec,
@@ -90,10 +93,11 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Runs it: tells once how the start went, and later, in a notice, of an end that nobody asked for.
-    pub(super) async fn run(mut self, ready: oneshot::Sender<Result<(), Diagnostic>>) {
+    pub(super) async fn run(mut self, ready: Ready) {
         let ended = self.handle.ended.clone().drop_guard();
+        let begun = Instant::now();
         let exit = match self.launch().await {
-            Ok((tree, last_lines)) => self.supervise(tree, last_lines, ready).await,
+            Ok((tree, last_lines)) => self.supervise(tree, last_lines, begun.elapsed(), ready).await,
             Err(diagnostic) => {
                 let _ = ready.send(Err(diagnostic));
                 None
@@ -157,33 +161,38 @@ impl Supervisor {
         &self,
         mut tree: Tree,
         last_lines: LastLines,
-        ready: oneshot::Sender<Result<(), Diagnostic>>,
+        namespaces: Duration,
+        ready: Ready,
     ) -> Option<Exit> {
         let id = &self.spec.sandbox_id;
         let _ = self.handle.init_pid.set(tree.init_pid());
         // The first rates are since the start.
         stats::read(id, &self.handle, Timestamp::now());
+        let begun = Instant::now();
         let started = tokio::select! {
             healthy = health::wait(&self.sockets, id, self.start_timeout) => healthy,
             status = tree.exited() => Err(exited_early(status)),
             () = self.handle.end.cancelled() => Err(Diagnostic::new("stopped", "it was stopped during its start")),
         };
         self.launcher.clear(id);
-        if let Err(mut diagnostic) = started {
-            tree.kill().await;
-            if self.handle.bounds.new_kills() {
-                diagnostic = self.handle.bounds.out_of_memory();
+        let commands = match started {
+            Ok(commands) => commands,
+            Err(mut diagnostic) => {
+                tree.kill().await;
+                if self.handle.bounds.new_kills() {
+                    diagnostic = self.handle.bounds.out_of_memory();
+                }
+                // What the start printed last says more than its exit code.
+                let lines = last_lines.text();
+                if !lines.is_empty() {
+                    diagnostic.message = format!("{}: {lines}", diagnostic.message);
+                }
+                let _ = ready.send(Err(diagnostic));
+                return None;
             }
-            // What the start printed last says more than its exit code.
-            let lines = last_lines.text();
-            if !lines.is_empty() {
-                diagnostic.message = format!("{}: {lines}", diagnostic.message);
-            }
-            let _ = ready.send(Err(diagnostic));
-            return None;
-        }
+        };
         let _ = self.handle.healthy.set(self.spec.generation);
-        let _ = ready.send(Ok(()));
+        let _ = ready.send(Ok(StartReport::cold(namespaces, begun.elapsed(), commands)));
         let exit = tokio::select! {
             status = tree.exited() => Some(self.exit(status)),
             () = self.tell_of_kills() => None,
