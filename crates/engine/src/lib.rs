@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod service;
 pub mod store;
 pub mod templates;
+mod warm;
 
 pub use admission::{AdmissionLimits, LimitReached, Metric};
 pub use clock::{Clock, SystemClock};

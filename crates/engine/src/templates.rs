@@ -7,6 +7,8 @@ use sandbar_protocol::{Diagnostic, Secret, env_vars_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::driver::{RuntimeLimits, RuntimeSpec};
+
 const BUILT_IN: [&str; 2] = ["base", "code-interpreter"];
 
 /// A template's definition. All sizes are what the detail shows; limits come from the driver.
@@ -28,6 +30,29 @@ pub struct Template {
     /// Disk in MiB.
     #[serde(rename = "diskSizeMB")]
     pub disk_size_mb: u64,
+}
+
+impl Template {
+    /// A runtime made from it, with this environment in place of its own.
+    pub(crate) fn runtime(
+        &self,
+        sandbox_id: String,
+        generation: u64,
+        env_vars: BTreeMap<String, Secret>,
+    ) -> RuntimeSpec {
+        RuntimeSpec {
+            sandbox_id,
+            generation,
+            env_vars,
+            start_command: self.start_command.clone(),
+            ready_command: self.ready_command.clone(),
+            limits: RuntimeLimits {
+                cpu_count: self.cpu_count,
+                memory_mb: self.memory_mb,
+                disk_size_mb: self.disk_size_mb,
+            },
+        }
+    }
 }
 
 fn env_vars<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Secret>, D::Error> {

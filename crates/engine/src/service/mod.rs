@@ -4,6 +4,7 @@ mod background;
 mod names;
 mod starts;
 mod turn;
+mod warming;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::settings::Settings;
 use crate::slots::Slots;
 use crate::store::{Created, IdempotencyKey, ListFilter, Page, Store};
 use crate::templates::Templates;
+use crate::warm::{Claim, WarmPool};
 use names::{hash, new_id, new_token};
 
 const NOTICE_QUEUE: usize = 1024;
@@ -43,6 +45,7 @@ struct Inner {
     templates: Templates,
     limits_level: LimitsLevel,
     admission: Admission,
+    warm: Arc<WarmPool>,
     deadlines: Deadlines,
     slots: Slots,
     logs: Logs,
@@ -82,6 +85,7 @@ impl Service {
                 templates,
                 limits_level,
                 admission: Admission::new(settings.limits),
+                warm: Arc::new(WarmPool::new(settings.warm)),
                 deadlines,
                 slots: Slots::default(),
                 logs: Logs::default(),
@@ -94,6 +98,7 @@ impl Service {
         service.watch_runtimes(notices);
         service.recover().await?;
         service.sweep_tombstones();
+        service.keep_warm();
         Ok(service)
     }
 
@@ -103,14 +108,21 @@ impl Service {
         let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&options) });
         let template = self.inner.templates.find(&options.template_id).await?;
         let wait_ready = options.wait_ready;
-        let new = NewSandbox { id: new_id(), token: new_token(), options, template };
+        let claim = self.inner.warm.claim(&options.template_id, &template);
+        let id = claim.as_ref().and_then(Claim::sandbox_id).unwrap_or_else(new_id);
+        let new = NewSandbox { id, token: new_token(), options, template };
         let outcome = SandboxRecord::create(new, self.now());
         let service = self.clone();
-        let record = self.detached(async move { service.accept(outcome, key.as_ref()).await }).await?;
+        let record = self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await?;
         if wait_ready { self.wait_ready(record).await } else { Ok(record) }
     }
 
-    async fn accept(&self, outcome: Outcome, key: Option<&IdempotencyKey>) -> Result<SandboxRecord, EngineError> {
+    async fn accept(
+        &self,
+        outcome: Outcome,
+        key: Option<&IdempotencyKey>,
+        claim: Option<Claim>,
+    ) -> Result<SandboxRecord, EngineError> {
         let slot = self.inner.slots.get(&outcome.record.id);
         let mut turn = slot.turn.lock().await;
         let places = match self.inner.admission.admit(None, outcome.record.state, self.now()) {
@@ -120,6 +132,7 @@ impl Service {
         match self.inner.store.create(&outcome.record, key).await? {
             Created::New => {
                 self.inner.admission.moved(None, outcome.record.state, places);
+                claim.into_iter().for_each(Claim::used);
                 tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
                 self.announce(&slot, None, &outcome.record);
                 self.carry_out(&slot, &mut turn, outcome).await
@@ -206,6 +219,7 @@ impl Service {
     pub async fn shut_down(&self) {
         self.inner.closing.cancel();
         self.inner.tasks.close();
+        self.end_all_warm().await;
         self.inner.driver.shut_down().await;
         self.inner.tasks.wait().await;
         self.inner.store.close().await;

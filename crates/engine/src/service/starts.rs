@@ -33,17 +33,11 @@ impl Service {
 
     async fn start_runtime(&self, record: SandboxRecord) -> Result<StartReport, Diagnostic> {
         let template = self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
-        let limits = record.limits();
-        let mut env_vars = template.env_vars;
-        env_vars.extend(record.env_vars);
-        let spec = RuntimeSpec {
-            limits,
-            sandbox_id: record.id,
-            generation: record.generation,
-            env_vars,
-            start_command: template.start_command,
-            ready_command: template.ready_command,
-        };
+        let mut env_vars = template.env_vars.clone();
+        env_vars.extend(record.env_vars.clone());
+        let spec = template.runtime(record.id.clone(), record.generation, env_vars);
+        let spec = RuntimeSpec { limits: record.limits(), ..spec };
+        let _starting = self.inner.warm.starting();
         self.inner.driver.start(spec, self.inner.notices.clone()).await
     }
 

@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod memory_store;
 mod model;
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,7 +16,6 @@ use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use memory_store::MemoryStore;
 use model::{Model, Operation, State};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -27,6 +25,7 @@ use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings};
 use sandbar_protocol::{Diagnostic, Secret};
 use serde_json::{Value, json};
+use support::memory_store::MemoryStore;
 use support::{FakeDriver, KEY};
 use tower::ServiceExt;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub, missing_docs)]
 
+pub mod memory_store;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,6 +37,10 @@ pub struct FakeDriver {
     pub starts: Semaphore,
     pub failure: Mutex<Option<Diagnostic>>,
     pub report: Mutex<StartReport>,
+    pub warm: Mutex<HashSet<String>>,
+    pub warm_failure: Mutex<Option<Diagnostic>>,
+    /// How often a runtime was to be warmed.
+    pub warmed: AtomicI64,
     pub running: Mutex<HashMap<String, RuntimeSpec>>,
     pub files: Mutex<HashSet<String>>,
     pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
@@ -46,6 +52,9 @@ impl Default for FakeDriver {
             starts: Semaphore::new(1000),
             failure: Mutex::default(),
             report: Mutex::default(),
+            warm: Mutex::default(),
+            warm_failure: Mutex::default(),
+            warmed: AtomicI64::default(),
             running: Mutex::default(),
             files: Mutex::default(),
             notices: Mutex::default(),
@@ -81,8 +90,16 @@ impl Driver for FakeDriver {
         Ok(running.map(|(sandbox_id, generation)| RunningRuntime { sandbox_id, generation }).collect())
     }
 
-    async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {
-        Ok(())
+    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic> {
+        self.warmed.fetch_add(1, Ordering::Relaxed);
+        self.files.lock().unwrap().insert(spec.sandbox_id.clone());
+        match self.warm_failure.lock().unwrap().clone() {
+            Some(diagnostic) => Err(diagnostic),
+            None => {
+                self.warm.lock().unwrap().insert(spec.sandbox_id);
+                Ok(())
+            }
+        }
     }
 
     async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic> {
@@ -92,8 +109,9 @@ impl Driver for FakeDriver {
         match self.failure.lock().unwrap().clone() {
             Some(diagnostic) => Err(diagnostic),
             None => {
+                let warm = self.warm.lock().unwrap().remove(&spec.sandbox_id);
                 self.running.lock().unwrap().insert(spec.sandbox_id.clone(), spec);
-                Ok(self.report.lock().unwrap().clone())
+                Ok(StartReport { warm, ..self.report.lock().unwrap().clone() })
             }
         }
     }
@@ -105,6 +123,7 @@ impl Driver for FakeDriver {
 
     async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
         self.running.lock().unwrap().remove(sandbox_id);
+        self.warm.lock().unwrap().remove(sandbox_id);
         self.files.lock().unwrap().remove(sandbox_id);
         Ok(())
     }

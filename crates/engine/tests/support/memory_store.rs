@@ -9,7 +9,7 @@ use sandbar_protocol::InternalState;
 
 /// Records in memory: no thread of another's making stands between the test and its clock.
 #[derive(Default)]
-pub(crate) struct MemoryStore(Mutex<Held>);
+pub struct MemoryStore(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {

@@ -1,0 +1,105 @@
+//! Keeps the pool of warm runtimes filled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use sandbar_protocol::Diagnostic;
+use tokio::time::Instant;
+
+use super::Service;
+use super::names::new_id;
+
+/// After starts that failed, how long until the next attempt: at first, and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LAST_WAIT: Duration = Duration::from_secs(60);
+/// How often to look whether a template has changed.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// A template whose runtimes do not start.
+struct Failing {
+    wait: Duration,
+    until: Instant,
+}
+
+impl Service {
+    /// Fills the pool, and refills it whenever something was claimed, until the engine ends.
+    pub(super) fn keep_warm(&self) {
+        if self.inner.warm.sizes().values().all(|size| *size == 0) {
+            return;
+        }
+        let service = self.clone();
+        let closing = self.inner.closing.clone();
+        self.inner.tasks.spawn(closing.run_until_cancelled_owned(async move {
+            let mut failing = HashMap::new();
+            loop {
+                for (template_id, size) in service.inner.warm.sizes() {
+                    service.refill(template_id, *size, &mut failing).await;
+                }
+                let look = Instant::now() + LOOK_EVERY;
+                let next = failing.values().map(|failing: &Failing| failing.until).min().unwrap_or(look);
+                tokio::select! {
+                    () = service.inner.warm.changed() => {}
+                    () = tokio::time::sleep_until(next.min(look)) => {}
+                }
+            }
+        }));
+    }
+
+    /// One after the other, and never in the way of real starts.
+    async fn refill(&self, template_id: &str, size: usize, failing: &mut HashMap<String, Failing>) {
+        self.end_stale(template_id).await;
+        if failing.get(template_id).is_some_and(|failing| Instant::now() < failing.until) {
+            return;
+        }
+        while self.inner.warm.count(template_id) < size {
+            self.inner.warm.idle().await;
+            if let Err(diagnostic) = self.warm_one(template_id).await {
+                let wait = failing.get(template_id).map_or(FIRST_WAIT, |failing| (failing.wait * 2).min(LAST_WAIT));
+                let message = diagnostic.message;
+                tracing::warn!(template = template_id, "can't warm a runtime: {message}: next attempt in {wait:?}");
+                failing.insert(template_id.to_owned(), Failing { wait, until: Instant::now() + wait });
+                return;
+            }
+            failing.remove(template_id);
+        }
+    }
+
+    async fn warm_one(&self, template_id: &str) -> Result<(), Diagnostic> {
+        let template = self.inner.templates.find(template_id).await.map_err(|error| error.diagnostic())?;
+        let id = new_id();
+        self.inner.warm.warming(&id, template_id, &template);
+        let spec = template.runtime(id.clone(), 0, BTreeMap::new());
+        match self.inner.driver.warm(spec).await {
+            Ok(()) => self.inner.warm.warm(&id),
+            Err(diagnostic) => {
+                self.inner.warm.remove(&id);
+                self.end_warm(&id).await;
+                return Err(diagnostic);
+            }
+        }
+        tracing::debug!(sandbox = id, template = template_id, "a runtime is warm");
+        Ok(())
+    }
+
+    /// Those of a template that was changed or removed are of no use any more.
+    async fn end_stale(&self, template_id: &str) {
+        if let Ok(template) = self.inner.templates.find(template_id).await {
+            for runtime in self.inner.warm.take_stale(template_id, &template) {
+                self.end_warm(&runtime.sandbox_id).await;
+            }
+        }
+    }
+
+    /// Ends all that nobody has claimed.
+    pub(super) async fn end_all_warm(&self) {
+        for runtime in self.inner.warm.take_all() {
+            self.end_warm(&runtime.sandbox_id).await;
+        }
+    }
+
+    async fn end_warm(&self, id: &str) {
+        if let Err(diagnostic) = self.inner.driver.destroy(id).await {
+            tracing::warn!(sandbox = id, "can't remove a warm runtime: {}", diagnostic.message);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Runtimes that were started before anyone asked: a create claims one, and it becomes the sandbox's own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sandbar_protocol::InternalState;
+use tokio::sync::Notify;
+
+use crate::templates::Template;
+
+/// While this many real starts are under way, no runtime is warmed beside them.
+const BUSY: usize = 2;
+
+/// The runtimes that nobody has claimed yet.
+pub(crate) struct WarmPool {
+    /// How many to hold of each template.
+    sizes: BTreeMap<String, usize>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Oldest first.
+    runtimes: Vec<WarmRuntime>,
+    /// Real starts that are under way.
+    starting: usize,
+}
+
+/// A runtime without a sandbox.
+#[derive(Clone, Debug)]
+pub(crate) struct WarmRuntime {
+    /// The ID of the sandbox that it will be.
+    pub(crate) sandbox_id: String,
+    /// Its template's name.
+    pub(crate) template_id: String,
+    /// The definition that it was started from.
+    pub(crate) template: Template,
+    /// `Warming` until the driver is done, then `Warm`.
+    state: InternalState,
+}
+
+/// A runtime that a create has claimed; it goes back into the pool if it is dropped before it is used.
+pub(crate) struct Claim {
+    pool: Arc<WarmPool>,
+    runtime: Option<WarmRuntime>,
+}
+
+/// A real start that is under way.
+pub(crate) struct Starting(Arc<WarmPool>);
+
+impl WarmPool {
+    pub(crate) fn new(sizes: BTreeMap<String, usize>) -> Self {
+        Self { sizes, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// The templates with a pool, and its size.
+    pub(crate) fn sizes(&self) -> &BTreeMap<String, usize> {
+        &self.sizes
+    }
+
+    /// How many of a template there are.
+    pub(crate) fn count(&self, template_id: &str) -> usize {
+        self.lock().runtimes.iter().filter(|runtime| runtime.template_id == template_id).count()
+    }
+
+    /// Takes the oldest that is warm and was started from the same definition.
+    pub(crate) fn claim(self: &Arc<Self>, template_id: &str, template: &Template) -> Option<Claim> {
+        let mut state = self.lock();
+        let fits = |runtime: &WarmRuntime| {
+            runtime.state == InternalState::Warm && runtime.template_id == template_id && runtime.template == *template
+        };
+        let index = state.runtimes.iter().position(fits)?;
+        let runtime = Some(state.runtimes.remove(index));
+        drop(state);
+        self.changed.notify_one();
+        Some(Claim { pool: self.clone(), runtime })
+    }
+
+    /// Notes one that is about to be warmed.
+    pub(crate) fn warming(&self, sandbox_id: &str, template_id: &str, template: &Template) {
+        self.lock().runtimes.push(WarmRuntime {
+            sandbox_id: sandbox_id.to_owned(),
+            template_id: template_id.to_owned(),
+            template: template.clone(),
+            state: InternalState::Warming,
+        });
+    }
+
+    /// It can be claimed from now on.
+    pub(crate) fn warm(&self, sandbox_id: &str) {
+        let mut state = self.lock();
+        let runtime = state.runtimes.iter_mut().find(|runtime| runtime.sandbox_id == sandbox_id);
+        runtime.into_iter().for_each(|runtime| runtime.state = InternalState::Warm);
+    }
+
+    pub(crate) fn remove(&self, sandbox_id: &str) {
+        self.lock().runtimes.retain(|runtime| runtime.sandbox_id != sandbox_id);
+    }
+
+    /// Takes out those that were started from another definition than the template's present one.
+    pub(crate) fn take_stale(&self, template_id: &str, template: &Template) -> Vec<WarmRuntime> {
+        let stale = |runtime: &mut WarmRuntime| runtime.template_id == template_id && runtime.template != *template;
+        self.lock().runtimes.extract_if(.., stale).collect()
+    }
+
+    /// Takes out all.
+    pub(crate) fn take_all(&self) -> Vec<WarmRuntime> {
+        std::mem::take(&mut self.lock().runtimes)
+    }
+
+    /// Counts a real start for as long as the answer lives.
+    pub(crate) fn starting(self: &Arc<Self>) -> Starting {
+        self.lock().starting += 1;
+        Starting(self.clone())
+    }
+
+    /// Waits until real starts leave room.
+    pub(crate) async fn idle(&self) {
+        while self.lock().starting >= BUSY {
+            self.changed.notified().await;
+        }
+    }
+
+    /// Waits until there may be something to do.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    pub(crate) fn sandbox_id(&self) -> Option<String> {
+        self.runtime.as_ref().map(|runtime| runtime.sandbox_id.clone())
+    }
+
+    /// The sandbox is stored: the runtime is its own.
+    pub(crate) fn used(mut self) {
+        self.runtime = None;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            self.pool.lock().runtimes.push(runtime);
+            self.pool.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.lock().starting -= 1;
+        self.0.changed.notify_one();
+    }
+}
