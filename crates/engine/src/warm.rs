@@ -146,7 +146,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            self.pool.lock().runtimes.push(runtime);
+            self.pool.lock().runtimes.insert(0, runtime);
             self.pool.changed.notify_one();
         }
     }
