@@ -104,6 +104,12 @@ impl StartReport {
         phases.extend(commands.map(|commands| ("commands".to_owned(), commands)));
         Self { warm: false, phases }
     }
+
+    /// A warm runtime that was claimed: `agent` until it was healthy, then the template's `commands`.
+    pub(crate) fn claimed(agent: Duration, commands: Option<Duration>) -> Self {
+        let cold = Self::cold(Duration::ZERO, agent, commands);
+        Self { warm: true, phases: cold.phases.into_iter().skip(1).collect() }
+    }
 }
 
 /// A sandbox that the store knows.

@@ -7,6 +7,7 @@ mod limits;
 mod run;
 mod support;
 mod walls;
+mod warm;
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
-use sandbar_protocol::{BootConfig, Diagnostic};
+use sandbar_protocol::Diagnostic;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
@@ -41,7 +41,6 @@ enum Order {
 pub(super) struct Launch {
     pub(super) sandbox_id: String,
     pub(super) home: Home,
-    pub(super) boot: BootConfig,
     pub(super) memory_mb: u64,
     pub(super) listener: UnixListener,
 }
@@ -53,6 +52,8 @@ pub(super) struct Launched {
     pub(super) info: OwnedFd,
     /// In front of which the tree's first process waits.
     pub(super) gate: Gate,
+    /// Where the agent waits for its configuration, until this is closed.
+    pub(super) boot: OwnedFd,
 }
 
 /// Nothing of a sandbox runs before this is opened. It opens as well when it is dropped: kill the tree first.
@@ -147,19 +148,19 @@ impl Worker {
 
     fn launch(&self, launch: Launch) -> io::Result<Launched> {
         let placed = self.stage.place(&launch.sandbox_id, &launch.home)?;
-        let launched =
-            self.spawn(&arguments::sandbox(&placed, launch.memory_mb), &launch.home, &launch.boot, launch.listener);
+        let launched = self.spawn(&arguments::sandbox(&placed, launch.memory_mb), &launch.home, launch.listener);
         if launched.is_err() {
             self.stage.clear(&launch.sandbox_id);
         }
         launched
     }
 
-    fn spawn(&self, args: &Arguments, home: &Home, boot: &BootConfig, listener: UnixListener) -> io::Result<Launched> {
+    fn spawn(&self, args: &Arguments, home: &Home, listener: UnixListener) -> io::Result<Launched> {
         let (info, info_writer) = pipe_with(PipeFlags::CLOEXEC)?;
         let (gate_reader, gate) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (boot_reader, boot) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut command = self.command(args, home.uid)?;
-        command.stdin(in_memory("boot", &serde_json::to_vec(boot)?)?);
+        command.stdin(boot_reader);
         command
             .fd_mappings(vec![
                 FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD },
@@ -170,7 +171,7 @@ impl Worker {
             .map_err(io::Error::other)?;
         let _runtime = self.runtime.enter();
         // The command owns our copies of the descriptors and drops them: only the sandbox listens from here on.
-        Ok(Launched { child: command.spawn()?, info, gate: Gate(gate) })
+        Ok(Launched { child: command.spawn()?, info, gate: Gate(gate), boot })
     }
 
     fn probe(&self, uid: u32) -> io::Result<Child> {

@@ -38,10 +38,11 @@ use super::{
 use files::Files;
 use launcher::Launcher;
 use limits::Limits;
+use output::Notices;
 use runtimes::Runtimes;
 pub(crate) use sockets::Sockets as AgentSockets;
 use sockets::Sockets;
-use supervisor::{Handle, Supervisor};
+use supervisor::{Handle, Order, Supervisor};
 
 /// How a bubblewrap driver is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ impl BubblewrapConfig {
     }
 }
 
+/// How a start fails by the template's own commands: a new runtime would not do better.
+const COMMANDS_FAILED: [&str; 2] = ["start_command_failed", "readiness_timeout"];
+
 /// Starts sandboxes with `bwrap`.
 pub struct Bubblewrap {
     config: BubblewrapConfig,
@@ -96,6 +100,67 @@ impl Bubblewrap {
         let launcher = Arc::new(Launcher::start(&config, &sockets)?);
         let limits = Limits::open(&config)?;
         Ok(Self { config, files, sockets, launcher, limits, runtimes: Runtimes::new() })
+    }
+}
+
+impl Bubblewrap {
+    /// All that a runtime needs before its launch.
+    async fn prepare(&self, spec: &RuntimeSpec) -> Result<Supervisor, Diagnostic> {
+        // A runtime that is still ending would share the files with the new one.
+        self.stop(&spec.sandbox_id).await?;
+        let home = self.files.prepare(&spec.sandbox_id).await?;
+        let handle = Handle::new(Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits)));
+        self.runtimes.insert(&spec.sandbox_id, handle.clone())?;
+        Ok(Supervisor {
+            sandbox_id: spec.sandbox_id.clone(),
+            memory_mb: spec.limits.memory_mb,
+            home,
+            start_timeout: self.config.start_timeout,
+            sockets: self.sockets.clone(),
+            launcher: self.launcher.clone(),
+            notices: Notices::default(),
+            handle,
+        })
+    }
+
+    /// Waits for what a supervisor tells; nothing is left of a runtime that failed, or that nobody waits for any more.
+    async fn outcome<T>(
+        &self,
+        sandbox_id: &str,
+        handle: &Handle,
+        told: oneshot::Receiver<Result<T, Diagnostic>>,
+    ) -> Result<T, Diagnostic> {
+        let unready = handle.ends_if_dropped();
+        let outcome = told.await.unwrap_or_else(|_| {
+            Err(Diagnostic::new("runtime_exited", "the runtime ended during its start").recommend("read its logs"))
+        });
+        match outcome {
+            Ok(_) => drop(unready.disarm()),
+            Err(_) => {
+                handle.ended().await;
+                self.runtimes.remove(sandbox_id);
+            }
+        }
+        outcome
+    }
+
+    /// Gives a sandbox the runtime that was warmed for it. `None` if there is none, or it was of no use.
+    async fn claim(
+        &self,
+        spec: &RuntimeSpec,
+        notices: &mpsc::Sender<RuntimeNotice>,
+    ) -> Option<Result<StartReport, Diagnostic>> {
+        let handle = self.runtimes.get(&spec.sandbox_id)?;
+        let claim = handle.take_claim()?;
+        let (ready, told) = oneshot::channel();
+        claim.send(Order { spec: spec.clone(), notices: notices.clone(), ready }).ok()?;
+        match self.outcome(&spec.sandbox_id, &handle, told).await {
+            Err(diagnostic) if !COMMANDS_FAILED.contains(&diagnostic.reason.as_str()) => {
+                tracing::warn!(sandbox = spec.sandbox_id, "its warm runtime was of no use: {}", diagnostic.message);
+                None
+            }
+            outcome => Some(outcome),
+        }
     }
 }
 
@@ -134,43 +199,26 @@ impl Driver for Bubblewrap {
         Ok(running)
     }
 
-    async fn warm(&self, _spec: RuntimeSpec) -> Result<(), Diagnostic> {
+    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic> {
+        let supervisor = self.prepare(&spec).await?;
+        let handle = supervisor.handle.clone();
+        let (warmed_sender, warmed) = oneshot::channel();
+        let (claim, claimed) = oneshot::channel();
+        tokio::spawn(supervisor.warm(warmed_sender, claimed));
+        self.outcome(&spec.sandbox_id, &handle, warmed).await?;
+        handle.set_warm(claim);
         Ok(())
     }
 
     async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic> {
-        // A runtime that is still ending would share the files with the new one.
-        self.stop(&spec.sandbox_id).await?;
-        let home = self.files.prepare(&spec.sandbox_id).await?;
-        let (ready_sender, ready) = oneshot::channel();
-        let bounds = Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits));
-        let handle = Handle::new(bounds);
-        let sandbox_id = spec.sandbox_id.clone();
-        self.runtimes.insert(&sandbox_id, handle.clone())?;
-        let supervisor = Supervisor {
-            spec,
-            home,
-            start_timeout: self.config.start_timeout,
-            sockets: self.sockets.clone(),
-            launcher: self.launcher.clone(),
-            notices,
-            handle: handle.clone(),
-        };
-        tokio::spawn(supervisor.run(ready_sender));
-        // If this future is dropped before the runtime is healthy, the supervisor ends it.
-        let unready = handle.ends_if_dropped();
-        let ended = || Diagnostic::new("runtime_exited", "the runtime ended during its start");
-        match ready.await.unwrap_or_else(|_| Err(ended())) {
-            Ok(report) => {
-                unready.disarm();
-                Ok(report)
-            }
-            Err(diagnostic) => {
-                handle.ended().await;
-                self.runtimes.remove(&sandbox_id);
-                Err(diagnostic)
-            }
+        if let Some(claimed) = self.claim(&spec, &notices).await {
+            return claimed;
         }
+        let supervisor = self.prepare(&spec).await?;
+        let (sandbox_id, handle) = (spec.sandbox_id.clone(), supervisor.handle.clone());
+        let (ready_sender, ready) = oneshot::channel();
+        tokio::spawn(supervisor.run(Order { spec, notices, ready: ready_sender }));
+        self.outcome(&sandbox_id, &handle, ready).await
     }
 
     async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {

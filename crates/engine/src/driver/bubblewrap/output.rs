@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sandbar_protocol::LogLevel;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -29,13 +29,38 @@ impl LastLines {
     }
 }
 
+/// Where a runtime tells what happens; nowhere until someone listens.
+#[derive(Clone, Default)]
+pub(super) struct Notices(Arc<OnceLock<mpsc::Sender<RuntimeNotice>>>);
+
+impl Notices {
+    /// The first who listens is the only one.
+    pub(super) fn listen(&self, listener: mpsc::Sender<RuntimeNotice>) {
+        let _ = self.0.set(listener);
+    }
+
+    /// Tells it if there is room.
+    pub(super) fn try_send(&self, notice: RuntimeNotice) {
+        if let Some(listener) = self.0.get() {
+            let _ = listener.try_send(notice);
+        }
+    }
+
+    /// Tells it for certain, unless the engine ends.
+    pub(super) async fn send(&self, notice: RuntimeNotice) {
+        if let Some(listener) = self.0.get() {
+            let _ = listener.send(notice).await;
+        }
+    }
+}
+
 /// Passes a stream on line by line. It never waits for the engine: a sandbox that floods its log loses lines, and
 /// neither blocks.
 pub(super) async fn forward(
     stream: Option<impl AsyncRead + Unpin>,
     level: LogLevel,
     sandbox_id: String,
-    notices: mpsc::Sender<RuntimeNotice>,
+    notices: Notices,
     last: LastLines,
 ) {
     let Some(mut stream) = stream else { return };
@@ -44,7 +69,7 @@ pub(super) async fn forward(
     let emit = |bytes: &[u8]| {
         let line = String::from_utf8_lossy(bytes).into_owned();
         last.push(&line);
-        let _ = notices.try_send(RuntimeNotice::Output { sandbox_id: sandbox_id.clone(), level, line });
+        notices.try_send(RuntimeNotice::Output { sandbox_id: sandbox_id.clone(), level, line });
     };
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {
         for byte in buffer.iter().take(count) {

@@ -1,17 +1,20 @@
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sandbar_protocol::{BootConfig, Diagnostic, LogLevel};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::files::Home;
-use super::launcher::{Gate, Launch, Launched, Launcher};
+use super::launcher::{self, Gate, Launched, Launcher};
 use super::limits::Bounds;
-use super::output::{LastLines, forward};
+use super::output::{LastLines, Notices, forward};
 use super::sockets::Sockets;
 use super::stats::Sample;
 use super::tree::Tree;
@@ -31,6 +34,8 @@ pub(super) struct Handle {
     pub(super) bounds: Arc<Bounds>,
     /// The start that it is, once it is healthy.
     healthy: Arc<OnceLock<u64>>,
+    /// Where the sandbox that claims it says so, as long as it is warm.
+    claim: Arc<Mutex<Option<oneshot::Sender<Order>>>>,
     pub(super) init_pid: Arc<OnceLock<i32>>,
     pub(super) last_sample: Arc<Mutex<Option<Sample>>>,
 }
@@ -42,6 +47,7 @@ impl Handle {
             ended: CancellationToken::new(),
             bounds,
             healthy: Arc::default(),
+            claim: Arc::default(),
             init_pid: Arc::default(),
             last_sample: Arc::default(),
         }
@@ -62,6 +68,16 @@ impl Handle {
         self.healthy.get().copied().filter(|_| !self.has_ended())
     }
 
+    /// It is warm, and waits to be claimed.
+    pub(super) fn set_warm(&self, claim: oneshot::Sender<Order>) {
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+    }
+
+    /// The way to claim it, if it is warm: there is only one.
+    pub(super) fn take_claim(&self) -> Option<oneshot::Sender<Order>> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
@@ -71,71 +87,105 @@ impl Handle {
     }
 }
 
-/// How a runtime ended by itself, and why, if that is known.
-struct Exit {
-    status: String,
-    cause: Option<Diagnostic>,
+/// What a sandbox wants of its runtime.
+pub(super) struct Order {
+    pub(super) spec: RuntimeSpec,
+    pub(super) notices: mpsc::Sender<RuntimeNotice>,
+    /// Where the driver waits for the outcome of the start.
+    pub(super) ready: oneshot::Sender<Result<StartReport, Diagnostic>>,
 }
-
-/// Where the driver waits for the outcome of a start.
-type Ready = oneshot::Sender<Result<StartReport, Diagnostic>>;
 
 /// Owns one runtime from its launch to its end.
 pub(super) struct Supervisor {
-    pub(super) spec: RuntimeSpec,
+    pub(super) sandbox_id: String,
+    pub(super) memory_mb: u64,
     pub(super) home: Home,
     pub(super) start_timeout: Duration,
     pub(super) sockets: Arc<Sockets>,
     pub(super) launcher: Arc<Launcher>,
-    pub(super) notices: mpsc::Sender<RuntimeNotice>,
+    pub(super) notices: Notices,
     pub(super) handle: Handle,
 }
 
+/// A tree whose agent waits for its configuration.
+struct Launch {
+    tree: Tree,
+    last_lines: LastLines,
+    boot: OwnedFd,
+}
+
 impl Supervisor {
-    /// Runs it: tells once how the start went, and later, in a notice, of an end that nobody asked for.
-    pub(super) async fn run(mut self, ready: Ready) {
+    /// Runs it for a sandbox: tells once how the start went, and later, in a notice, of an end that nobody asked for.
+    pub(super) async fn run(self, order: Order) {
+        self.notices.listen(order.notices.clone());
         let ended = self.handle.ended.clone().drop_guard();
         let begun = Instant::now();
         let exit = match self.launch().await {
-            Ok((tree, last_lines)) => self.supervise(tree, last_lines, begun.elapsed(), ready).await,
+            Ok(launched) => self.supervise(launched, Some(begun.elapsed()), order).await,
             Err(diagnostic) => {
-                let _ = ready.send(Err(diagnostic));
+                let _ = order.ready.send(Err(diagnostic));
                 None
             }
         };
-        self.sockets.remove(&self.spec.sandbox_id);
+        self.clean_up(ended, exit).await;
+    }
+
+    /// Launches it, tells whether that went well, and runs it for the sandbox that claims it.
+    pub(super) async fn warm(self, warmed: oneshot::Sender<Result<(), Diagnostic>>, claim: oneshot::Receiver<Order>) {
+        let ended = self.handle.ended.clone().drop_guard();
+        let exit = match self.launch().await {
+            Ok(mut launched) => {
+                let _ = warmed.send(Ok(()));
+                let order = tokio::select! {
+                    order = claim => order.ok(),
+                    _ = launched.tree.exited() => None,
+                    () = self.handle.end.cancelled() => None,
+                };
+                match order {
+                    Some(order) => self.supervise(launched, None, order).await,
+                    None => {
+                        self.launcher.clear(&self.sandbox_id);
+                        launched.tree.kill().await;
+                        None
+                    }
+                }
+            }
+            Err(diagnostic) => {
+                let _ = warmed.send(Err(diagnostic));
+                None
+            }
+        };
+        self.clean_up(ended, exit).await;
+    }
+
+    /// Nothing runs any more: nothing is left of it then.
+    async fn clean_up(self, ended: DropGuard, exit: Option<RuntimeNotice>) {
+        self.sockets.remove(&self.sandbox_id);
         self.handle.bounds.remove().await;
         drop(ended);
-        if let Some(Exit { status, cause }) = exit {
-            let (sandbox_id, generation) = (self.spec.sandbox_id, self.spec.generation);
-            let _ = self.notices.send(RuntimeNotice::Exited { sandbox_id, generation, status, cause }).await;
+        if let Some(exited) = exit {
+            self.notices.send(exited).await;
         }
     }
 
-    async fn launch(&mut self) -> Result<(Tree, LastLines), Diagnostic> {
-        let id = &self.spec.sandbox_id;
+    async fn launch(&self) -> Result<Launch, Diagnostic> {
+        let id = &self.sandbox_id;
         let failed = |error: io::Error| probe::launch_error(&error);
         self.handle.bounds.set_up()?;
-        let launch = Launch {
+        let launch = launcher::Launch {
             sandbox_id: id.clone(),
             home: self.home.clone(),
-            memory_mb: self.spec.limits.memory_mb,
-            boot: BootConfig {
-                env_vars: std::mem::take(&mut self.spec.env_vars),
-                start_command: self.spec.start_command.take(),
-                ready_command: self.spec.ready_command.take(),
-                limits: self.handle.bounds.of_each_process(),
-            },
+            memory_mb: self.memory_mb,
             listener: self.sockets.bind(id).map_err(failed)?,
         };
-        let Launched { mut child, info, gate } = self.launcher.launch(launch).await.map_err(failed)?;
+        let Launched { mut child, info, gate, boot } = self.launcher.launch(launch).await.map_err(failed)?;
         let last_lines = LastLines::default();
         let out = forward(child.stdout.take(), LogLevel::Info, id.clone(), self.notices.clone(), LastLines::default());
         let err = forward(child.stderr.take(), LogLevel::Error, id.clone(), self.notices.clone(), last_lines.clone());
         tokio::spawn(out);
         let errors = tokio::spawn(err);
         match Tree::of(child, info).await {
-            Ok(tree) => self.admit(tree, gate).await.map(|tree| (tree, last_lines)),
+            Ok(tree) => Ok(Launch { tree: self.admit(tree, gate).await?, last_lines, boot }),
             Err(error) => {
                 self.launcher.clear(id);
                 let _ = tokio::time::timeout(LAST_OUTPUT, errors).await;
@@ -147,7 +197,7 @@ impl Supervisor {
     /// Lets the tree run, within its limits.
     async fn admit(&self, tree: Tree, gate: Gate) -> Result<Tree, Diagnostic> {
         if let Err(diagnostic) = self.handle.bounds.admit(tree.init_pid()) {
-            self.launcher.clear(&self.spec.sandbox_id);
+            self.launcher.clear(&self.sandbox_id);
             tree.kill().await;
             return Err(diagnostic);
         }
@@ -156,19 +206,19 @@ impl Supervisor {
         Ok(tree)
     }
 
-    /// Until nothing of it is left. How it ended, if nobody asked for it after its start.
-    async fn supervise(
-        &self,
-        mut tree: Tree,
-        last_lines: LastLines,
-        namespaces: Duration,
-        ready: Ready,
-    ) -> Option<Exit> {
-        let id = &self.spec.sandbox_id;
+    /// Until nothing of it is left. How it ended, if nobody asked for it after its start. `namespaces` is what a cold
+    /// start's launch took.
+    async fn supervise(&self, launched: Launch, namespaces: Option<Duration>, order: Order) -> Option<RuntimeNotice> {
+        let Launch { mut tree, last_lines, boot } = launched;
+        let Order { spec, notices, ready } = order;
+        self.notices.listen(notices);
+        let (id, generation) = (&self.sandbox_id, spec.generation);
         let _ = self.handle.init_pid.set(tree.init_pid());
         // The first rates are since the start.
         stats::read(id, &self.handle, Timestamp::now());
         let begun = Instant::now();
+        // Beside the rest: an agent that does not read is noticed by its silence.
+        tokio::spawn(configure(boot, self.configuration(spec)));
         let started = tokio::select! {
             healthy = health::wait(&self.sockets, id, self.start_timeout) => healthy,
             status = tree.exited() => Err(exited_early(status)),
@@ -191,10 +241,14 @@ impl Supervisor {
                 return None;
             }
         };
-        let _ = self.handle.healthy.set(self.spec.generation);
-        let _ = ready.send(Ok(StartReport::cold(namespaces, begun.elapsed(), commands)));
+        let _ = self.handle.healthy.set(generation);
+        let report = match namespaces {
+            Some(namespaces) => StartReport::cold(namespaces, begun.elapsed(), commands),
+            None => StartReport::claimed(begun.elapsed(), commands),
+        };
+        let _ = ready.send(Ok(report));
         let exit = tokio::select! {
-            status = tree.exited() => Some(self.exit(status)),
+            status = tree.exited() => Some(self.exit(generation, status)),
             () = self.tell_of_kills() => None,
             () = self.handle.end.cancelled() => None,
         };
@@ -202,11 +256,19 @@ impl Supervisor {
         exit
     }
 
-    fn exit(&self, status: io::Result<ExitStatus>) -> Exit {
-        match status {
-            Ok(status) => Exit { status: status.to_string(), cause: self.handle.bounds.cause_of(status) },
-            Err(error) => Exit { status: error.to_string(), cause: None },
+    fn configuration(&self, spec: RuntimeSpec) -> BootConfig {
+        BootConfig {
+            env_vars: spec.env_vars,
+            start_command: spec.start_command,
+            ready_command: spec.ready_command,
+            limits: self.handle.bounds.of_each_process(),
         }
+    }
+
+    fn exit(&self, generation: u64, status: io::Result<ExitStatus>) -> RuntimeNotice {
+        let cause = status.as_ref().ok().and_then(|status| self.handle.bounds.cause_of(*status));
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        RuntimeNotice::Exited { sandbox_id: self.sandbox_id.clone(), generation, status, cause }
     }
 
     /// Writes into the sandbox's log when a process of it was killed for want of memory, for as long as it runs.
@@ -215,11 +277,17 @@ impl Supervisor {
             tokio::time::sleep(LIMITS_LOOK).await;
             if self.handle.bounds.new_kills() {
                 let line = format!("a process was killed: {}", self.handle.bounds.out_of_memory().message);
-                let sandbox_id = self.spec.sandbox_id.clone();
-                let _ = self.notices.try_send(RuntimeNotice::Output { sandbox_id, level: LogLevel::Error, line });
+                let sandbox_id = self.sandbox_id.clone();
+                self.notices.try_send(RuntimeNotice::Output { sandbox_id, level: LogLevel::Error, line });
             }
         }
     }
+}
+
+/// Gives the agent its configuration, whose end is the end of the pipe.
+async fn configure(boot: OwnedFd, configuration: BootConfig) -> io::Result<()> {
+    let text = serde_json::to_vec(&configuration)?;
+    pipe::Sender::from_owned_fd(boot)?.write_all(&text).await
 }
 
 fn exited_early(status: io::Result<ExitStatus>) -> Diagnostic {
