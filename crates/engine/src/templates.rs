@@ -96,11 +96,13 @@ pub enum TemplateError {
 impl TemplateError {
     /// The same for the wire.
     pub fn diagnostic(&self) -> Diagnostic {
-        let reason = match self {
-            Self::NotFound { .. } => "template_not_found",
-            Self::Broken { .. } => "template_broken",
-        };
-        Diagnostic::new(reason, self.to_string())
+        let message = self.to_string();
+        match self {
+            Self::NotFound { .. } => Diagnostic::new("template_not_found", message)
+                .recommend("put its definition back into the folder `templates` in the data folder"),
+            Self::Broken { .. } => Diagnostic::new("template_broken", message)
+                .recommend("correct its definition in the folder `templates` in the data folder"),
+        }
     }
 }
 

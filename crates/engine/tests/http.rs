@@ -38,13 +38,13 @@ async fn a_create_answers_starting_with_its_timeline() {
 async fn the_timeline_says_what_a_start_consisted_of_and_the_log_says_it_too() {
     let engine = TestEngine::start().await;
     let phases = vec![("namespaces".to_owned(), Duration::from_micros(6_400))];
-    *engine.driver.report.lock().unwrap() = StartReport { warm: true, phases };
+    *engine.driver.report.lock().unwrap() = StartReport { warm: false, phases };
     let id = engine.running(json!({})).await;
     engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     let timeline = engine.get(&format!("/sandboxes/{id}")).await.json["timeline"].clone();
     let phases: Vec<_> = timeline.as_array().unwrap().iter().map(|event| event["phase"].as_str().unwrap()).collect();
     assert_eq!(phases, ["created", "starting", "namespaces", "ready", "paused"]);
-    assert_eq!(timeline[1]["message"], "claimed a warm runtime");
+    assert_eq!(timeline[1]["message"], "cold start");
     assert_eq!(timeline[2]["durationMs"], 6.4);
     assert!(timeline[0].get("durationMs").is_none() && timeline[3].get("durationMs").is_none());
     assert!(timeline[1]["durationMs"].is_number() && timeline[4]["durationMs"].is_number());

@@ -64,6 +64,11 @@ pub trait Driver: Send + Sync + 'static {
     async fn connect(&self, sandbox_id: &str) -> std::io::Result<Box<dyn RuntimeStream>>;
 }
 
+/// Nothing starts any more.
+pub(crate) fn shutting_down() -> Diagnostic {
+    Diagnostic::new("shutting_down", "the engine is shutting down").recommend("try again when it is back")
+}
+
 /// A byte stream to an agent.
 pub trait RuntimeStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> RuntimeStream for T {}

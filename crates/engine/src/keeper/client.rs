@@ -12,7 +12,7 @@ use super::process::{self, Keeper, KeeperCommand, KeeperConfig};
 use super::told::{Told, lost};
 use crate::driver::{
     AgentSockets, Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream,
-    StartReport,
+    StartReport, shutting_down,
 };
 
 /// A keeper that is starting may wait for the end of an earlier one, with all its sandboxes.
@@ -58,8 +58,7 @@ impl KeptDriver {
     /// The keeper; a new one if the last has ended by itself.
     async fn link(&self) -> Result<Arc<Link>, Diagnostic> {
         let mut link = self.link.lock().await;
-        let shut_down = || Diagnostic::new("shutting_down", "the engine is shutting down");
-        let current = link.as_ref().ok_or_else(shut_down)?;
+        let current = link.as_ref().ok_or_else(shutting_down)?;
         if current.connection.is_open() {
             return Ok(current.clone());
         }
@@ -120,7 +119,10 @@ impl Link {
 }
 
 async fn hello(connection: &Connection) -> Result<u32, Diagnostic> {
-    let silent = |_| Diagnostic::new("keeper_silent", format!("the keeper did not answer within {HELLO_LIMIT:?}"));
+    let silent = |_| {
+        Diagnostic::new("keeper_silent", format!("the keeper did not answer within {HELLO_LIMIT:?}"))
+            .recommend("end the process `sandbar keep` of this data folder, and read keeper.log in it")
+    };
     match tokio::time::timeout(HELLO_LIMIT, connection.call(Call::Hello)).await.map_err(silent)?? {
         Answer::Hello { version } => Ok(version),
         _ => Err(lost()),

@@ -134,7 +134,10 @@ pub(super) fn clear(config: &KeeperConfig) {
 /// It leaves its starter's session, so that Ctrl-C in a terminal reaches the engine alone, and ends when an engine says
 /// so, when none has come for the time that sandboxes may outlive theirs, or at SIGTERM while there is none.
 pub async fn run(config: KeeperConfig) -> Result<(), Diagnostic> {
-    let failed = |what: &str, error: String| Diagnostic::new("keeper_failed", format!("{what}: {error}"));
+    let failed = |what: &str, error: String| {
+        Diagnostic::new("keeper_failed", format!("{what}: {error}"))
+            .recommend("use `sandbar serve`, which starts this program; its log is keeper.log in the data folder")
+    };
     let listener =
         ListenFd::from_env().take_unix_listener(0).map_err(|error| failed("no socket", error.to_string()))?;
     let listener = listener.ok_or_else(|| failed("no socket", "the engine starts this program".to_owned()))?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod diagnostics;
 mod lifecycle;
 mod limits;
 mod run;

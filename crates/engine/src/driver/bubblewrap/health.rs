@@ -24,6 +24,7 @@ pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -
         }
         Ok(Ok(Health { status: HeartbeatStatus::Error, message, .. })) => {
             let message: String = message.unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect();
+            let message = if message.is_empty() { "the start command failed".to_owned() } else { message };
             Err(Diagnostic::new("start_command_failed", message)
                 .recommend("run the template's start command by hand in a sandbox of `base`, and read the logs"))
         }
@@ -31,8 +32,16 @@ pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -
             Err(Diagnostic::new("readiness_timeout", format!("it was not ready after {limit:?}"))
                 .recommend("check the template's start and ready commands: the logs have their output"))
         }
-        Ok(Err(error)) => Err(Diagnostic::new("agent_unreachable", format!("its agent did not answer: {error}"))),
+        Ok(Err(error)) => {
+            Err(Diagnostic::new("agent_unreachable", format!("its agent did not answer as agents do: {error}"))
+                .recommend("read its logs; build `sandbar` and `sandbar-agent` from the same sources, `npm run build`"))
+        }
     }
+}
+
+/// Whether the agent broke the connection off, instead of saying how it is.
+pub(super) fn is_broken_off(diagnostic: &Diagnostic) -> bool {
+    diagnostic.reason == "agent_unreachable"
 }
 
 async fn ask(sockets: &Sockets, sandbox_id: &str, limit: Duration) -> io::Result<Health> {

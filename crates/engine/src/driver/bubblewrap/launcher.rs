@@ -82,7 +82,10 @@ impl Launcher {
             let worker = Worker { bwrap: config.bwrap, filter, stage, runtime };
             inbox.iter().for_each(|order| worker.take(order));
         });
-        let failed = |why: String| Diagnostic::new("launcher_failed", format!("no thread to start sandboxes: {why}"));
+        let failed = |why: String| {
+            Diagnostic::new("launcher_failed", format!("no thread to start sandboxes: {why}"))
+                .recommend("the machine is out of processes or memory: end some, or raise `ulimit -u`")
+        };
         let thread = thread.map_err(|error| failed(error.to_string()))?;
         is_set_up.recv().map_err(|error| failed(error.to_string()))??;
         Ok(Self { orders: Mutex::new(Some(orders)), thread: Mutex::new(Some(thread)) })

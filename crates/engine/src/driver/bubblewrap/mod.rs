@@ -22,6 +22,7 @@ mod supervisor;
 mod tree;
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,6 +265,17 @@ impl Driver for Bubblewrap {
 
 /// A diagnostic of something that the operating system refused.
 fn disk_error(what: &str, path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new("disk_error", format!("{what} {}: {error}", path.display()))
-        .recommend("check the data folder's free space and permissions")
+    let message = format!("{what} {}: {error}", path.display());
+    disk_full(&message, error).unwrap_or_else(|| {
+        Diagnostic::new("disk_error", message)
+            .recommend("check that the data folder belongs to the engine's user and may be written to")
+    })
+}
+
+fn disk_full(message: &str, error: &std::io::Error) -> Option<Diagnostic> {
+    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    full.then(|| {
+        Diagnostic::new("disk_full", message)
+            .recommend("make room on the data folder's disk (`df -h`, `df -i`): delete sandboxes that are not needed")
+    })
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use sandbar_protocol::Diagnostic;
 
-use super::BubblewrapConfig;
 use super::launcher::Launcher;
+use super::{BubblewrapConfig, disk_full};
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,7 +52,11 @@ pub(super) fn launch_error(error: &io::Error) -> Diagnostic {
              `apk add bubblewrap` (Alpine)",
         );
     }
-    let diagnostic = Diagnostic::new("bwrap_failed", format!("bwrap could not be started: {error}"));
+    let message = format!("bwrap could not be started: {error}");
+    if let Some(full) = disk_full(&message, error) {
+        return full;
+    }
+    let diagnostic = Diagnostic::new("bwrap_failed", message);
     match Errno::from_io_error(error) {
         Some(Errno::MFILE | Errno::NFILE) => diagnostic.recommend(
             "allow the engine more open files: `ulimit -n 65536` before its start, or `LimitNOFILE=65536` in its unit",

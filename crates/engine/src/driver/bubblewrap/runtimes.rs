@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sandbar_protocol::Diagnostic;
 
 use super::supervisor::Handle;
+use crate::driver::shutting_down;
 
 /// The runtimes that were started, by sandbox ID; `None` once the driver has shut down, and nothing starts any more.
 pub(super) struct Runtimes(Mutex<Option<HashMap<String, Handle>>>);
@@ -17,7 +18,7 @@ impl Runtimes {
     pub(super) fn insert(&self, sandbox_id: &str, handle: Handle) -> Result<(), Diagnostic> {
         match self.lock().as_mut() {
             Some(runtimes) => drop(runtimes.insert(sandbox_id.to_owned(), handle)),
-            None => return Err(Diagnostic::new("shutting_down", "the engine is shutting down")),
+            None => return Err(shutting_down()),
         }
         Ok(())
     }

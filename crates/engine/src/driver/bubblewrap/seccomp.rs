@@ -72,7 +72,10 @@ const X32_BIT: u32 = 0x4000_0000;
 
 /// The filter as `bwrap` reads it.
 pub(super) fn program() -> Result<Vec<u8>, Diagnostic> {
-    let failed = |error: BackendError| Diagnostic::new("seccomp_failed", format!("no system call filter: {error}"));
+    let failed = |error: BackendError| {
+        Diagnostic::new("seccomp_failed", format!("no system call filter: {error}"))
+            .recommend("run the engine on x86_64 or aarch64, for which there is a filter")
+    };
     let arch = std::env::consts::ARCH.try_into().map_err(failed)?;
     let filter = rules().and_then(|rules| {
         SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch)

@@ -21,8 +21,8 @@ use super::tree::Tree;
 use super::{health, probe, stats};
 use crate::driver::{RuntimeNotice, RuntimeSpec, StartReport};
 
-/// After a runtime's end, how long what it printed may still arrive.
-const LAST_OUTPUT: Duration = Duration::from_millis(500);
+/// After a runtime's end, how long what it printed, or its exit status, may still arrive.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often to look whether a limit was reached.
 const LIMITS_LOOK: Duration = Duration::from_secs(1);
 
@@ -188,7 +188,7 @@ impl Supervisor {
             Ok(tree) => Ok(Launch { tree: self.admit(tree, gate).await?, last_lines, boot }),
             Err(error) => {
                 self.launcher.clear(id);
-                let _ = tokio::time::timeout(LAST_OUTPUT, errors).await;
+                let _ = tokio::time::timeout(LAST_WORDS, errors).await;
                 Err(probe::bwrap_failed(&error.to_string(), &last_lines.text()))
             }
         }
@@ -219,11 +219,17 @@ impl Supervisor {
         let begun = Instant::now();
         // Beside the rest: an agent that does not read is noticed by its silence.
         tokio::spawn(configure(boot, self.configuration(spec)));
-        let started = tokio::select! {
+        let mut started = tokio::select! {
             healthy = health::wait(&self.sockets, id, self.start_timeout) => healthy,
             status = tree.exited() => Err(exited_early(status)),
-            () = self.handle.end.cancelled() => Err(Diagnostic::new("stopped", "it was stopped during its start")),
+            () = self.handle.end.cancelled() => Err(stopped()),
         };
+        if started.as_ref().is_err_and(health::is_broken_off)
+            // A connection breaks off before the end of the process behind it is known.
+            && let Ok(status) = tokio::time::timeout(LAST_WORDS, tree.exited()).await
+        {
+            started = Err(exited_early(status));
+        }
         self.launcher.clear(id);
         let commands = match started {
             Ok(commands) => commands,
@@ -288,6 +294,10 @@ impl Supervisor {
 async fn configure(boot: OwnedFd, configuration: BootConfig) -> io::Result<()> {
     let text = serde_json::to_vec(&configuration)?;
     pipe::Sender::from_owned_fd(boot)?.write_all(&text).await
+}
+
+fn stopped() -> Diagnostic {
+    Diagnostic::new("stopped", "it was stopped during its start").recommend("connect() starts it again on its files")
 }
 
 fn exited_early(status: io::Result<ExitStatus>) -> Diagnostic {
