@@ -358,7 +358,13 @@ fn exited(
             // The word of its readiness comes after that of its end, and is stale then.
             return start_failed(record, generation, diagnostic, now);
         }
+        let is_full = diagnostic.reason == "home_full";
         fail(&mut record, diagnostic, now);
+        if is_full {
+            // It did its work, and more than fits: nothing of it is lost.
+            stop(&mut record, now, "its home is full: files and metadata are kept".to_owned());
+            return stopped(record, now);
+        }
     }
     unchanged(record)
 }

@@ -261,6 +261,19 @@ fn a_runtime_that_ends_by_itself_fails_with_how() {
 }
 
 #[test]
+fn a_sandbox_whose_home_is_full_is_paused_and_loses_nothing() {
+    let cause = Some(Diagnostic::new("home_full", "its home is full"));
+    let full = Event::RuntimeExited { generation: 1, status: "ended by the engine".into(), cause };
+    let outcome = apply(running(10, false), full.clone(), at(4));
+    assert_eq!((outcome.record.state, outcome.effects), (InternalState::Stopped, vec![]));
+    assert_eq!(outcome.record.diagnostic.as_ref().unwrap().reason, "home_full");
+    assert_eq!(phases(&outcome.record)[4..], ["ready", "failed", "paused"]);
+    assert_eq!(apply(outcome.record, connect(0), at(50)).record.end_at, at(56), "its TTL stood still");
+    let first_start = apply(created(10, false), full, at(1)).record;
+    assert_eq!(first_start.state, InternalState::Failed, "a template that fills it does so at each start");
+}
+
+#[test]
 fn a_bad_heartbeat_fails_a_sandbox_and_a_good_one_changes_nothing() {
     let record = running(10, false);
     assert_eq!(apply(record.clone(), Event::Heartbeat(HeartbeatStatus::Healthy), at(1)).record, record);

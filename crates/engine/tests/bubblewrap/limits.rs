@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec};
-use sandbar_protocol::LogLevel;
+use sandbar_protocol::{Diagnostic, LogLevel};
 use serde_json::json;
 
 use crate::support::{Host, Sandbox, is_root, until};
@@ -164,6 +164,55 @@ async fn one_file_is_no_larger_than_the_home_may_be() {
     assert_eq!(sandbox.says("stat -c %s big").await, (4 << 20).to_string());
     sandbox.is_refused("ulimit -f unlimited", "").await;
     sandbox.destroy().await.unwrap();
+}
+
+impl Host {
+    /// Why the next runtime ends by itself.
+    async fn next_cause(&self) -> Diagnostic {
+        let RuntimeNotice::Exited { cause, generation: 7, .. } = self.next_exit().await else { panic!() };
+        cause.unwrap()
+    }
+}
+
+/// Runs a command until the sandbox is ended under it.
+async fn until_ended(sandbox: &Sandbox<'_>, command: &str) {
+    sandbox.post("/run", json!({ "cmd": command }).to_string()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_full_home_ends_its_sandbox_alone_and_there_is_room_to_clean_up() {
+    let host = Host::new();
+    let (sandbox, other) = (host.sandbox(), host.running().await);
+    let small = |spec: &mut RuntimeSpec| spec.limits.disk_size_mb = 32;
+    sandbox.start_with(small).await.unwrap();
+    until_ended(&sandbox, "for n in $(seq 100); do head -c 4M /dev/zero > $n; done; sleep 100").await;
+    let cause = host.next_cause().await;
+    assert_eq!((cause.reason.as_str(), cause.recommendation.is_some()), ("home_full", true));
+    assert_eq!(cause.message, "its home is full: the files in /root may take 32 MiB together");
+    sandbox.start_with(small).await.unwrap();
+    sandbox.says("rm [2-9] ??*; ls").await;
+    // What fits again is bounded as it was before.
+    until_ended(&sandbox, "for n in $(seq 200 300); do head -c 4M /dev/zero > $n; done; sleep 100").await;
+    assert_eq!(host.next_cause().await.reason, "home_full");
+    assert_eq!(other.says("echo on").await, "on");
+    sandbox.destroy().await.unwrap();
+    other.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_home_is_full_of_deleted_files_of_empty_ones_and_of_bottomless_folders() {
+    let host = Host::new();
+    let deleted = "for n in 1 2 3 4 5 6 7 8; do exec 9> x; head -c 4M /dev/zero >&9; rm x; \
+                   perl -e 'sleep 100' & done; wait";
+    let empty = "n=0; while :; do n=$((n+1)); : > $n; done";
+    let deep = "while :; do mkdir x && cd x || sleep 100; done";
+    for fill in [deleted, empty, deep] {
+        let sandbox = host.sandbox();
+        sandbox.start_with(|spec| spec.limits.disk_size_mb = 16).await.unwrap();
+        until_ended(&sandbox, fill).await;
+        assert_eq!(host.next_cause().await.reason, "home_full", "{fill}");
+        sandbox.destroy().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,11 @@ impl Files {
         Ok(Self { folder, uids })
     }
 
+    /// Where each sandbox has a folder with its `home`.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The sandbox's home, made if there is none.
     pub(super) async fn prepare(&self, sandbox_id: &str) -> Result<Home, Diagnostic> {
         let uid = self.uids.as_ref().map(|uids| uids.lock().unwrap_or_else(PoisonError::into_inner).of(sandbox_id));

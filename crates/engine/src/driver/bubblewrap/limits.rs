@@ -53,7 +53,7 @@ impl Limits {
             name: name.to_owned(),
             cpu: self.group.as_ref().is_some_and(Group::has_cpu),
             memory: self.group.is_some(),
-            disk: false,
+            disk: true,
             processes: self.processes,
         }
     }
@@ -108,7 +108,7 @@ impl Bounds {
     pub(super) fn of_each_process(&self) -> ProcessLimits {
         let alone = self.group.is_none();
         ProcessLimits {
-            file_bytes: Some(self.limits.disk_size_mb.saturating_mul(MIB)),
+            file_bytes: Some(self.home_bytes()),
             open_files: Some(OPEN_FILES),
             // A group counts better: in sum, and only what is really used.
             data_bytes: alone.then(|| self.limits.memory_mb.saturating_mul(MIB)),
@@ -144,6 +144,11 @@ impl Bounds {
         let message = format!("it ran out of memory: its processes may use {} MiB together", self.limits.memory_mb);
         Diagnostic::new("out_of_memory", message)
             .recommend("use less at once, or create it from a template with a larger memory_mb")
+    }
+
+    /// What the home may take of the disk.
+    pub(super) fn home_bytes(&self) -> u64 {
+        self.limits.disk_size_mb.saturating_mul(MIB)
     }
 
     pub(super) fn group(&self) -> Option<&Group> {

@@ -7,6 +7,8 @@ mod arguments;
 mod cgroup;
 mod files;
 mod health;
+mod home_size;
+mod home_watch;
 mod launcher;
 mod limits;
 mod output;
@@ -37,6 +39,7 @@ use super::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
 use files::Files;
+use home_watch::HomeWatch;
 use launcher::Launcher;
 use limits::Limits;
 use output::Notices;
@@ -89,7 +92,8 @@ pub struct Bubblewrap {
     sockets: Arc<Sockets>,
     launcher: Arc<Launcher>,
     limits: Limits,
-    runtimes: Runtimes,
+    runtimes: Arc<Runtimes>,
+    home_watch: HomeWatch,
 }
 
 impl Bubblewrap {
@@ -100,7 +104,9 @@ impl Bubblewrap {
         let sockets = Arc::new(Sockets::open(&config.data_dir)?);
         let launcher = Arc::new(Launcher::start(&config, &sockets)?);
         let limits = Limits::open(&config)?;
-        Ok(Self { config, files, sockets, launcher, limits, runtimes: Runtimes::new() })
+        let runtimes = Arc::new(Runtimes::new());
+        let home_watch = HomeWatch::start(files.folder().to_owned(), runtimes.clone());
+        Ok(Self { config, files, sockets, launcher, limits, runtimes, home_watch })
     }
 }
 
@@ -233,6 +239,7 @@ impl Driver for Bubblewrap {
 
     async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
         self.stop(sandbox_id).await?;
+        self.home_watch.forget(sandbox_id);
         self.files.remove(sandbox_id).await
     }
 

@@ -60,7 +60,7 @@ pub(super) fn traffic(pid: i32) -> Option<Traffic> {
 }
 
 /// A process and its descendants.
-fn tree(init_pid: i32) -> Vec<i32> {
+pub(super) fn tree(init_pid: i32) -> Vec<i32> {
     let mut tree = vec![init_pid];
     let mut looked_at = 0;
     while let Some(pid) = tree.get(looked_at) {

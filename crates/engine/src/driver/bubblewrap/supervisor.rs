@@ -30,6 +30,8 @@ const LIMITS_LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Handle {
     end: CancellationToken,
+    /// Why the driver ends it by itself.
+    end_cause: Arc<OnceLock<Diagnostic>>,
     ended: CancellationToken,
     pub(super) bounds: Arc<Bounds>,
     /// The start that it is, once it is healthy.
@@ -44,6 +46,7 @@ impl Handle {
     pub(super) fn new(bounds: Arc<Bounds>) -> Self {
         Self {
             end: CancellationToken::new(),
+            end_cause: Arc::default(),
             ended: CancellationToken::new(),
             bounds,
             healthy: Arc::default(),
@@ -55,6 +58,12 @@ impl Handle {
 
     /// Asks for its end.
     pub(super) fn end(&self) {
+        self.end.cancel();
+    }
+
+    /// Ends it without being asked to.
+    pub(super) fn end_for(&self, cause: Diagnostic) {
+        let _ = self.end_cause.set(cause);
         self.end.cancel();
     }
 
@@ -222,7 +231,7 @@ impl Supervisor {
         let mut started = tokio::select! {
             healthy = health::wait(&self.sockets, id, self.start_timeout) => healthy,
             status = tree.exited() => Err(exited_early(status)),
-            () = self.handle.end.cancelled() => Err(stopped()),
+            () = self.handle.end.cancelled() => Err(self.handle.end_cause.get().cloned().unwrap_or_else(stopped)),
         };
         if started.as_ref().is_err_and(health::is_broken_off)
             // A connection breaks off before the end of the process behind it is known.
@@ -256,10 +265,15 @@ impl Supervisor {
         let exit = tokio::select! {
             status = tree.exited() => Some(self.exit(generation, status)),
             () = self.tell_of_kills() => None,
-            () = self.handle.end.cancelled() => None,
+            () = self.handle.end.cancelled() => self.handle.end_cause.get().map(|cause| self.ended_for(generation, cause)),
         };
         tree.kill().await;
         exit
+    }
+
+    fn ended_for(&self, generation: u64, cause: &Diagnostic) -> RuntimeNotice {
+        let (sandbox_id, status) = (self.sandbox_id.clone(), "ended by the engine".to_owned());
+        RuntimeNotice::Exited { sandbox_id, generation, status, cause: Some(cause.clone()) }
     }
 
     fn configuration(&self, spec: RuntimeSpec) -> BootConfig {
