@@ -5,6 +5,7 @@ mod command;
 mod descriptors;
 mod environment;
 mod limits;
+mod log;
 mod run;
 mod server;
 mod startup;

@@ -12,17 +12,18 @@ use tokio::task::JoinHandle;
 
 use crate::command::{Group, exit_code, program, shell, working_dir};
 use crate::environment::Environment;
+use crate::log::{Lines, Log, Stream};
 
 /// What is kept of each output stream; the rest is read and dropped, so that the command goes on.
 const MAX_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 /// How long after the command's end its background children may still add output.
 const BACKGROUND_GRACE: Duration = Duration::from_millis(100);
 
-/// Runs the command. Dropping the future kills it with all it has started.
-pub(crate) async fn run(request: RunRequest, environment: &Environment) -> RunResponse {
+/// Runs the command; what it prints goes into the log as well. Dropping the future kills it with all it has started.
+pub(crate) async fn run(request: RunRequest, environment: &Environment, log: &Log) -> RunResponse {
     let begun = Instant::now();
     let mut response = match start(&request, environment) {
-        Ok(child) => finish(child, &request).await,
+        Ok(child) => finish(child, &request, log).await,
         Err(refused) => refused,
     };
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -59,10 +60,10 @@ fn command(request: &RunRequest, environment: &Environment) -> Command {
     command
 }
 
-async fn finish(mut child: Child, request: &RunRequest) -> RunResponse {
+async fn finish(mut child: Child, request: &RunRequest, log: &Log) -> RunResponse {
     let mut group = Group::of(&child);
-    let mut stdout = Capture::start(child.stdout.take());
-    let mut stderr = Capture::start(child.stderr.take());
+    let mut stdout = Capture::start(child.stdout.take(), log.of(Stream::Out));
+    let mut stderr = Capture::start(child.stderr.take(), log.of(Stream::Err));
     if let (Some(mut pipe), Some(text)) = (child.stdin.take(), request.stdin.clone()) {
         // Beside the command, which may print before it reads; one that does not read is no error.
         tokio::spawn(async move { pipe.write_all(text.as_bytes()).await });
@@ -107,13 +108,14 @@ struct Capture {
 }
 
 impl Capture {
-    fn start(stream: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
+    fn start(stream: Option<impl AsyncRead + Unpin + Send + 'static>, mut lines: Lines) -> Self {
         let kept = Arc::new(Mutex::new((Vec::new(), false)));
         let target = kept.clone();
         let reader = tokio::spawn(async move {
             let Some(mut stream) = stream else { return };
             let mut buffer = vec![0; 16 * 1024];
             while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+                lines.push(&buffer[..count]);
                 let mut kept = target.lock().unwrap_or_else(PoisonError::into_inner);
                 let room = MAX_OUTPUT_BYTES.saturating_sub(kept.0.len()).min(count);
                 kept.0.extend(buffer.iter().take(room));

@@ -13,6 +13,7 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 use crate::environment::Environment;
+use crate::log::Log;
 use crate::run::run;
 
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -22,6 +23,7 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 struct Agent {
     environment: Environment,
     health: watch::Receiver<Health>,
+    log: Log,
 }
 
 /// Serves until the sandbox ends.
@@ -36,7 +38,7 @@ pub(crate) async fn serve(
         .route("/run", post(run_command))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "unimplemented", "there is no such route") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health });
+        .with_state(Agent { environment, health, log: Log::start() });
     axum::serve(listener, router).await
 }
 
@@ -75,7 +77,7 @@ async fn run_command(State(agent): State<Agent>, body: Bytes) -> Response {
     if request.cmd.is_empty() {
         return refuse(StatusCode::BAD_REQUEST, "invalid_argument", "`cmd` is empty: pass a command line");
     }
-    Json(run(request, &agent.environment).await).into_response()
+    Json(run(request, &agent.environment, &agent.log).await).into_response()
 }
 
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {

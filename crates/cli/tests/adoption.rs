@@ -5,11 +5,26 @@
 mod support;
 
 use sandbar_client::{CallOptions, Wait};
-use sandbar_protocol::{ConnectOptions, PublicState, Sandbox, TimeoutOptions};
+use sandbar_protocol::{ConnectOptions, LogsQuery, PublicState, Sandbox, TimeoutOptions};
 use support::{KEY, Serve, alive, until};
 
 async fn detail(serve: &Serve, id: &str) -> Sandbox {
     serve.client(KEY).get(id, CallOptions::default()).await.unwrap().value
+}
+
+/// The lines of its log, once what was said last is in it.
+async fn log(serve: &Serve, id: &str) -> Vec<String> {
+    let said = uuid::Uuid::new_v4().to_string();
+    serve.says(id, &format!("echo {said}")).await;
+    loop {
+        let query = LogsQuery { limit: Some(1000), ..LogsQuery::default() };
+        let answer = serve.client(KEY).logs(id, &query, CallOptions::default()).await.unwrap().value;
+        let mut lines: Vec<String> = answer.logs.into_iter().map(|entry| entry.message).collect();
+        if lines.last() == Some(&said) {
+            lines.pop();
+            return lines;
+        }
+    }
 }
 
 fn phases(sandbox: &Sandbox) -> Vec<&str> {
@@ -22,12 +37,16 @@ async fn sandboxes_of_a_killed_engine_run_on_and_the_next_one_adopts_them() {
     let id = serve.sandbox().await;
     let before = serve.says(&id, "echo $$ > pid; (sleep 1000 > /dev/null 2>&1 & echo $! > child); cat child").await;
     let token = detail(&serve, &id).await.envd.unwrap().envd_access_token;
+    let logged = log(&serve, &id).await;
     serve.kill_and_restart();
     let sandbox = detail(&serve, &id).await;
     assert_eq!(sandbox.state, Some(PublicState::Running));
     assert_eq!(phases(&sandbox).last(), Some(&"adopted"));
     assert_eq!(sandbox.envd.unwrap().envd_access_token, token, "clients go on with what they have");
     assert_eq!(serve.says(&id, "kill -0 $(cat child) && cat child").await, before, "the same processes");
+    let log = log(&serve, &id).await;
+    assert!(logged.contains(&before) && log.starts_with(&logged), "{logged:?} goes on as {log:?}");
+    assert!(log.iter().any(|line| line.starts_with("adopted: ")), "{log:?}");
     assert!(serve.client(KEY).delete(&id, CallOptions::default()).await.unwrap());
     assert_eq!(serve.terminate(), Some(0));
 }

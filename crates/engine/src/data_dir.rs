@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::keeper;
 
 const STORE_FILE: &str = "engine.db";
+const LOGS_FILE: &str = "logs.db";
 const TEMPLATES: &str = "templates";
 const LOCK: &str = "lock";
 
@@ -60,6 +61,10 @@ impl DataDir {
 
     pub(crate) fn store_file(&self) -> PathBuf {
         self.folder.join(STORE_FILE)
+    }
+
+    pub(crate) fn logs_file(&self) -> PathBuf {
+        self.folder.join(LOGS_FILE)
     }
 
     pub(crate) fn templates(&self) -> PathBuf {

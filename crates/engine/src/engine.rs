@@ -14,6 +14,7 @@ use crate::data_dir::DataDir;
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::http;
+use crate::logs::SqliteLogs;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::store::{SqliteStore, StoreError};
@@ -78,8 +79,10 @@ impl Engine {
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let store = SqliteStore::open(&data_dir.store_file()).await?;
+        let logs = SqliteLogs::open(&data_dir.logs_file()).await?;
         let templates = Templates::in_folder(data_dir.templates());
-        let service = Service::start(Arc::new(store), driver, clock, templates, config.settings).await?;
+        let service =
+            Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, config.settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
         let stop_serving = CancellationToken::new();
         let listener = listener.tap_io(|stream| {

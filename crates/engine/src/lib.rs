@@ -9,7 +9,6 @@ mod data_dir;
 mod deadlines;
 mod engine;
 mod error;
-mod logs;
 mod settings;
 mod slots;
 
@@ -17,6 +16,7 @@ pub mod driver;
 pub mod http;
 pub mod keeper;
 pub mod lifecycle;
+pub mod logs;
 pub mod service;
 pub mod store;
 pub mod templates;

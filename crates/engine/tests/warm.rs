@@ -17,7 +17,7 @@ use sandbar_engine::templates::Templates;
 use sandbar_engine::{Settings, SystemClock};
 use sandbar_protocol::Diagnostic;
 use serde_json::{Value, json};
-use support::memory_store::MemoryStore;
+use support::memory_store::{MemoryStore, NoLogs};
 use support::{FakeDriver, KEY, TestEngine};
 
 async fn engine(size: usize) -> TestEngine {
@@ -116,7 +116,8 @@ async fn attempts_that_fail_wait_longer_each_time_and_leave_nothing() {
     let mut settings = Settings::default();
     settings.warm = BTreeMap::from([("base".to_owned(), 2)]);
     let (store, templates) = (Arc::new(MemoryStore::default()), Templates::in_folder("/nonexistent".into()));
-    let service = Service::start(store, driver.clone(), Arc::new(SystemClock), templates, settings).await.unwrap();
+    let (logs, clock) = (Arc::new(NoLogs), Arc::new(SystemClock));
+    let service = Service::start(store, logs, driver.clone(), clock, templates, settings).await.unwrap();
     let begun = tokio::time::Instant::now();
     let mut attempts = Vec::new();
     while attempts.len() < 6 {

@@ -13,6 +13,7 @@ use super::names::new_token;
 use crate::driver::{KnownSandbox, RuntimeNotice};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, SandboxRecord, TOMBSTONE_KEPT};
+use crate::logs::Line;
 use crate::store::ListFilter;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -36,7 +37,8 @@ impl Service {
             while let Some(notice) = notices.recv().await {
                 match notice {
                     RuntimeNotice::Output { sandbox_id, level, line } => {
-                        service.inner.logs.add(&sandbox_id, level, "runtime", line, service.now());
+                        let (time, message) = (service.now(), line);
+                        service.inner.logs.add(Line { sandbox_id, time, level, source: "runtime", message }).await;
                     }
                     RuntimeNotice::Exited { sandbox_id, generation, status, cause } => {
                         let poster = service.clone();
@@ -57,7 +59,7 @@ impl Service {
             loop {
                 ticks.tick().await;
                 match service.inner.store.forget_before(service.oldest_tombstone()).await {
-                    Ok(forgotten) => forgotten.iter().for_each(|id| service.inner.logs.forget(id)),
+                    Ok(forgotten) => service.inner.logs.forget(forgotten).await,
                     Err(error) => tracing::error!("can't remove old tombstones: {error}"),
                 }
             }

@@ -48,7 +48,7 @@ struct Inner {
     warm: Arc<WarmPool>,
     deadlines: Deadlines,
     slots: Slots,
-    logs: Logs,
+    logs: Arc<dyn Logs>,
     notices: mpsc::Sender<RuntimeNotice>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -67,6 +67,7 @@ impl Service {
     /// Takes up the work: what the store says was running is started again, what is over is ended.
     pub async fn start(
         store: Arc<dyn Store>,
+        logs: Arc<dyn Logs>,
         driver: Arc<dyn Driver>,
         clock: Arc<dyn Clock>,
         templates: Templates,
@@ -88,7 +89,7 @@ impl Service {
                 warm: Arc::new(WarmPool::new(settings.warm)),
                 deadlines,
                 slots: Slots::default(),
-                logs: Logs::default(),
+                logs,
                 notices: notices_sender,
                 tasks: TaskTracker::new(),
                 closing: CancellationToken::new(),
@@ -134,7 +135,7 @@ impl Service {
                 self.inner.admission.moved(None, outcome.record.state, places);
                 claim.into_iter().for_each(Claim::used);
                 tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
-                self.announce(&slot, None, &outcome.record);
+                self.announce(&slot, None, &outcome.record).await;
                 self.carry_out(&slot, &mut turn, outcome).await
             }
             Created::Repeat(id) => self.detail(&id).await,
@@ -201,7 +202,7 @@ impl Service {
     /// One window of the sandbox's log.
     pub async fn logs(&self, id: &str, query: &LogsQuery) -> Result<SandboxLogs, EngineError> {
         self.detail(id).await?;
-        Ok(self.inner.logs.read(id, query))
+        Ok(self.inner.logs.read(id, query).await?)
     }
 
     /// The sandbox's counters now.
@@ -222,6 +223,7 @@ impl Service {
         self.end_all_warm().await;
         self.inner.driver.shut_down().await;
         self.inner.tasks.wait().await;
+        self.inner.logs.close().await;
         self.inner.store.close().await;
     }
 

@@ -9,6 +9,7 @@ use super::{Applied, Service};
 use crate::clock::after;
 use crate::error::EngineError;
 use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, transition};
+use crate::logs::Line;
 use crate::slots::Slot;
 
 /// After a removal that failed, how long until the next attempt.
@@ -34,20 +35,21 @@ impl Service {
             self.inner.store.save(&outcome.record).await?;
         }
         self.inner.admission.moved(Some(before.state), outcome.record.state, places);
-        self.announce(&slot, Some(&before), &outcome.record);
+        self.announce(&slot, Some(&before), &outcome.record).await;
         let record = self.carry_out(&slot, &mut turn, outcome).await?;
         Ok(Applied { record, previous })
     }
 
     /// Tells the timer, the log and those who wait.
-    pub(super) fn announce(&self, slot: &Slot, before: Option<&SandboxRecord>, record: &SandboxRecord) {
+    pub(super) async fn announce(&self, slot: &Slot, before: Option<&SandboxRecord>, record: &SandboxRecord) {
         self.inner.deadlines.set(&record.id, record.deadline());
         let known = before.map_or(0, |before| before.timeline.len());
         for event in record.timeline.iter().skip(known) {
             let level = if event.status == Some(PhaseStatus::Failed) { LogLevel::Error } else { LogLevel::Info };
             let message = sentence(event);
             tracing::info!(sandbox = record.id, "{message}");
-            self.inner.logs.add(&record.id, level, "engine", message, self.now());
+            let (sandbox_id, time) = (record.id.clone(), self.now());
+            self.inner.logs.add(Line { sandbox_id, time, level, source: "engine", message }).await;
         }
         slot.state.send_replace(Some(record.state));
     }
@@ -95,7 +97,7 @@ impl Service {
             self.inner.store.save(&outcome.record).await?;
         }
         self.inner.admission.moved(Some(before.state), outcome.record.state, None);
-        self.announce(slot, Some(&before), &outcome.record);
+        self.announce(slot, Some(&before), &outcome.record).await;
         Ok(outcome.record)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use sandbar_protocol::RunResponse;
+use sandbar_protocol::{LogLevel, RunResponse};
 use serde_json::{Value, json};
 
 use crate::support::{Host, until};
@@ -28,6 +28,21 @@ async fn a_command_alone_is_a_shell_line() {
 async fn with_arguments_no_shell_reads_them() {
     let answer = answer(json!({ "cmd": "printf", "args": ["%s|", "$HOME; id", "a b", ""] })).await;
     assert_eq!((answer.stdout.as_str(), answer.exit_code), ("$HOME; id|a b||", 0));
+}
+
+#[tokio::test]
+async fn what_it_prints_is_in_the_log_as_well() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    sandbox.run("echo out; echo err >&2; printf unended").await;
+    let mut expected = vec![(LogLevel::Info, "out"), (LogLevel::Error, "err"), (LogLevel::Info, "unended")];
+    while !expected.is_empty() {
+        // The two outputs are not in step.
+        let (level, line) = host.next_line().await;
+        let index = expected.iter().position(|known| *known == (level, &line)).unwrap_or_else(|| panic!("{line}"));
+        expected.remove(index);
+    }
+    sandbox.destroy().await.unwrap();
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use sandbar_engine::driver::{
     Bubblewrap, BubblewrapConfig, Driver, RuntimeLimits, RuntimeNotice, RuntimeSpec, StartReport,
 };
-use sandbar_protocol::{Diagnostic, RunRequest, RunResponse, RuntimeError, Secret};
+use sandbar_protocol::{Diagnostic, LogLevel, RunRequest, RunResponse, RuntimeError, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
@@ -84,6 +84,17 @@ impl Host {
         let sandbox = self.sandbox();
         sandbox.start().await.unwrap();
         sandbox
+    }
+
+    /// The next line of a log.
+    pub(crate) async fn next_line(&self) -> (LogLevel, String) {
+        let mut notices = self.notices.lock().await;
+        loop {
+            let notice = tokio::time::timeout(PATIENCE, notices.recv()).await.expect("no line").unwrap();
+            if let RuntimeNotice::Output { level, line, .. } = notice {
+                return (level, line);
+            }
+        }
     }
 
     pub(crate) async fn next_exit(&self) -> RuntimeNotice {

@@ -25,7 +25,7 @@ use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings};
 use sandbar_protocol::{Diagnostic, Secret};
 use serde_json::{Value, json};
-use support::memory_store::MemoryStore;
+use support::memory_store::{MemoryStore, NoLogs};
 use support::{FakeDriver, KEY};
 use tower::ServiceExt;
 
@@ -51,8 +51,9 @@ struct Engine {
 
 async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<VirtualClock>) -> (Service, Router) {
     let templates = Templates::in_folder("/nonexistent".into());
-    let settings = Settings::default();
-    let service = Service::start(store.clone(), driver.clone(), clock.clone(), templates, settings).await.unwrap();
+    let (logs, settings) = (Arc::new(NoLogs), Settings::default());
+    let service =
+        Service::start(store.clone(), logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
     let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
     (service, router)
 }

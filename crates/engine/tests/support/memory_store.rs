@@ -4,8 +4,9 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_engine::lifecycle::SandboxRecord;
+use sandbar_engine::logs::{Line, Logs};
 use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
-use sandbar_protocol::InternalState;
+use sandbar_protocol::{InternalState, LogsQuery, SandboxLogs};
 
 /// Records in memory: no thread of another's making stands between the test and its clock.
 #[derive(Default)]
@@ -85,6 +86,22 @@ impl Store for MemoryStore {
         let forgotten = held.records.iter().filter(|record| old(record)).map(|record| record.id.clone()).collect();
         held.records.retain(|record| !old(record));
         Ok(forgotten)
+    }
+
+    async fn close(&self) {}
+}
+
+/// Keeps no line.
+pub struct NoLogs;
+
+#[async_trait]
+impl Logs for NoLogs {
+    async fn add(&self, _line: Line) {}
+
+    async fn forget(&self, _sandbox_ids: Vec<String>) {}
+
+    async fn read(&self, _sandbox_id: &str, _query: &LogsQuery) -> Result<SandboxLogs, StoreError> {
+        Ok(SandboxLogs::default())
     }
 
     async fn close(&self) {}

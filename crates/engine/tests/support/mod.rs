@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use sandbar_engine::driver::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
+use sandbar_engine::logs::SqliteLogs;
 use sandbar_engine::service::Service;
 use sandbar_engine::store::SqliteStore;
 use sandbar_engine::templates::Templates;
@@ -216,7 +217,8 @@ impl TestEngine {
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
         let clock = Arc::new(TestClock::default());
-        let service = Service::start(store, driver.clone(), clock.clone(), templates, settings).await.unwrap();
+        let logs = Arc::new(SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap());
+        let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
         Self { clock, driver, service, router, folder }
     }

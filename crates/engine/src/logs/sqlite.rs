@@ -1,0 +1,176 @@
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sandbar_protocol::{LogsQuery, SandboxLogs};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::{mpsc, oneshot};
+
+use super::writer::Order;
+use super::{Line, Logs, read, writer};
+use crate::store::StoreError;
+
+/// The most that is kept of one sandbox's log; the oldest lines go first.
+pub(super) const MAX_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_LINES: u64 = 10_000;
+/// Lines that wait to be written: whoever has more waits, too.
+const QUEUE: usize = 1024;
+
+/// Logs in one SQLite file, in WAL mode.
+pub struct SqliteLogs {
+    orders: mpsc::Sender<Order>,
+    pool: SqlitePool,
+}
+
+impl SqliteLogs {
+    /// Opens the file, making it if there is none, and brings its schema up to date.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new().max_connections(3).connect_with(options).await?;
+        sqlx::migrate!("./log_migrations").run(&pool).await?;
+        let (orders, inbox) = mpsc::channel(QUEUE);
+        tokio::spawn(writer::write(pool.clone(), inbox));
+        Ok(Self { orders, pool })
+    }
+
+    async fn written(&self) {
+        let (done, written) = oneshot::channel();
+        self.order(Order::Flush(done)).await;
+        let _ = written.await;
+    }
+
+    async fn order(&self, order: Order) {
+        // The writer ends with the last handle.
+        let _ = self.orders.send(order).await;
+    }
+}
+
+#[async_trait]
+impl Logs for SqliteLogs {
+    async fn add(&self, line: Line) {
+        self.order(Order::Line(line)).await;
+    }
+
+    async fn forget(&self, sandbox_ids: Vec<String>) {
+        self.order(Order::Forget(sandbox_ids)).await;
+    }
+
+    async fn read(&self, sandbox_id: &str, query: &LogsQuery) -> Result<SandboxLogs, StoreError> {
+        self.written().await;
+        read::window(&self.pool, sandbox_id, query).await
+    }
+
+    async fn close(&self) {
+        self.written().await;
+        self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use sandbar_protocol::{LogDirection, LogLevel};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn filled(folder: &TempDir, lines: usize) -> SqliteLogs {
+        let logs = SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap();
+        for n in 0..lines {
+            let level = if n % 2 == 0 { LogLevel::Info } else { LogLevel::Error };
+            logs.add(line("sb-1", level, format!("line {n}"))).await;
+        }
+        logs
+    }
+
+    fn line(sandbox_id: &str, level: LogLevel, message: String) -> Line {
+        Line { sandbox_id: sandbox_id.to_owned(), time: Timestamp::UNIX_EPOCH, level, source: "runtime", message }
+    }
+
+    fn messages(answer: &SandboxLogs) -> Vec<&str> {
+        answer.logs.iter().map(|entry| entry.message.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn cursors_go_both_ways_without_losing_or_repeating() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = filled(&folder, 5).await;
+        let query = LogsQuery { limit: Some(3), ..LogsQuery::default() };
+        let first = logs.read("sb-1", &query).await.unwrap();
+        assert_eq!((messages(&first), first.has_more), (vec!["line 0", "line 1", "line 2"], Some(true)));
+        let second = logs.read("sb-1", &LogsQuery { cursor: first.next_cursor, ..query.clone() }).await.unwrap();
+        assert_eq!((messages(&second), second.has_more), (vec!["line 3", "line 4"], Some(false)));
+        let back = LogsQuery { direction: Some(LogDirection::Backward), ..query };
+        let newest = logs.read("sb-1", &back).await.unwrap();
+        assert_eq!(messages(&newest), ["line 4", "line 3", "line 2"]);
+        let older = logs.read("sb-1", &LogsQuery { cursor: newest.next_cursor, ..back }).await.unwrap();
+        assert_eq!((messages(&older), older.has_more), (vec!["line 1", "line 0"], Some(false)));
+    }
+
+    #[tokio::test]
+    async fn an_empty_answer_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = filled(&folder, 2).await;
+        let reason =
+            async |id: &str, query: LogsQuery| logs.read(id, &query).await.unwrap().diagnostic.map(|d| d.reason);
+        assert_eq!(reason("sb-2", LogsQuery::default()).await.as_deref(), Some("no_logs_yet"));
+        let search = LogsQuery { search: Some("nothing".into()), ..LogsQuery::default() };
+        assert_eq!(reason("sb-1", search).await.as_deref(), Some("filters_applied"));
+        let late = LogsQuery { cursor: Some(99), ..LogsQuery::default() };
+        assert_eq!(reason("sb-1", late).await.as_deref(), Some("cursor_window_empty"));
+    }
+
+    #[tokio::test]
+    async fn level_and_search_choose_lines_and_the_cursor_goes_past_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = filled(&folder, 6).await;
+        let errors = LogsQuery { level: Some(LogLevel::Error), limit: Some(2), ..LogsQuery::default() };
+        let first = logs.read("sb-1", &errors).await.unwrap();
+        assert_eq!((messages(&first), first.next_cursor), (vec!["line 1", "line 3"], Some(4)));
+        let rest = logs.read("sb-1", &LogsQuery { cursor: Some(4), ..errors }).await.unwrap();
+        assert_eq!((messages(&rest), rest.next_cursor, rest.has_more), (vec!["line 5"], Some(6), Some(false)));
+        // No character of it is a wildcard.
+        logs.add(line("sb-1", LogLevel::Warn, "100%_\0done".into())).await;
+        let search = |text: &str| LogsQuery { search: Some(text.into()), ..LogsQuery::default() };
+        assert_eq!(messages(&logs.read("sb-1", &search("%_")).await.unwrap()), ["100%_\u{fffd}done"]);
+        assert_eq!(messages(&logs.read("sb-1", &search("ine 2")).await.unwrap()), ["line 2"]);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_bounded_and_its_cursors_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = filled(&folder, usize::try_from(MAX_LINES).unwrap() + 10).await;
+        let one = LogsQuery { limit: Some(1), ..LogsQuery::default() };
+        let answer = logs.read("sb-1", &one).await.unwrap();
+        let next = answer.next_cursor.unwrap();
+        assert_eq!(messages(&answer), [format!("line {}", next - 1)]);
+        assert!((2..MAX_LINES / 2).contains(&next), "{next}");
+        for _ in 0..300 {
+            logs.add(line("sb-1", LogLevel::Info, "x".repeat(8 * 1024))).await;
+        }
+        let lines = LogsQuery { limit: Some(1000), ..LogsQuery::default() };
+        let kept = logs.read("sb-1", &lines).await.unwrap();
+        let bytes: usize = kept.logs.iter().map(|entry| entry.message.len()).sum();
+        assert!(bytes as u64 <= MAX_BYTES && kept.logs.len() > 50, "{bytes} bytes in {} lines", kept.logs.len());
+        assert_eq!(kept.next_cursor, Some(MAX_LINES + 310));
+    }
+
+    #[tokio::test]
+    async fn a_log_goes_on_after_a_restart_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(&folder, 3).await.close().await;
+        let logs = SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap();
+        logs.add(line("sb-1", LogLevel::Info, "after".into())).await;
+        logs.add(line("sb-2", LogLevel::Info, "another's".into())).await;
+        let all = logs.read("sb-1", &LogsQuery::default()).await.unwrap();
+        assert_eq!((messages(&all), all.next_cursor), (vec!["line 0", "line 1", "line 2", "after"], Some(4)));
+        logs.forget(vec!["sb-1".to_owned()]).await;
+        assert_eq!(logs.read("sb-1", &LogsQuery::default()).await.unwrap().logs, []);
+        assert_eq!(messages(&logs.read("sb-2", &LogsQuery::default()).await.unwrap()), ["another's"]);
+    }
+}
