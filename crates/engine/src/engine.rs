@@ -79,7 +79,8 @@ impl Engine {
         let address = listener.local_addr().map_err(listen_error)?;
         let store = SqliteStore::open(&data_dir.store_file()).await?;
         let templates = Templates::in_folder(data_dir.templates());
-        let service = Service::start(Arc::new(store), driver, clock, templates, config.settings).await?;
+        let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
+        let service = Service::start(Arc::new(store), driver, clock, templates, settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
         let stop_serving = CancellationToken::new();
         let listener = listener.tap_io(|stream| {

@@ -478,6 +478,16 @@ async fn metrics_limits_summary_and_heartbeat_answer() {
 }
 
 #[tokio::test]
+async fn the_limit_of_the_batch_is_checked() {
+    let engine = TestEngine::start().await;
+    for query in ["limit=0", "limit=101", "limit=many", "limit=1.5"] {
+        let answer = engine.get(&format!("/sandboxes/metrics?{query}")).await;
+        assert_eq!((answer.status, &answer.json["details"]["field"]), (StatusCode::BAD_REQUEST, &json!("limit")));
+    }
+    assert_eq!(engine.get("/sandboxes/metrics?limit=").await.status, StatusCode::OK, "none was given");
+}
+
+#[tokio::test]
 async fn of_a_pause_and_a_delete_at_once_each_takes_full_effect_or_none() {
     let engine = TestEngine::start().await;
     for _ in 0..20 {

@@ -87,5 +87,9 @@ impl Store for MemoryStore {
         Ok(forgotten)
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn close(&self) {}
 }
