@@ -480,11 +480,24 @@ async fn metrics_limits_summary_and_heartbeat_answer() {
 #[tokio::test]
 async fn the_limit_of_the_batch_is_checked() {
     let engine = TestEngine::start().await;
-    for query in ["limit=0", "limit=101", "limit=many", "limit=1.5"] {
+    for query in ["limit=0", "limit=101", "limit=many", "limit=1.5", "limit="] {
         let answer = engine.get(&format!("/sandboxes/metrics?{query}")).await;
         assert_eq!((answer.status, &answer.json["details"]["field"]), (StatusCode::BAD_REQUEST, &json!("limit")));
     }
-    assert_eq!(engine.get("/sandboxes/metrics?limit=").await.status, StatusCode::OK, "none was given");
+}
+
+#[tokio::test]
+async fn an_empty_filter_is_refused_and_does_not_list_everything() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    let paths = ["/sandboxes?state=", "/sandboxes?state=paused&state=", "/sandboxes?limit="];
+    let logs = ["level", "direction", "cursor"].map(|name| format!("/sandboxes/{id}/logs?{name}="));
+    for path in paths.map(str::to_owned).iter().chain(&logs) {
+        assert_eq!(engine.get(path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    for path in ["/sandboxes?nextToken=&metadata=", "/sandboxes/metrics?sandbox_ids="] {
+        assert_eq!(engine.get(path).await.status, StatusCode::OK, "{path}: there is none");
+    }
 }
 
 #[tokio::test]

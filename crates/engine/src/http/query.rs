@@ -6,7 +6,7 @@ fn to_json(query: &str, known: &[&str], numbers: &[&str], lists: &[&str]) -> Map
     let mut object = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let name = name.into_owned();
-        if !known.contains(&name.as_str()) || text.is_empty() {
+        if !known.contains(&name.as_str()) {
             continue;
         }
         let number = if numbers.contains(&name.as_str()) { text.parse::<serde_json::Number>().ok() } else { None };
