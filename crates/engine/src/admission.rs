@@ -51,7 +51,8 @@ impl Metric {
         }
     }
 
-    fn way_out(self) -> &'static str {
+    /// What to do when it is reached.
+    pub(crate) fn way_out(self) -> &'static str {
         match self {
             Self::Held => "delete sandboxes that are not needed, or raise --max-sandboxes",
             Self::Active => "pause or delete sandboxes that are not needed, or raise --max-active",

@@ -81,8 +81,8 @@ impl Engine {
         let store = SqliteStore::open(&data_dir.store_file()).await?;
         let logs = SqliteLogs::open(&data_dir.logs_file()).await?;
         let templates = Templates::in_folder(data_dir.templates());
-        let service =
-            Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, config.settings).await?;
+        let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
+        let service = Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
         let stop_serving = CancellationToken::new();
         let listener = listener.tap_io(|stream| {

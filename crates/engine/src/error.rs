@@ -40,6 +40,9 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store can't be read or written.
+    #[error("{}", .0.message)]
+    StoreUnavailable(Diagnostic),
     /// The engine is shutting down.
     #[error("the engine is shutting down: try again when it is back")]
     ShuttingDown,

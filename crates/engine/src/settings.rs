@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::admission::AdmissionLimits;
+use crate::disk::DiskLimits;
 
 /// What an operator may choose of an engine's behaviour. The defaults suit one machine and its user.
 #[derive(Clone, Debug, Default)]
@@ -10,4 +12,8 @@ pub struct Settings {
     pub limits: AdmissionLimits,
     /// How many warm runtimes to hold, by template. Default none.
     pub warm: BTreeMap<String, usize>,
+    /// When the data folder's disk counts as low, and as full.
+    pub disk: DiskLimits,
+    /// The folder whose disk is watched: the data folder, once there is one.
+    pub data_dir: Option<PathBuf>,
 }

@@ -133,6 +133,14 @@ impl Templates {
         }
     }
 
+    /// Whether the folder can be read, if it is there.
+    pub(crate) async fn check(&self) -> std::io::Result<()> {
+        match tokio::fs::read_dir(&self.folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// All names, built-in first.
     pub async fn names(&self) -> Vec<String> {
         let mut names = Vec::new();

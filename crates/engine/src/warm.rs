@@ -64,6 +64,12 @@ impl WarmPool {
         self.lock().runtimes.iter().filter(|runtime| runtime.template_id == template_id).count()
     }
 
+    /// How many of a template there are in a state.
+    pub(crate) fn count_in(&self, template_id: &str, state: InternalState) -> usize {
+        let counts = |runtime: &&WarmRuntime| runtime.template_id == template_id && runtime.state == state;
+        self.lock().runtimes.iter().filter(counts).count()
+    }
+
     /// Takes the oldest that is warm and was started from the same definition.
     pub(crate) fn claim(self: &Arc<Self>, template_id: &str, template: &Template) -> Option<Claim> {
         let mut state = self.lock();

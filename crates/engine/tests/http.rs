@@ -478,6 +478,29 @@ async fn metrics_limits_summary_and_heartbeat_answer() {
 }
 
 #[tokio::test]
+async fn the_limit_of_the_batch_is_checked() {
+    let engine = TestEngine::start().await;
+    for query in ["limit=0", "limit=101", "limit=many", "limit=1.5", "limit="] {
+        let answer = engine.get(&format!("/sandboxes/metrics?{query}")).await;
+        assert_eq!((answer.status, &answer.json["details"]["field"]), (StatusCode::BAD_REQUEST, &json!("limit")));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_filter_is_refused_and_does_not_list_everything() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    let paths = ["/sandboxes?state=", "/sandboxes?state=paused&state=", "/sandboxes?limit="];
+    let logs = ["level", "direction", "cursor"].map(|name| format!("/sandboxes/{id}/logs?{name}="));
+    for path in paths.map(str::to_owned).iter().chain(&logs) {
+        assert_eq!(engine.get(path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    for path in ["/sandboxes?nextToken=&metadata=", "/sandboxes/metrics?sandbox_ids="] {
+        assert_eq!(engine.get(path).await.status, StatusCode::OK, "{path}: there is none");
+    }
+}
+
+#[tokio::test]
 async fn of_a_pause_and_a_delete_at_once_each_takes_full_effect_or_none() {
     let engine = TestEngine::start().await;
     for _ in 0..20 {

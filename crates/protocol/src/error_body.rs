@@ -3,6 +3,7 @@ use serde_json::Value;
 
 /// The error body that the engine writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// The HTTP status again.
     pub code: u16,
@@ -19,6 +20,7 @@ pub struct ErrorBody {
 
 /// The error for programs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorInfo {
     /// As `sandbox_not_found`.
     pub code: String,

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a runtime feels, in its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum HeartbeatStatus {
     /// Not usable yet.
@@ -14,6 +15,8 @@ pub enum HeartbeatStatus {
 
 /// Body of `POST /sandboxes/:sandboxID/heartbeat`, the runtime's own call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// How the runtime feels.
     pub status: HeartbeatStatus,
@@ -21,6 +24,7 @@ pub struct Heartbeat {
 
 /// Answer of the heartbeat route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatAnswer {
     /// Always 0.
     pub code: u16,
@@ -34,6 +38,7 @@ pub struct HeartbeatAnswer {
 
 /// The heartbeat as it was taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatData {
     /// Always true.
     pub received: bool,

@@ -12,6 +12,8 @@ mod list;
 mod logs;
 mod metrics;
 mod observability;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod options;
 mod runtime;
 mod sandbox;

@@ -7,9 +7,11 @@ use crate::lenient::lenient;
 
 /// Answer of `GET /usage/limits`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SandboxUsageLimits {
     /// What is counted: `sandboxes`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub resource: String,
     /// True if nothing is limited.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,7 @@ pub struct SandboxUsageLimits {
 
 /// Usage and limits of a user or a project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct UsageScope {
     /// Whose.
@@ -42,25 +45,33 @@ pub struct UsageScope {
 
 /// One limit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct UsageLimit {
     /// The most.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub limit: f64,
     /// Used now.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub used: f64,
     /// Left now.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub remaining: f64,
     /// When the count starts anew.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub reset_at: Option<Timestamp>,
     /// Whether going over it is refused.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub enforced: bool,
 }
 
 /// Limits of one runtime.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuntimeLimits {
     /// The longest TTL, in seconds.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub max_runtime_seconds: u64,
 }

@@ -14,6 +14,7 @@ const MAX_SEARCH_CHARS: usize = 256;
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Detail for developers.
@@ -40,6 +41,7 @@ impl LogLevel {
 
 /// Which way a cursor reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogDirection {
     /// Oldest first.
@@ -108,27 +110,33 @@ fn word(value: &impl Serialize) -> String {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogEntry {
     /// When.
     #[serde(default, deserialize_with = "lenient")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub timestamp: Option<Timestamp>,
     /// The line.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub message: String,
     /// How grave.
     #[serde(default, deserialize_with = "lenient")]
     pub level: Option<LogLevel>,
     /// Where it came from, as `source: engine|runtime`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub fields: BTreeMap<String, Value>,
 }
 
 /// Answer of `GET /sandboxes/:sandboxID/logs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SandboxLogs {
     /// The lines, in the direction asked for.
     #[serde(default, deserialize_with = "lenient_list")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub logs: Vec<LogEntry>,
     /// Where to go on.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]

@@ -7,13 +7,16 @@ use crate::lenient::{lenient, lenient_list};
 
 /// Counters of one sandbox at one moment; `None` (null) is "not known", never 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricSnapshot {
     /// The sandbox.
     #[serde(rename = "sandboxID")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub sandbox_id: String,
     /// When the numbers were read.
     #[serde(deserialize_with = "lenient")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub collected_at: Option<Timestamp>,
     /// Why numbers are missing.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -107,13 +110,16 @@ impl MetricSnapshot {
 
 /// Answer of `GET /sandboxes/metrics`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricBatch {
     /// When the numbers were read.
     #[serde(deserialize_with = "lenient")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub collected_at: Option<Timestamp>,
     /// One snapshot per sandbox.
     #[serde(deserialize_with = "lenient_list")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub items: Vec<MetricSnapshot>,
     /// The same by sandbox ID.
     #[serde(deserialize_with = "lenient")]

@@ -6,9 +6,11 @@ use crate::lenient::{lenient, lenient_list};
 
 /// Answer of `GET /observability/summary`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObservabilitySummary {
     /// `ok` or `degraded`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub status: String,
     /// The project.
     #[serde(rename = "projectID", deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -24,9 +26,11 @@ pub struct ObservabilitySummary {
     pub availability: Option<BTreeMap<String, Availability>>,
     /// Limits that are near or reached.
     #[serde(deserialize_with = "lenient_list")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub checks: Vec<UsageCheck>,
     /// What to do next.
     #[serde(deserialize_with = "lenient_list")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub actions: Vec<SuggestedAction>,
     /// Where to read more, by name.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -35,9 +39,11 @@ pub struct ObservabilitySummary {
 
 /// Whether a part of the service answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Availability {
     /// `available` or `unavailable`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub status: String,
     /// Why not.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -46,33 +52,45 @@ pub struct Availability {
 
 /// A limit that is near or reached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct UsageCheck {
     /// `warning` or `exhausted`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub status: String,
     /// `user` or `project`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub scope: String,
     /// As `sandboxes`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub resource: String,
     /// As `running`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub metric: String,
     /// Used now.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub used: f64,
     /// The most.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub limit: f64,
     /// Left now.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub remaining: f64,
     /// A sentence for people.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub message: String,
     /// Where to read more.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub usage_endpoint: String,
 }
 
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SuggestedAction {
     /// `unavailable`, `review` or `limit_reached`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub status: String,
     /// `user` or `project`.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -81,6 +99,7 @@ pub struct SuggestedAction {
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// A sentence for people.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub message: String,
     /// Where.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]

@@ -20,25 +20,31 @@ const MAX_METADATA_BYTES: usize = 64 * 1024;
 
 /// Body of `POST /sandboxes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateOptions {
     /// The template: `base`, `code-interpreter`, `tpl-…`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, pattern = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$", default = "base"))]
     #[serde(rename = "templateID")]
     pub template_id: String,
     /// The TTL in seconds, 1…86400, default 300.
+    #[cfg_attr(feature = "openapi", schema(nullable = false, minimum = 1, maximum = 86400, default = 300))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
     /// Whether the answer waits until runtime APIs are usable.
     #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub wait_ready: bool,
     /// Environment of everything in the sandbox, at most 128 KiB.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<crate::openapi::EnvVarName, crate::openapi::EnvVarValue>))]
     pub env_vars: BTreeMap<String, Secret>,
     /// The user's own words about it, at most 64 KiB.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// Whether the end of the TTL pauses instead of deletes.
     #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub auto_pause: bool,
 }
 
@@ -80,8 +86,11 @@ impl CreateOptions {
 
 /// Body of `POST /sandboxes/:sandboxID/connect`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct ConnectOptions {
     /// The least TTL from now on, in seconds, 0…86400; 0 leaves it alone; default 300.
+    #[cfg_attr(feature = "openapi", schema(nullable = false, minimum = 0, maximum = 86400, default = 300))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
 }
@@ -96,8 +105,11 @@ impl ConnectOptions {
 
 /// Body of `POST /sandboxes/:sandboxID/timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TimeoutOptions {
     /// The TTL from now on, in seconds, 0…86400; 0 ends it now.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 86400))]
     pub timeout: u32,
 }
 
@@ -114,8 +126,11 @@ impl TimeoutOptions {
 
 /// Body of `POST /sandboxes/:sandboxID/refreshes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct RefreshOptions {
     /// The least TTL from now on, in seconds, 0…3600; default the sandbox's own timeout.
+    #[cfg_attr(feature = "openapi", schema(nullable = false, minimum = 0, maximum = 3600))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<u32>,
 }

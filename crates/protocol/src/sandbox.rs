@@ -11,6 +11,7 @@ use crate::{Diagnostic, PublicState, Secret, TimelineEvent};
 ///
 /// Create and connect leave out the sizes, `metadata` and `lifecycle`; the list leaves out `envd`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sandbox {
     /// The one field that every answer has.
@@ -27,6 +28,7 @@ pub struct Sandbox {
     pub client_id: Option<String>,
     /// How its runtime is reached; both null while it does not run.
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub envd: Option<Envd>,
     /// The public state.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -36,12 +38,15 @@ pub struct Sandbox {
     pub state: Option<PublicState>,
     /// When it was accepted.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub started_at: Option<Timestamp>,
     /// When its runtime last became usable.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub activated_at: Option<Timestamp>,
     /// When its TTL ends; for a paused sandbox, what was left of it at the pause is kept in here.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub end_at: Option<Timestamp>,
     /// CPUs of its runtime.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -69,6 +74,7 @@ pub struct Sandbox {
     pub diagnostic: Option<Diagnostic>,
     /// Fields that this version does not know.
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub extra: Map<String, Value>,
 }
 
@@ -106,6 +112,7 @@ impl Sandbox {
 
 /// How a sandbox's runtime is reached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Envd {
     /// The value of `X-Access-Token`.
@@ -118,6 +125,7 @@ pub struct Envd {
 
 /// What happens when the TTL ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
     /// `pause` with `autoPause`, else `kill`.
@@ -126,6 +134,7 @@ pub struct Lifecycle {
 
 /// The two ends of a TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnTimeout {
     /// Delete the sandbox.
@@ -136,6 +145,7 @@ pub enum OnTimeout {
 
 /// The limits that are held where a sandbox runs; one that is absent is not held there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SandboxLimits {
     /// By what: `cgroup v2`, `cgroup v1` or `rlimits`.

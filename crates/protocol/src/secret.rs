@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// `Debug` prints `[redacted]`, there is no `Display`, and [`Secret::expose`] marks each place where it is read.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Secret(String);
 

@@ -133,6 +133,18 @@ impl fmt::Display for PublicState {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for PublicState {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{ObjectBuilder, Type};
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::WORDS));
+        words.description(Some("Where a sandbox is; clients should expect words of later versions.")).into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for PublicState {}
+
 impl Serialize for PublicState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

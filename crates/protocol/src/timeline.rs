@@ -5,6 +5,7 @@ use crate::lenient::lenient;
 
 /// One step of a sandbox's life, oldest first in `timeline`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineEvent {
     /// What happened, as `created`, `ready`, `paused`.
     pub phase: String,
@@ -13,6 +14,7 @@ pub struct TimelineEvent {
     pub status: Option<PhaseStatus>,
     /// When it began.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub timestamp: Option<Timestamp>,
     /// A sentence for people.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -24,6 +26,7 @@ pub struct TimelineEvent {
 
 /// How far a phase is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseStatus {
     /// Done.
@@ -36,6 +39,7 @@ pub enum PhaseStatus {
 
 /// Why a sandbox is where it is, in product terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Diagnostic {
     /// A word for programs, as `start_command_failed`.
     #[serde(default)]

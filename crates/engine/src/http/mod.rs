@@ -2,7 +2,9 @@
 
 mod auth;
 mod body;
+mod health;
 mod observability;
+mod openapi;
 mod problem;
 mod proxy;
 mod query;
@@ -12,10 +14,13 @@ mod view;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use axum::{Router, middleware};
 use sandbar_protocol::Secret;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::service::Service;
 use problem::Problem;
@@ -34,37 +39,59 @@ struct App {
     /// `http://127.0.0.1:port`, for a request that names no host.
     origin: Arc<str>,
     proxy: RuntimeProxy,
+    /// `/openapi.json`.
+    document: Bytes,
+}
+
+/// The routes of the API.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sandboxes::create, sandboxes::list))
+        .routes(routes!(sandboxes::metrics_batch))
+        .routes(routes!(sandboxes::detail, sandboxes::delete))
+        .routes(routes!(sandboxes::connect))
+        .routes(routes!(sandboxes::pause))
+        .routes(routes!(sandboxes::refresh))
+        .routes(routes!(sandboxes::set_timeout))
+        .routes(routes!(sandboxes::heartbeat))
+        .routes(routes!(sandboxes::logs))
+        .routes(routes!(sandboxes::metrics))
+        .routes(routes!(observability::summary))
+        .routes(routes!(observability::limits))
+}
+
+/// The routes that need no key.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(openapi::openapi)).routes(routes!(health::health))
+}
+
+/// The routes of the engine itself that need one.
+fn closed() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health::metrics))
 }
 
 /// The engine's whole HTTP surface.
 pub fn router(service: Service, api_key: Secret, origin: &str) -> Router {
+    let (api, api_document) = api().split_for_parts();
+    let (open, mut document) = open().split_for_parts();
+    let (closed, closed_document) = closed().split_for_parts();
+    document.merge(closed_document);
+    let document = openapi::document(document, PREFIXES[0], api_document);
     let proxy = RuntimeProxy::new(service.driver());
-    let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), proxy };
-    let api = Router::new()
-        .route("/sandboxes", post(sandboxes::create).get(sandboxes::list))
-        .route("/sandboxes/metrics", get(sandboxes::metrics_batch))
-        .route("/sandboxes/{sandbox_id}", get(sandboxes::detail).delete(sandboxes::delete))
-        .route("/sandboxes/{sandbox_id}/connect", post(sandboxes::connect))
-        .route("/sandboxes/{sandbox_id}/pause", post(sandboxes::pause))
-        .route("/sandboxes/{sandbox_id}/refreshes", post(sandboxes::refresh))
-        .route("/sandboxes/{sandbox_id}/timeout", post(sandboxes::set_timeout))
-        .route("/sandboxes/{sandbox_id}/logs", get(sandboxes::logs))
-        .route("/sandboxes/{sandbox_id}/metrics", get(sandboxes::metrics))
-        .route("/sandboxes/{sandbox_id}/heartbeat", post(sandboxes::heartbeat))
-        .route("/observability/summary", get(observability::summary))
-        .route("/usage/limits", get(observability::limits))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(app.clone(), auth::require_key));
-    let mut router = Router::new()
-        .route("/envd/{sandbox_id}", any(proxy::forward))
-        .route("/envd/{sandbox_id}/", any(proxy::forward))
-        .route("/envd/{sandbox_id}/{*path}", any(proxy::forward));
+    let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), proxy, document };
+    let require_key = middleware::from_fn_with_state(app.clone(), auth::require_key);
+    let api = api.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(require_key.clone());
+    let mut router = open
+        .merge(closed.layer(require_key))
+        .route("/envd/{sandboxID}", any(proxy::forward))
+        .route("/envd/{sandboxID}/", any(proxy::forward))
+        .route("/envd/{sandboxID}/{*path}", any(proxy::forward));
     for prefix in PREFIXES {
         router = router.nest(prefix, api.clone());
     }
     router
         .fallback(|| async { Problem::no_route() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .layer(middleware::from_fn_with_state(app.clone(), request_id::name_requests))
         .with_state(app)
-        .layer(middleware::from_fn(request_id::name_requests))
 }

@@ -1,4 +1,4 @@
-use sandbar_protocol::{ListQuery, LogsQuery, ValidationError};
+use sandbar_protocol::{Fields, ListQuery, LogsQuery, MAX_PAGE, ValidationError};
 use serde_json::{Map, Value, json};
 
 /// Reads a query string as the JSON that the protocol checks; names outside `known` are other clients' business.
@@ -6,7 +6,7 @@ fn to_json(query: &str, known: &[&str], numbers: &[&str], lists: &[&str]) -> Map
     let mut object = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let name = name.into_owned();
-        if !known.contains(&name.as_str()) || text.is_empty() {
+        if !known.contains(&name.as_str()) {
             continue;
         }
         let number = if numbers.contains(&name.as_str()) { text.parse::<serde_json::Number>().ok() } else { None };
@@ -39,10 +39,12 @@ pub(super) fn logs(query: &str) -> Result<LogsQuery, ValidationError> {
 }
 
 /// Reads `sandbox_ids=a,b&limit=10`.
-pub(super) fn metrics(query: &str) -> (Vec<String>, Option<usize>) {
-    let object = to_json(query, &["sandbox_ids", "limit"], &["limit"], &[]);
-    let ids = object.get("sandbox_ids").and_then(Value::as_str).unwrap_or_default();
+pub(super) fn metrics(query: &str) -> Result<(Vec<String>, Option<usize>), ValidationError> {
+    let known = ["sandbox_ids", "limit"];
+    let object = Value::Object(to_json(query, &known, &["limit"], &[]));
+    let fields = Fields::of("metrics options", &object, &known)?;
+    let ids = fields.text("sandbox_ids")?.unwrap_or_default();
     let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
-    let limit = object.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
-    (ids, limit)
+    let limit = fields.integer("limit", 1, MAX_PAGE, "sandboxes")?;
+    Ok((ids, limit.and_then(|limit| usize::try_from(limit).ok())))
 }

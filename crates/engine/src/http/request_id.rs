@@ -1,11 +1,14 @@
-use axum::extract::Request;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sandbar_protocol::REQUEST_ID_HEADER;
 use tracing::Instrument;
 
+use super::App;
 use super::problem::Problem;
 
 const MAX_ID_BYTES: usize = 128;
@@ -14,12 +17,18 @@ const MAX_ID_BYTES: usize = 128;
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Names the request, writes problems out with that name, and echoes it.
-pub(super) async fn name_requests(mut request: Request, next: Next) -> Response {
+/// Names the request, counts it, writes problems out with its name, and echoes that.
+pub(super) async fn name_requests(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = given(request.headers()).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
-    let mut response = next.run(request).instrument(span).await;
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let begun = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    app.service.telemetry().answered(method, route, status, took);
+    span.in_scope(|| tracing::debug!(status, duration_ms = took.as_secs_f64() * 1e3, "answered"));
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         response = (status, axum::Json(problem.body(status, &id))).into_response();
@@ -31,6 +40,12 @@ pub(super) async fn name_requests(mut request: Request, next: Next) -> Response 
         response.headers_mut().insert(REQUEST_ID_HEADER, value);
     }
     response
+}
+
+/// Of methods, clients can make up as many as they like.
+fn known_method(method: &Method) -> &'static str {
+    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
 }
 
 /// The client's own ID, if it is fit for logs and headers.

@@ -3,13 +3,17 @@ use axum::extract::{Extension, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
-    ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, HAS_NEXT_HEADER, Heartbeat, HeartbeatAnswer,
-    HeartbeatData, IDEMPOTENCY_KEY_HEADER, MAX_PAGE, MetricBatch, MetricSnapshot, NEXT_TOKEN_HEADER,
-    PREVIOUS_STATE_HEADER, PageToken, PublicState, RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions,
-    check_sandbox_id,
+    ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
+    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, LogDirection, LogLevel, MAX_PAGE, MetricBatch,
+    MetricSnapshot, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PageToken, PublicState, RefreshOptions, Sandbox,
+    SandboxLogs, TimeoutOptions, check_sandbox_id,
 };
 use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use super::body::JsonBody;
 use super::problem::Problem;
@@ -21,6 +25,8 @@ use crate::service::Applied;
 use crate::store::ListFilter;
 
 const MAX_KEY_BYTES: usize = 255;
+/// The parameter in paths.
+pub(super) const SANDBOX_ID: &str = "sandboxID";
 
 /// The sandbox ID of the path, checked.
 pub(super) struct SandboxId(pub(super) String);
@@ -32,9 +38,17 @@ impl FromRequestParts<App> for SandboxId {
         let Ok(Path(ids)) = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await else {
             return Err(Problem::no_route());
         };
-        let id = ids.into_iter().find(|(name, _)| name == "sandbox_id").map(|(_, id)| Value::String(id));
+        let id = ids.into_iter().find(|(name, _)| name == SANDBOX_ID).map(|(_, id)| Value::String(id));
         let id = check_sandbox_id(&id.unwrap_or_default()).map_err(EngineError::from)?.to_owned();
         Ok(Self(id))
+    }
+}
+
+impl IntoParams for SandboxId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]{1,128}$"));
+        let parameter = ParameterBuilder::new().name(SANDBOX_ID).parameter_in(ParameterIn::Path);
+        vec![parameter.required(Required::True).schema(Some(id)).description(Some("The sandbox")).build()]
     }
 }
 
@@ -52,6 +66,26 @@ impl FromRequestParts<App> for Origin {
 }
 
 /// POST /sandboxes
+#[utoipa::path(
+    post,
+    path = "/sandboxes",
+    tag = "Sandboxes",
+    operation_id = "createSandbox",
+    summary = "Create a sandbox",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", nullable = false,
+            description = "A repeat under the same key, with the same body and within 24 h, is answered with the first result")
+    ),
+    request_body(content = CreateOptions, description = "No body is an empty one: a sandbox of `base` for 300 s"),
+    responses(
+        (status = 201, description = "Accepted; with `waitReady` it is usable, failed, or still starting after 30 s",
+            body = CreatedSandbox),
+        (status = 404, description = "`template_not_found`", body = ErrorBody),
+        (status = 409, description = "`idempotency_key_reused`: the key came with another body", body = ErrorBody),
+        (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
+            headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
+    )
+)]
 pub(super) async fn create(
     State(app): State<App>,
     Origin(origin): Origin,
@@ -72,13 +106,37 @@ pub(super) async fn create(
 }
 
 fn idempotency_key(value: &axum::http::HeaderValue) -> Result<String, Problem> {
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_BYTES);
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
     key.map(str::to_owned).ok_or_else(|| {
         Problem::bad_request(format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} visible ASCII characters"))
     })
 }
 
 /// GET /sandboxes
+#[utoipa::path(
+    get,
+    path = "/sandboxes",
+    tag = "Sandboxes",
+    operation_id = "listSandboxes",
+    summary = "List sandboxes",
+    params(
+        ("metadata" = Option<String>, Query, nullable = false,
+            description = "One query string in itself, as `app=prod&team=core`: all pairs must match"),
+        ("state" = Option<Vec<PublicState>>, Query, nullable = false,
+            description = "Only these states; without, all but deleted"),
+        ("limit" = Option<u64>, Query, nullable = false, minimum = 1, maximum = 100,
+            description = "The most sandboxes of the page; 100 if absent"),
+        ("nextToken" = Option<String>, Query, nullable = false, pattern = "^[A-Za-z0-9_-]*$",
+            description = "Where to go on: `X-Next-Token` of the page before")
+    ),
+    responses((status = 200, description = "A page, newest first", body = [ListedSandbox], headers(
+        ("X-Has-Next" = bool, description = "Whether there is a next page"),
+        ("X-Next-Token" = String, description = "What the next page's `nextToken` is; absent on the last")
+    )))
+)]
 pub(super) async fn list(State(app): State<App>, RawQuery(text): RawQuery) -> Result<Response, Problem> {
     let query = query::list(&text.unwrap_or_default()).map_err(EngineError::from)?;
     let (offset, limit) = (query.offset(), query.limit.unwrap_or(MAX_PAGE));
@@ -102,6 +160,15 @@ pub(super) async fn list(State(app): State<App>, RawQuery(text): RawQuery) -> Re
 }
 
 /// GET /sandboxes/:sandboxID
+#[utoipa::path(
+    get,
+    path = "/sandboxes/{sandboxID}",
+    tag = "Sandboxes",
+    operation_id = "getSandbox",
+    summary = "Read a sandbox",
+    params(SandboxId),
+    responses((status = 200, description = "The sandbox; a deleted one for 24 h", body = SandboxDetail))
+)]
 pub(super) async fn detail(
     State(app): State<App>,
     Origin(origin): Origin,
@@ -111,6 +178,22 @@ pub(super) async fn detail(
 }
 
 /// POST /sandboxes/:sandboxID/connect
+#[utoipa::path(
+    post,
+    path = "/sandboxes/{sandboxID}/connect",
+    tag = "Sandboxes",
+    operation_id = "connectSandbox",
+    summary = "Extend the TTL of a sandbox, and resume a paused one",
+    params(SandboxId),
+    request_body = ConnectOptions,
+    responses(
+        (status = 200, description = "It was running", body = CreatedSandbox),
+        (status = 201, description = "It was paused, and runs again on its files", body = CreatedSandbox),
+        (status = 409, description = "`sandbox_failed`; `sandbox_resume_failed`: it is still paused", body = ErrorBody),
+        (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
+            headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
+    )
+)]
 pub(super) async fn connect(
     State(app): State<App>,
     Origin(origin): Origin,
@@ -125,11 +208,42 @@ pub(super) async fn connect(
 }
 
 /// POST /sandboxes/:sandboxID/pause
+#[utoipa::path(
+    post,
+    path = "/sandboxes/{sandboxID}/pause",
+    tag = "Sandboxes",
+    operation_id = "pauseSandbox",
+    summary = "Stop the processes of a sandbox, keep its files",
+    params(SandboxId),
+    responses(
+        (status = 204, description = "It is paused; it may have been before", headers(
+            ("X-Sandbox-Previous-State" = PublicState, description = "The state that the call met"),
+            ("X-Sandbox-End-At" = String, description = "The deadline now, RFC 3339")
+        )),
+        (status = 409, description = "`sandbox_failed`", body = ErrorBody)
+    )
+)]
 pub(super) async fn pause(State(app): State<App>, SandboxId(id): SandboxId) -> Result<Response, Problem> {
     Ok(done(app.service.apply(&id, Event::Pause).await?))
 }
 
 /// POST /sandboxes/:sandboxID/refreshes
+#[utoipa::path(
+    post,
+    path = "/sandboxes/{sandboxID}/refreshes",
+    tag = "Sandboxes",
+    operation_id = "refreshSandbox",
+    summary = "Extend the TTL of a sandbox",
+    params(SandboxId),
+    request_body = RefreshOptions,
+    responses(
+        (status = 204, description = "The deadline is as asked for, or later", headers(
+            ("X-Sandbox-Previous-State" = PublicState, description = "The state that the call met"),
+            ("X-Sandbox-End-At" = String, description = "The deadline now, RFC 3339")
+        )),
+        (status = 409, description = "`sandbox_paused`, `sandbox_failed`: no TTL is running", body = ErrorBody)
+    )
+)]
 pub(super) async fn refresh(
     State(app): State<App>,
     SandboxId(id): SandboxId,
@@ -140,6 +254,22 @@ pub(super) async fn refresh(
 }
 
 /// POST /sandboxes/:sandboxID/timeout
+#[utoipa::path(
+    post,
+    path = "/sandboxes/{sandboxID}/timeout",
+    tag = "Sandboxes",
+    operation_id = "setSandboxTimeout",
+    summary = "Replace the TTL of a sandbox",
+    params(SandboxId),
+    request_body = TimeoutOptions,
+    responses(
+        (status = 204, description = "The deadline is as asked for", headers(
+            ("X-Sandbox-Previous-State" = PublicState, description = "The state that the call met"),
+            ("X-Sandbox-End-At" = String, description = "The deadline now, RFC 3339")
+        )),
+        (status = 409, description = "`sandbox_paused`, `sandbox_failed`: no TTL is running", body = ErrorBody)
+    )
+)]
 pub(super) async fn set_timeout(
     State(app): State<App>,
     SandboxId(id): SandboxId,
@@ -150,6 +280,18 @@ pub(super) async fn set_timeout(
 }
 
 /// DELETE /sandboxes/:sandboxID
+#[utoipa::path(
+    delete,
+    path = "/sandboxes/{sandboxID}",
+    tag = "Sandboxes",
+    operation_id = "deleteSandbox",
+    summary = "Delete a sandbox",
+    params(SandboxId),
+    responses((status = 204, description = "It is gone, with its files", headers(
+            ("X-Sandbox-Previous-State" = PublicState, description = "The state that the call met"),
+            ("X-Sandbox-End-At" = String, description = "The deadline now, RFC 3339")
+        )))
+)]
 pub(super) async fn delete(State(app): State<App>, SandboxId(id): SandboxId) -> Result<Response, Problem> {
     Ok(done(app.service.apply(&id, Event::Delete).await?))
 }
@@ -164,6 +306,25 @@ fn done(applied: Applied) -> Response {
 }
 
 /// GET /sandboxes/:sandboxID/logs
+#[utoipa::path(
+    get,
+    path = "/sandboxes/{sandboxID}/logs",
+    tag = "Observability",
+    operation_id = "getSandboxLogs",
+    summary = "Read the log of a sandbox",
+    params(
+        SandboxId,
+        ("cursor" = Option<u64>, Query, nullable = false, minimum = 0, maximum = 9007199254740991_u64,
+            description = "Where to go on: `nextCursor` of the answer before"),
+        ("limit" = Option<u64>, Query, nullable = false, minimum = 0, maximum = 1000,
+            description = "The most lines; 100 if absent"),
+        ("direction" = inline(Option<LogDirection>), Query, nullable = false, description = "Which way to read; `forward` if absent"),
+        ("level" = Option<LogLevel>, Query, nullable = false, description = "Only lines of this level"),
+        ("search" = Option<String>, Query, nullable = false, max_length = 256,
+            description = "Only lines that contain this text")
+    ),
+    responses((status = 200, description = "A window of the log", body = SandboxLogs))
+)]
 pub(super) async fn logs(
     State(app): State<App>,
     SandboxId(id): SandboxId,
@@ -174,16 +335,39 @@ pub(super) async fn logs(
 }
 
 /// GET /sandboxes/:sandboxID/metrics
+#[utoipa::path(
+    get,
+    path = "/sandboxes/{sandboxID}/metrics",
+    tag = "Observability",
+    operation_id = "getSandboxMetrics",
+    summary = "Read the counters of a sandbox",
+    params(SandboxId),
+    responses((status = 200, description = "Counters now; null is not known", body = MetricSnapshot))
+)]
 pub(super) async fn metrics(State(app): State<App>, SandboxId(id): SandboxId) -> Result<Json<MetricSnapshot>, Problem> {
     Ok(Json(app.service.metrics(&id).await?))
 }
 
 /// GET /sandboxes/metrics
+#[utoipa::path(
+    get,
+    path = "/sandboxes/metrics",
+    tag = "Observability",
+    operation_id = "getSandboxesMetrics",
+    summary = "Read the counters of several sandboxes",
+    params(
+        ("sandbox_ids" = Option<String>, Query, nullable = false,
+            description = "IDs, separated by commas; without, the running ones, at most 100"),
+        ("limit" = Option<u64>, Query, nullable = false, minimum = 1, maximum = 100,
+            description = "The most sandboxes of the answer")
+    ),
+    responses((status = 200, description = "Counters now; of a sandbox that is gone, an `error`", body = MetricBatch))
+)]
 pub(super) async fn metrics_batch(
     State(app): State<App>,
     RawQuery(text): RawQuery,
 ) -> Result<Json<MetricBatch>, Problem> {
-    let (mut ids, limit) = query::metrics(&text.unwrap_or_default());
+    let (mut ids, limit) = query::metrics(&text.unwrap_or_default()).map_err(EngineError::from)?;
     if ids.is_empty() {
         let filter = ListFilter {
             states: ListFilter::states_of(&[PublicState::Running]),
@@ -207,6 +391,18 @@ pub(super) async fn metrics_batch(
 }
 
 /// POST /sandboxes/:sandboxID/heartbeat
+#[utoipa::path(
+    post,
+    path = "/sandboxes/{sandboxID}/heartbeat",
+    tag = "Sandboxes",
+    operation_id = "sendHeartbeat",
+    summary = "Tell how a sandbox's runtime feels: the runtime's own call",
+    params(SandboxId),
+    request_body = Heartbeat,
+    responses(
+        (status = 200, description = "It was taken in", body = HeartbeatAnswer)
+    )
+)]
 pub(super) async fn heartbeat(
     State(app): State<App>,
     SandboxId(id): SandboxId,

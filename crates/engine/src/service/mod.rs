@@ -1,17 +1,19 @@
 //! The lifecycle service: applies events to stored records and carries out the effects.
 
 mod background;
+mod condition;
 mod names;
+mod report;
 mod starts;
 mod turn;
 mod warming;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbar_protocol::{
-    CreateOptions, Diagnostic, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit,
-};
+use sandbar_protocol::{CreateOptions, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,15 +21,20 @@ use tokio_util::task::TaskTracker;
 use crate::admission::{Admission, LimitReached, Metric};
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
+use crate::disk::DiskLimits;
 use crate::driver::{Driver, LimitsLevel, RuntimeNotice};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, NewSandbox, Outcome, SandboxRecord};
 use crate::logs::Logs;
+use crate::probe::Probe;
 use crate::settings::Settings;
 use crate::slots::Slots;
 use crate::store::{Created, IdempotencyKey, ListFilter, Page, Store};
+use crate::telemetry::Telemetry;
 use crate::templates::Templates;
 use crate::warm::{Claim, WarmPool};
+pub use condition::Condition;
+pub(crate) use condition::is_exhausted;
 use names::{hash, new_id, new_token};
 
 const NOTICE_QUEUE: usize = 1024;
@@ -48,10 +55,30 @@ struct Inner {
     warm: Arc<WarmPool>,
     deadlines: Deadlines,
     slots: Slots,
+    probes: Probes,
+    telemetry: Telemetry,
+    disk_limits: DiskLimits,
+    data_dir: Option<PathBuf>,
     logs: Arc<dyn Logs>,
     notices: mpsc::Sender<RuntimeNotice>,
     tasks: TaskTracker,
     closing: CancellationToken,
+}
+
+/// What is looked at now and then.
+struct Probes {
+    store: Probe,
+    driver: Probe,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self {
+            store: Probe::new(Duration::from_secs(1), Duration::from_secs(2)),
+            // It starts a process.
+            driver: Probe::new(Duration::from_secs(5), Duration::from_secs(12)),
+        }
+    }
 }
 
 /// A record and how the call met it.
@@ -89,6 +116,10 @@ impl Service {
                 warm: Arc::new(WarmPool::new(settings.warm)),
                 deadlines,
                 slots: Slots::default(),
+                probes: Probes::default(),
+                telemetry: Telemetry::default(),
+                disk_limits: settings.disk,
+                data_dir: settings.data_dir,
                 logs,
                 notices: notices_sender,
                 tasks: TaskTracker::new(),
@@ -179,11 +210,6 @@ impl Service {
         Ok(self.inner.store.list(&filter).await?)
     }
 
-    /// How many sandboxes are held, without the deleted.
-    pub async fn count(&self) -> Result<u64, EngineError> {
-        Ok(self.inner.store.count(&ListFilter::states_of(&[])).await?)
-    }
-
     /// How each limit stands.
     pub fn usage(&self) -> [(Metric, UsageLimit); 3] {
         Metric::ALL.map(|metric| (metric, self.inner.admission.usage(metric, self.now())))
@@ -192,11 +218,6 @@ impl Service {
     /// How many templates there are.
     pub async fn template_count(&self) -> usize {
         self.inner.templates.names().await.len()
-    }
-
-    /// Whether the driver can start sandboxes.
-    pub async fn check_driver(&self) -> Result<(), Diagnostic> {
-        self.inner.driver.check().await
     }
 
     /// One window of the sandbox's log.

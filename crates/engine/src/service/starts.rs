@@ -1,7 +1,7 @@
 //! Starting runtimes, and waiting for them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandbar_protocol::{Diagnostic, PublicState};
 
@@ -10,6 +10,7 @@ use crate::driver::{RuntimeSpec, StartReport};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, SandboxRecord};
 use crate::slots::Slot;
+use crate::telemetry::StartKind;
 
 /// How long a request may wait for readiness; then the client goes on by itself.
 const READY_HOLD: Duration = Duration::from_secs(30);
@@ -20,7 +21,15 @@ impl Service {
         let service = self.clone();
         self.inner.tasks.spawn(async move {
             let (id, generation) = (record.id.clone(), record.generation);
-            let event = match service.start_runtime(record).await {
+            let begun = Instant::now();
+            let outcome = service.start_runtime(record).await;
+            let kind = match &outcome {
+                Ok(report) if report.warm => StartKind::Claimed,
+                Ok(_) => StartKind::Cold,
+                Err(_) => StartKind::Failed,
+            };
+            service.telemetry().started(kind, begun.elapsed());
+            let event = match outcome {
                 Ok(report) => Event::RuntimeReady { generation, report },
                 Err(diagnostic) => Event::RuntimeFailed { generation, diagnostic },
             };

@@ -33,6 +33,9 @@ pub trait Store: Send + Sync + 'static {
     /// Removes tombstones and idempotency keys made before `time`; gives back whose tombstones they were.
     async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError>;
 
+    /// Whether records can be read and written.
+    async fn probe(&self) -> Result<(), StoreError>;
+
     /// Writes everything out and closes.
     async fn close(&self);
 }

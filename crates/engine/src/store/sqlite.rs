@@ -145,6 +145,13 @@ impl Store for SqliteStore {
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT record FROM sandboxes LIMIT 1").fetch_optional(&self.pool).await?;
+        // A number of the application's own in the file's head: written for its own sake.
+        sqlx::query("PRAGMA user_version = 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }

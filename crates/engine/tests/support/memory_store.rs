@@ -88,6 +88,10 @@ impl Store for MemoryStore {
         Ok(forgotten)
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn close(&self) {}
 }
 

@@ -37,6 +37,9 @@ pub struct FakeDriver {
     /// A start takes a permit: none left, and it hangs.
     pub starts: Semaphore,
     pub failure: Mutex<Option<Diagnostic>>,
+    /// What is missing on the machine.
+    pub missing: Mutex<Option<Diagnostic>>,
+    pub level: Mutex<LimitsLevel>,
     pub report: Mutex<StartReport>,
     pub warm: Mutex<HashSet<String>>,
     pub warm_failure: Mutex<Option<Diagnostic>>,
@@ -52,6 +55,14 @@ impl Default for FakeDriver {
         Self {
             starts: Semaphore::new(1000),
             failure: Mutex::default(),
+            missing: Mutex::default(),
+            level: Mutex::new(LimitsLevel {
+                name: "cgroup v1".into(),
+                cpu: false,
+                memory: true,
+                disk: true,
+                processes: Some(512),
+            }),
             report: Mutex::default(),
             warm: Mutex::default(),
             warm_failure: Mutex::default(),
@@ -70,11 +81,11 @@ impl Driver for FakeDriver {
     }
 
     async fn check(&self) -> Result<(), Diagnostic> {
-        Ok(())
+        self.missing.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     async fn limits_level(&self) -> LimitsLevel {
-        LimitsLevel { name: "cgroup v1".into(), cpu: false, memory: true, disk: true, processes: Some(512) }
+        self.level.lock().unwrap().clone()
     }
 
     async fn recover(
@@ -211,9 +222,14 @@ impl TestEngine {
     }
 
     pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_on(folder, FakeDriver::default(), change).await
+    }
+
+    pub async fn start_on(folder: TempDir, driver: FakeDriver, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
+        settings.data_dir = Some(folder.path().to_owned());
         change(&mut settings);
-        let driver = Arc::new(FakeDriver::default());
+        let driver = Arc::new(driver);
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
         let clock = Arc::new(TestClock::default());
@@ -221,6 +237,17 @@ impl TestEngine {
         let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
         Self { clock, driver, service, router, folder }
+    }
+
+    /// The status and text of an answer that need not be JSON; `path` is the whole one.
+    pub async fn text(&self, path: &str, key: Option<&str>) -> (StatusCode, String) {
+        let mut request = Request::get(path);
+        request =
+            key.into_iter().fold(request, |request, key| request.header("authorization", format!("Bearer {key}")));
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(bytes.into()).unwrap())
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

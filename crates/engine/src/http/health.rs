@@ -1,0 +1,53 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use sandbar_protocol::ErrorBody;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::problem::Problem;
+use crate::telemetry;
+
+/// How the engine does, in a word.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`; `degraded` if a part does not answer or a limit is reached: `/api/v1/observability/summary` says which.
+    status: &'static str,
+    /// The engine's version.
+    version: &'static str,
+}
+
+/// GET /health
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Engine",
+    operation_id = "getHealth",
+    summary = "Ask whether the engine takes requests",
+    security(()),
+    responses(
+        (status = 200, description = "It does", body = Health),
+        (status = 503, description = "`shutting_down`, or `store_failed`: the store can't be read or written", body = ErrorBody)
+    )
+)]
+pub(super) async fn health(State(app): State<App>) -> Result<Json<Health>, Problem> {
+    app.service.check_serving().await?;
+    let status = if app.service.condition().await.is_ok() { "ok" } else { "degraded" };
+    Ok(Json(Health { status, version: env!("CARGO_PKG_VERSION") }))
+}
+
+/// GET /metrics
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Engine",
+    operation_id = "getEngineMetrics",
+    summary = "Read the engine's counters, for Prometheus",
+    responses((status = 200, description = "OpenMetrics text", body = String,
+        content_type = "application/openmetrics-text"))
+)]
+pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    Ok(([(header::CONTENT_TYPE, telemetry::CONTENT_TYPE)], app.service.report().await?))
+}

@@ -1,0 +1,185 @@
+//! How the engine says that it does: its health, and the summary with its checks and actions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Mutex;
+
+use axum::http::StatusCode;
+use sandbar_engine::driver::LimitsLevel;
+use sandbar_engine::{AdmissionLimits, DiskLimits, Settings};
+use sandbar_protocol::Diagnostic;
+use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
+use support::{FakeDriver, TestEngine};
+
+fn strong() -> FakeDriver {
+    let level = LimitsLevel { name: "cgroup v2".into(), cpu: true, memory: true, disk: true, processes: Some(512) };
+    FakeDriver { level: Mutex::new(level), ..FakeDriver::default() }
+}
+
+/// An engine on a machine that lacks nothing.
+async fn engine(change: impl FnOnce(&mut Settings)) -> TestEngine {
+    let roomy = |settings: &mut Settings| {
+        settings.disk = DiskLimits { low_percent: 0.0, full_percent: 0.0 };
+        change(settings);
+    };
+    TestEngine::start_on(tempfile::tempdir().unwrap(), strong(), roomy).await
+}
+
+async fn summary(engine: &TestEngine) -> Value {
+    let answer = engine.get("/observability/summary").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
+    answer.json
+}
+
+async fn health(engine: &TestEngine) -> (StatusCode, Value) {
+    let (status, text) = engine.text("/health", None).await;
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+fn check<'a>(summary: &'a Value, metric: &str) -> &'a Value {
+    summary["checks"].as_array().unwrap().iter().find(|check| check["metric"] == metric).unwrap_or(&Value::Null)
+}
+
+fn action<'a>(summary: &'a Value, resource: &str) -> &'a Value {
+    summary["actions"].as_array().unwrap().iter().find(|action| action["resource"] == resource).unwrap_or(&Value::Null)
+}
+
+async fn store_of(engine: &TestEngine) -> SqliteConnection {
+    let file = engine.folder.path().join("engine.db");
+    SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_engine_that_lacks_nothing_has_nothing_to_say() {
+    let engine = engine(|_| {}).await;
+    let summary = summary(&engine).await;
+    assert_eq!((&summary["status"], &summary["checks"], &summary["actions"]), (&json!("ok"), &json!([]), &json!([])));
+    for part in ["store", "runtime", "templates"] {
+        assert_eq!(summary["availability"][part]["status"], "available", "{part}");
+    }
+    let (status, health) = health(&engine).await;
+    assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("ok")));
+}
+
+#[tokio::test]
+async fn a_limit_that_is_near_is_a_warning_and_one_that_is_reached_degrades() {
+    let limits = AdmissionLimits { held: 5, ..AdmissionLimits::default() };
+    let engine = engine(|settings| settings.limits = limits).await;
+    for _ in 0..4 {
+        engine.running(json!({})).await;
+    }
+    let near = summary(&engine).await;
+    let sandboxes = check(&near, "sandboxes");
+    assert_eq!((&near["status"], &sandboxes["status"]), (&json!("ok"), &json!("warning")));
+    let numbers = (&sandboxes["used"], &sandboxes["limit"], &sandboxes["remaining"]);
+    assert_eq!(numbers, (&json!(4.0), &json!(5.0), &json!(1.0)));
+    assert_eq!(action(&near, "sandboxes")["status"], "review");
+    engine.running(json!({})).await;
+    let reached = summary(&engine).await;
+    assert_eq!(
+        (&reached["status"], &check(&reached, "sandboxes")["status"]),
+        (&json!("degraded"), &json!("exhausted"))
+    );
+    let action = action(&reached, "sandboxes");
+    assert_eq!((&action["status"], &action["endpoint"]), (&json!("limit_reached"), &json!("/api/v1/usage/limits")));
+    assert!(action["message"].as_str().unwrap().ends_with("raise --max-sandboxes"), "{action}");
+    assert_eq!(health(&engine).await.1["status"], "degraded");
+}
+
+#[tokio::test]
+async fn active_sandboxes_and_starts_are_checked_each_by_itself() {
+    let limits = AdmissionLimits { active: 2, starts_per_minute: 2, ..AdmissionLimits::default() };
+    let engine = engine(|settings| settings.limits = limits).await;
+    for _ in 0..2 {
+        engine.running(json!({})).await;
+    }
+    let summary = summary(&engine).await;
+    assert_eq!(check(&summary, "activeSandboxes")["status"], "exhausted");
+    assert_eq!(check(&summary, "startsPerMinute")["status"], "exhausted");
+    assert_eq!(check(&summary, "sandboxes"), &Value::Null);
+}
+
+#[tokio::test]
+async fn a_disk_with_little_room_is_a_warning_and_a_full_one_degrades() {
+    let low = engine(|settings| settings.disk = DiskLimits { low_percent: 101.0, full_percent: 0.0 }).await;
+    let summary_low = summary(&low).await;
+    let disk = check(&summary_low, "diskMiB");
+    assert_eq!((&summary_low["status"], &disk["status"]), (&json!("ok"), &json!("warning")));
+    assert_eq!(disk["used"].as_f64().unwrap() + disk["remaining"].as_f64().unwrap(), disk["limit"].as_f64().unwrap());
+    let full = engine(|settings| settings.disk = DiskLimits { low_percent: 101.0, full_percent: 101.0 }).await;
+    let summary_full = summary(&full).await;
+    assert_eq!(
+        (&summary_full["status"], &check(&summary_full, "diskMiB")["status"]),
+        (&json!("degraded"), &json!("exhausted"))
+    );
+    assert_eq!(action(&summary_full, "disk")["status"], "limit_reached");
+}
+
+#[tokio::test]
+async fn a_machine_that_can_start_nothing_says_what_is_missing() {
+    let engine = engine(|_| {}).await;
+    *engine.driver.missing.lock().unwrap() =
+        Some(Diagnostic::new("bwrap_missing", "bwrap is gone").recommend("install bubblewrap"));
+    let summary = summary(&engine).await;
+    let runtime = json!({"status": "unavailable", "message": "bwrap is gone"});
+    assert_eq!((&summary["status"], &summary["availability"]["runtime"]), (&json!("degraded"), &runtime));
+    let action = action(&summary, "runtime");
+    assert_eq!((&action["status"], &action["message"]), (&json!("unavailable"), &json!("install bubblewrap")));
+    let (status, health) = health(&engine).await;
+    assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")), "what runs is still reached");
+}
+
+#[tokio::test]
+async fn a_store_that_can_not_be_read_makes_the_engine_unavailable() {
+    let engine = engine(|_| {}).await;
+    sqlx::query("ALTER TABLE sandboxes RENAME TO gone").execute(&mut store_of(&engine).await).await.unwrap();
+    let (status, health) = health(&engine).await;
+    assert_eq!((status, &health["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("store_failed")));
+    let summary = summary(&engine).await;
+    assert_eq!(
+        (&summary["status"], &summary["availability"]["store"]["status"]),
+        (&json!("degraded"), &json!("unavailable"))
+    );
+    assert!(action(&summary, "store")["message"].as_str().unwrap().contains("data folder"), "{summary}");
+}
+
+#[tokio::test]
+async fn a_store_that_can_not_be_written_makes_the_engine_unavailable() {
+    let engine = engine(|_| {}).await;
+    let mut other = store_of(&engine).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    assert_eq!(health(&engine).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_folder_of_templates_that_can_not_be_read_is_told() {
+    let engine = engine(|_| {}).await;
+    std::fs::write(engine.folder.path().join("templates"), "no folder").unwrap();
+    let summary = summary(&engine).await;
+    assert_eq!(
+        (&summary["status"], &summary["availability"]["templates"]["status"]),
+        (&json!("degraded"), &json!("unavailable"))
+    );
+}
+
+#[tokio::test]
+async fn limits_that_do_not_hold_are_worth_a_review() {
+    let level = LimitsLevel { name: "rlimits".into(), cpu: false, memory: true, disk: false, processes: Some(512) };
+    let driver = FakeDriver { level: Mutex::new(level), ..FakeDriver::default() };
+    let engine = TestEngine::start_on(tempfile::tempdir().unwrap(), driver, |_| {}).await;
+    let summary = summary(&engine).await;
+    let action = action(&summary, "limits");
+    assert_eq!(action["status"], "review");
+    assert!(action["message"].as_str().unwrap().contains("Delegate=yes"), "{action}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_told_to_stop_is_not_healthy() {
+    let engine = engine(|_| {}).await;
+    engine.service.shut_down().await;
+    let (status, health) = health(&engine).await;
+    assert_eq!((status, &health["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("shutting_down")));
+}
