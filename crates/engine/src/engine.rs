@@ -78,7 +78,8 @@ impl Engine {
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let store = SqliteStore::open(&data_dir.store_file()).await?;
-        let templates = Templates::in_folder(data_dir.templates());
+        let templates = Templates::in_data_dir(data_dir.path());
+        templates.remove_stale().await;
         let service = Service::start(Arc::new(store), driver, clock, templates, config.settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
         let stop_serving = CancellationToken::new();

@@ -8,6 +8,7 @@ mod proxy;
 mod query;
 mod request_id;
 mod sandboxes;
+mod templates;
 mod view;
 
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub fn router(service: Service, api_key: Secret, origin: &str) -> Router {
         .route("/sandboxes/{sandbox_id}/logs", get(sandboxes::logs))
         .route("/sandboxes/{sandbox_id}/metrics", get(sandboxes::metrics))
         .route("/sandboxes/{sandbox_id}/heartbeat", post(sandboxes::heartbeat))
+        .route("/templates", get(templates::list))
+        .route("/templates/resolve/{reference}", get(templates::resolve))
         .route("/observability/summary", get(observability::summary))
         .route("/usage/limits", get(observability::limits))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

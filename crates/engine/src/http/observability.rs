@@ -21,7 +21,7 @@ fn availability(result: Result<(), &Diagnostic>) -> Availability {
 /// GET /observability/summary
 pub(super) async fn summary(State(app): State<App>) -> Result<Json<ObservabilitySummary>, Problem> {
     let sandboxes = app.service.count().await?;
-    let templates = app.service.template_count().await;
+    let templates = app.service.templates().names().await.len();
     let driver = app.service.check_driver().await;
     let action = |why: &Diagnostic| SuggestedAction {
         status: "unavailable".to_owned(),

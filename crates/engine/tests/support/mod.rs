@@ -214,7 +214,7 @@ impl TestEngine {
         change(&mut settings);
         let driver = Arc::new(FakeDriver::default());
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
-        let templates = Templates::in_folder(folder.path().join("templates"));
+        let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
         let service = Service::start(store, driver.clone(), clock.clone(), templates, settings).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
