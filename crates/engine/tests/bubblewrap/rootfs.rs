@@ -83,7 +83,6 @@ async fn it_is_read_only_and_what_is_kept_in_memory_is_bounded() {
     for folder in ["/", "/usr", "/usr/bin", "/bin", "/etc", "/opt", "/var", "/var/lib", "/home", "/.sandbar", "/dev"] {
         sandbox.is_refused(&format!("touch {folder}/x"), "Read-only file system").await;
     }
-    sandbox.is_refused("touch /opt/marker /usr/bin/sh", "Read-only file system").await;
     for file in ["/opt/marker", "/etc/hostname", "/usr/bin/sh", "/.sandbar/agent"] {
         sandbox.is_refused(&format!("echo x > {file}"), "").await;
     }
