@@ -164,7 +164,7 @@ impl Templates {
                 versions.push(tar.version().to_owned());
             }
         }
-        self.unpacked.keep_only(versions).await;
+        self.unpacked.keep_only(&versions).await;
     }
 
     /// All names, built-in first.

@@ -52,16 +52,21 @@ impl Unpacked {
         Ok((folder, true))
     }
 
-    /// Removes all versions but these, and those that a sandbox still uses.
-    pub(super) async fn keep_only(&self, versions: Vec<String>) {
+    /// Puts aside all versions but these, and those that a sandbox still uses, and removes them beside all else.
+    pub(super) async fn keep_only(&self, versions: &[String]) {
+        let _turn = self.turn.lock().await;
+        if let Err(error) = put_aside(&self.folder, versions) {
+            tracing::warn!("can't put aside old root file systems in {}: {error}", self.folder.display());
+        }
         let folder = self.folder.clone();
-        let turn = self.turn.clone().lock_owned().await;
-        let removed = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            remove_stale(&folder, &versions)
+        // A thread, as the end of the engine does not wait for one: the next engine goes on with it.
+        let remover = std::thread::Builder::new().name("remover".to_owned()).spawn(move || {
+            if let Err(error) = remove_old(&folder) {
+                tracing::warn!("can't remove old root file systems in {}: {error}", folder.display());
+            }
         });
-        if let Ok(Err(error)) = removed.await {
-            tracing::warn!("can't remove what is left of root file systems: {error}");
+        if let Err(error) = remover {
+            tracing::warn!("no thread to remove old root file systems: {error}");
         }
     }
 }
@@ -92,30 +97,32 @@ fn unpack_beside(tar: &Tar, unfinished: &Path, abandoned: impl Fn() -> bool) -> 
     Ok(())
 }
 
-fn remove_stale(folder: &Path, versions: &[String]) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let is = |extension| path.extension().is_some_and(|found| found == extension);
-        if versions.iter().any(|version| path.ends_with(version)) {
-            continue;
-        }
-        if is(UNFINISHED) || is(REMOVED) {
-            remove(&path)?;
-            continue;
-        }
+fn put_aside(folder: &Path, versions: &[String]) -> io::Result<()> {
+    for path in folders(folder)? {
+        let current = versions.iter().any(|version| path.ends_with(version));
         // Every runtime holds a lock on the folder that is its root.
-        if File::open(&path)?.try_lock().is_ok() {
-            tracing::info!("removing the root file system {}, which no template has any more", path.display());
-            let removed = path.with_added_extension(REMOVED);
-            fs::rename(&path, &removed)?;
-            remove(&removed)?;
+        if is(&path, REMOVED) || current || File::open(&path)?.try_lock().is_err() {
+            continue;
         }
+        tracing::info!("removing the root file system {}, which no template has any more", path.display());
+        fs::rename(&path, path.with_added_extension(REMOVED))?;
     }
     Ok(())
+}
+
+fn remove_old(folder: &Path) -> io::Result<()> {
+    folders(folder)?.iter().filter(|path| is(path, REMOVED)).try_for_each(|path| remove(path))
+}
+
+fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
@@ -144,10 +151,17 @@ mod tests {
             names.sort();
             names
         };
-        unpacked.keep_only(vec!["kept-1".to_owned()]).await;
-        assert_eq!(left(), ["kept-1", "used-2"]);
+        let until_left = async |names: &[&str]| {
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            while left() != names {
+                assert!(std::time::Instant::now() < deadline, "{:?} and not {names:?}", left());
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        unpacked.keep_only(&["kept-1".to_owned()]).await;
+        until_left(&["kept-1", "used-2"]).await;
         drop(used);
-        unpacked.keep_only(Vec::new()).await;
-        assert_eq!(left(), Vec::<String>::new());
+        unpacked.keep_only(&[]).await;
+        until_left(&[]).await;
     }
 }
