@@ -136,7 +136,7 @@ test("the runtime refuses a wrong token", async () => {
 });
 
 describe("a template whose start fails", () => {
-  beforeAll(() => engine.addTemplate("tpl-broken", { startCommand: "echo boom >&2; exit 3" }));
+  beforeAll(() => engine.addTemplate("tpl-broken", 'start_command = "echo boom >&2; exit 3"'));
 
   test("ends the wait at once, with diagnostic and timeline", async () => {
     const error = await errorOf(Sandbox.create("tpl-broken", { waitReady: true }));
@@ -158,7 +158,7 @@ describe("a template whose start fails", () => {
 });
 
 test("a template's own environment is there, and the user's goes before it", async () => {
-  await engine.addTemplate("tpl-env", { envVars: { COLOUR: "red", SIZE: "small" } });
+  await engine.addTemplate("tpl-env", 'env = { COLOUR = "red", SIZE = "small" }');
   const sandbox = await Sandbox.create("tpl-env", { waitReady: true, envVars: { SIZE: "large" } });
   expect(await runIn(sandbox, "echo $COLOUR $SIZE")).toMatchObject({ stdout: "red large\n" });
   await sandbox.delete();

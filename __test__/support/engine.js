@@ -53,10 +53,11 @@ class Engine {
     return { baseUrl: this.url, apiKey: API_KEY };
   }
 
+  /** Adds a template, whose definition is TOML. */
   async addTemplate(name, definition) {
     const folder = path.join(this.#dataDir, "templates");
     await mkdir(folder, { recursive: true });
-    await writeFile(path.join(folder, `${name}.json`), JSON.stringify(definition));
+    await writeFile(path.join(folder, `${name}.toml`), definition);
   }
 }
 

@@ -1,29 +1,29 @@
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use crate::environment::{Environment, WORKSPACE};
+use crate::environment::Environment;
 
 /// A shell command line in the sandbox's environment, in a process group of its own.
 pub(crate) fn shell(line: &str, environment: &Environment) -> Command {
     program("/bin/sh", &["-c".to_owned(), line.to_owned()], environment)
 }
 
-/// A program in the sandbox's environment, in a process group of its own, started in the workspace.
+/// A program in the sandbox's environment, in a process group of its own, started where commands start.
 pub(crate) fn program(program: &str, args: &[String], environment: &Environment) -> Command {
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(environment.iter()).current_dir(WORKSPACE);
+    command.args(args).env_clear().envs(environment.iter()).current_dir(environment.workdir());
     command.process_group(0).stdin(Stdio::null());
     command
 }
 
-/// A working directory as asked for: relative ones start in the workspace.
-pub(crate) fn working_dir(cwd: Option<&str>) -> PathBuf {
-    Path::new(WORKSPACE).join(cwd.unwrap_or_default())
+/// A working directory as asked for: relative ones start where commands start.
+pub(crate) fn working_dir(cwd: Option<&str>, environment: &Environment) -> PathBuf {
+    environment.workdir().join(cwd.unwrap_or_default())
 }
 
 /// As shells have it: 128 + signal for a process that was killed.

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use sandbar_protocol::Secret;
 
-/// Where users work; kept across a pause.
-pub(crate) const WORKSPACE: &str = "/root/workspace";
+/// Where users work, unless the template says otherwise; kept across a pause.
+const WORKSPACE: &str = "/root/workspace";
 
 const DEFAULTS: [(&str, &str); 7] = [
     ("HOME", "/root"),
@@ -16,20 +17,29 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("USER", "root"),
 ];
 
-/// The environment of everything that runs in the sandbox: usual defaults, overridden by the sandbox's variables.
+/// The environment of everything that runs in the sandbox: usual defaults, overridden by the sandbox's variables, and
+/// the folder in which commands start.
 #[derive(Clone)]
-pub(crate) struct Environment(Arc<BTreeMap<String, Secret>>);
+pub(crate) struct Environment {
+    variables: Arc<BTreeMap<String, Secret>>,
+    workdir: Arc<Path>,
+}
 
 impl Environment {
-    pub(crate) fn new(env_vars: &BTreeMap<String, Secret>) -> Self {
+    pub(crate) fn new(env_vars: &BTreeMap<String, Secret>, workdir: Option<&str>) -> Self {
         let mut all: BTreeMap<String, Secret> =
             DEFAULTS.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect();
         all.extend(env_vars.clone());
-        Self(Arc::new(all))
+        Self { variables: Arc::new(all), workdir: Path::new(workdir.unwrap_or(WORKSPACE)).into() }
+    }
+
+    /// Where commands start.
+    pub(crate) fn workdir(&self) -> &Path {
+        &self.workdir
     }
 
     /// Name and value of each variable, for a process.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.expose()))
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.expose()))
     }
 }

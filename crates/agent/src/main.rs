@@ -46,7 +46,7 @@ fn boot() -> Result<(), String> {
         limits::survive_full_files().map_err(|e| e.to_string())?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(|e| e.to_string())?;
-        let environment = Environment::new(&config.env_vars);
+        let environment = Environment::new(&config.env_vars, config.workdir.as_deref());
         let health = startup::begin(&config, environment.clone());
         server::serve(listener, environment, health).await.map_err(|e| e.to_string())
     })

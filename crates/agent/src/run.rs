@@ -32,7 +32,7 @@ pub(crate) async fn run(request: RunRequest, environment: &Environment, log: &Lo
 
 fn start(request: &RunRequest, environment: &Environment) -> Result<Child, RunResponse> {
     let refused = |exit_code, error| RunResponse { exit_code, error: Some(error), ..RunResponse::default() };
-    let cwd = working_dir(request.cwd.as_deref());
+    let cwd = working_dir(request.cwd.as_deref(), environment);
     if !cwd.is_dir() {
         return Err(refused(-1, format!("the working directory {} does not exist: make it first", cwd.display())));
     }

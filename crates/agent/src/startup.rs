@@ -1,5 +1,7 @@
-//! The way to readiness: the template's start command, then its ready command until it succeeds.
+//! The way to readiness: the folder in which commands start, the template's start command, then its ready command until it succeeds.
 
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,11 @@ const LAST_RETRY: Duration = Duration::from_millis(500);
 /// Begins the start and tells how it goes.
 pub(crate) fn begin(config: &BootConfig, environment: Environment) -> watch::Receiver<Health> {
     let (start, ready) = (config.start_command.clone(), config.ready_command.clone());
-    let healthy = Health { status: HeartbeatStatus::Healthy, message: None, commands_ms: None };
+    let healthy = Health { status: HeartbeatStatus::Healthy, message: None, reason: None, commands_ms: None };
+    if let Err(why) = make_workdir(environment.workdir()) {
+        let (message, reason) = (Some(why), Some("workdir_unusable".to_owned()));
+        return watch::channel(Health { status: HeartbeatStatus::Error, message, reason, ..healthy }).1;
+    }
     if start.is_none() && ready.is_none() {
         return watch::channel(healthy).1;
     }
@@ -32,6 +38,15 @@ pub(crate) fn begin(config: &BootConfig, environment: Environment) -> watch::Rec
         sender.closed().await;
     });
     receiver
+}
+
+fn make_workdir(workdir: &Path) -> Result<(), String> {
+    match fs::create_dir_all(workdir) {
+        Err(error) if !workdir.is_dir() => {
+            Err(format!("there is no folder {}, and it can't be made: {error}", workdir.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn start_up(start: Option<String>, ready: Option<String>, environment: &Environment) -> Result<(), String> {

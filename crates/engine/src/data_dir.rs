@@ -4,10 +4,10 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::keeper;
+use crate::templates::{TEMPLATES, UNPACKED};
 
 const STORE_FILE: &str = "engine.db";
 const LOGS_FILE: &str = "logs.db";
-const TEMPLATES: &str = "templates";
 const LOCK: &str = "lock";
 
 /// The folder in which an engine keeps records, files and templates. It belongs to one engine at a time.
@@ -66,15 +66,11 @@ impl DataDir {
     pub(crate) fn logs_file(&self) -> PathBuf {
         self.folder.join(LOGS_FILE)
     }
-
-    pub(crate) fn templates(&self) -> PathBuf {
-        self.folder.join(TEMPLATES)
-    }
 }
 
 /// Templates may be laid into a folder before its engine first starts; the others are left by one that failed to.
 fn is_fresh(entry: io::Result<fs::DirEntry>) -> bool {
-    let mut known = [TEMPLATES, LOCK, "sandboxes", "run"].into_iter().chain(keeper::FILES);
+    let mut known = [TEMPLATES, UNPACKED, LOCK, "sandboxes", "run"].into_iter().chain(keeper::FILES);
     entry.is_ok_and(|entry| known.any(|name| entry.file_name() == name))
 }
 

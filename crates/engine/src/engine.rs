@@ -80,7 +80,8 @@ impl Engine {
         let address = listener.local_addr().map_err(listen_error)?;
         let store = SqliteStore::open(&data_dir.store_file()).await?;
         let logs = SqliteLogs::open(&data_dir.logs_file()).await?;
-        let templates = Templates::in_folder(data_dir.templates());
+        let templates = Templates::in_data_dir(data_dir.path());
+        templates.remove_stale().await;
         let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
         let service = Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, settings).await?;
         let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));

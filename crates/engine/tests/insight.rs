@@ -22,8 +22,8 @@ async fn a_template_that_was_broken_or_removed_meanwhile_is_named_by_the_resume(
     let engine = TestEngine::start().await;
     let folder = engine.folder.path().join("templates");
     std::fs::create_dir(&folder).unwrap();
-    let definition = folder.join("tpl-x.json");
-    std::fs::write(&definition, "{}").unwrap();
+    let definition = folder.join("tpl-x.toml");
+    std::fs::write(&definition, "").unwrap();
     let id = engine.running(json!({"templateID": "tpl-x"})).await;
     engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     let resume = async || engine.post(&format!("/sandboxes/{id}/connect"), json!({"timeout": 60})).await;

@@ -86,7 +86,6 @@ async fn other_templates_have_no_part_in_a_pool() {
     let folder = engine.folder.path().join("templates");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("tpl-other.toml"), "").unwrap();
-    std::fs::write(folder.join("tpl-other.json"), "{}").unwrap();
     let sandbox = create(&engine, json!({"templateID": "tpl-other", "waitReady": true})).await;
     assert_eq!(sandbox["timeline"][1]["message"], "cold start");
     assert_eq!(warm(&engine).len(), 1);
@@ -115,7 +114,7 @@ async fn attempts_that_fail_wait_longer_each_time_and_leave_nothing() {
     *driver.warm_failure.lock().unwrap() = Some(Diagnostic::new("disk_error", "no space"));
     let mut settings = Settings::default();
     settings.warm = BTreeMap::from([("base".to_owned(), 2)]);
-    let (store, templates) = (Arc::new(MemoryStore::default()), Templates::in_folder("/nonexistent".into()));
+    let (store, templates) = (Arc::new(MemoryStore::default()), Templates::in_data_dir("/nonexistent".as_ref()));
     let (logs, clock) = (Arc::new(NoLogs), Arc::new(SystemClock));
     let service = Service::start(store, logs, driver.clone(), clock, templates, settings).await.unwrap();
     let begun = tokio::time::Instant::now();

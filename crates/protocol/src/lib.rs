@@ -19,6 +19,7 @@ mod runtime;
 mod sandbox;
 mod secret;
 mod state;
+mod template;
 mod timeline;
 mod validation;
 
@@ -38,6 +39,7 @@ pub use runtime::{ACCESS_TOKEN_HEADER, BootConfig, Health, ProcessLimits, RunReq
 pub use sandbox::{Envd, Lifecycle, OnTimeout, Sandbox, SandboxLimits};
 pub use secret::Secret;
 pub use state::{InternalState, PublicState};
+pub use template::TemplateInfo;
 pub use timeline::{Diagnostic, PhaseStatus, TimelineEvent};
 pub use validation::{ValidationError, check_sandbox_id, check_template_id};
 

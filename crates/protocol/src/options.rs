@@ -77,7 +77,7 @@ impl CreateOptions {
             template_id: template_id.to_owned(),
             timeout: seconds(&fields, "timeout", 1, MAX_TIMEOUT_SECS)?,
             wait_ready: fields.boolean("waitReady")?.unwrap_or_default(),
-            env_vars: env_vars(&fields)?,
+            env_vars: env_vars(&fields, "envVars")?,
             metadata: metadata(&fields)?,
             auto_pause: fields.boolean("autoPause")?.unwrap_or_default(),
         })
@@ -149,31 +149,31 @@ fn seconds(fields: &Fields<'_>, name: &str, min: u32, max: u32) -> Result<Option
     Ok(number.and_then(|number| u32::try_from(number).ok()))
 }
 
-/// Reads and checks the `envVars` of any object: of create options, or of a template's definition.
-pub fn env_vars_from_json(value: &Value) -> Result<BTreeMap<String, Secret>, ValidationError> {
-    env_vars(&Fields::of("an environment", &serde_json::json!({ "envVars": value }), &["envVars"])?)
+/// Reads and checks an environment, which is the field `field` of create options, or of a template's definition.
+pub fn env_vars_from_json(field: &str, value: &Value) -> Result<BTreeMap<String, Secret>, ValidationError> {
+    env_vars(&Fields::of("an environment", &serde_json::json!({ field: value }), &[field])?, field)
 }
 
-fn env_vars(fields: &Fields<'_>) -> Result<BTreeMap<String, Secret>, ValidationError> {
-    let vars = fields.string_map("envVars")?.unwrap_or_default();
+fn env_vars(fields: &Fields<'_>, field: &str) -> Result<BTreeMap<String, Secret>, ValidationError> {
+    let vars = fields.string_map(field)?.unwrap_or_default();
     for (name, value) in &vars {
-        let field = format!("envVars.{name}");
+        let of_name = format!("{field}.{name}");
         let mut chars = name.chars();
         let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
             && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !plain {
             let message = format!(
-                "`envVars` has the name {name:?}: a variable's name holds letters, digits and `_`, and does not start with a digit"
+                "`{field}` has the name {name:?}: a variable's name holds letters, digits and `_`, and does not start with a digit"
             );
-            return Err(ValidationError::new(field, message));
+            return Err(ValidationError::new(of_name, message));
         }
         if value.contains('\0') {
             let message =
-                format!("`{field}` holds a NUL character, which no environment can carry: remove or encode it");
-            return Err(ValidationError::new(field, message));
+                format!("`{of_name}` holds a NUL character, which no environment can carry: remove or encode it");
+            return Err(ValidationError::new(of_name, message));
         }
     }
-    check_size("envVars", &vars, MAX_ENV_BYTES, "put large data into a file")?;
+    check_size(field, &vars, MAX_ENV_BYTES, "put large data into a file")?;
     Ok(vars.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
 }
 

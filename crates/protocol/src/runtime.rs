@@ -18,7 +18,7 @@ pub struct RunRequest {
     /// Arguments of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<String>>,
-    /// Working directory; default `/root/workspace`.
+    /// Working directory, from the template's own on; default that one, which is `/root/workspace` unless it says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Variables on top of the sandbox's own.
@@ -64,6 +64,9 @@ pub struct Health {
     /// Why it is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Why, in a word for programs, where it was not a command that failed: `workdir_unusable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How long the template's commands took until it was healthy, in milliseconds.
     #[serde(rename = "commandsMs", default, skip_serializing_if = "Option::is_none")]
     pub commands_ms: Option<u64>,
@@ -81,6 +84,9 @@ pub struct BootConfig {
     /// A shell command line, repeated until it exits 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_command: Option<String>,
+    /// Where commands start, made if it can be; default `/root/workspace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workdir: Option<String>,
     /// What each process may use.
     #[serde(default)]
     pub limits: ProcessLimits,

@@ -4,10 +4,11 @@ mod bubblewrap;
 mod limits;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub(crate) use bubblewrap::AgentSockets;
+pub(crate) use bubblewrap::{AgentSockets, disk_error};
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
 pub use limits::{LimitsLevel, RuntimeLimits};
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
@@ -86,6 +87,10 @@ pub struct RuntimeSpec {
     pub start_command: Option<String>,
     /// A shell command line, repeated until it exits 0; only then the runtime counts as healthy.
     pub ready_command: Option<String>,
+    /// Where commands start, made if it can be; default `/root/workspace`.
+    pub workdir: Option<String>,
+    /// The folder that is its root file system, read-only; without one it is the host's `/usr`, and little else.
+    pub rootfs: Option<PathBuf>,
     /// What it may use.
     pub limits: RuntimeLimits,
 }

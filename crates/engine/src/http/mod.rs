@@ -10,6 +10,7 @@ mod proxy;
 mod query;
 mod request_id;
 mod sandboxes;
+mod templates;
 mod view;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(sandboxes::heartbeat))
         .routes(routes!(sandboxes::logs))
         .routes(routes!(sandboxes::metrics))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::resolve))
         .routes(routes!(observability::summary))
         .routes(routes!(observability::limits))
 }

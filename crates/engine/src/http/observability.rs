@@ -65,7 +65,7 @@ fn actions(condition: &Condition, level: &LimitsLevel) -> Vec<SuggestedAction> {
 )]
 pub(super) async fn summary(State(app): State<App>) -> Json<ObservabilitySummary> {
     let condition = app.service.condition().await;
-    let templates = app.service.template_count().await;
+    let templates = app.service.templates().names().await.len();
     let held = app.service.usage().into_iter().find(|(metric, _)| *metric == Metric::Held);
     let endpoints = [
         ("sandboxUsage", "/api/v1/usage/limits"),

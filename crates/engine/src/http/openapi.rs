@@ -33,6 +33,7 @@ const BODY_IS_OPTIONAL: [&str; 3] = ["createSandbox", "connectSandbox", "refresh
     security(("apiKey" = []), ("bearer" = [])),
     tags(
         (name = "Sandboxes", description = "The lifecycle of sandboxes"),
+        (name = "Templates", description = "What sandboxes are made from"),
         (name = "Observability", description = "How sandboxes and the engine do"),
         (name = "Engine", description = "The engine itself"),
     )
@@ -102,7 +103,7 @@ fn complete(operation: &mut Operation) {
     if !open {
         parameters.push(header_parameter("X-Project-ID", "Other services' projects; not looked at"));
         refusal(operation, 401, "`unauthorized`: no API key, or a wrong one");
-        refusal(operation, 500, "`store_failed`, `runtime_error`, `template_broken`: the engine's own failure");
+        refusal(operation, 500, "`store_failed`, `runtime_error`: the engine's own failure");
         refusal(operation, 503, "`shutting_down`: the engine is told to stop");
     }
     if checked {

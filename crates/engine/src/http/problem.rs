@@ -51,6 +51,17 @@ impl Problem {
         Self { retry_after_secs: retry_after.map(|wait| wait.as_secs() + 1), ..problem }
     }
 
+    /// Nothing that would be better at the next attempt.
+    fn unusable_template(message: String, error: &TemplateError) -> Self {
+        let code = match error {
+            TemplateError::PythonMissing { .. } => "python_missing",
+            TemplateError::Rootfs { .. } => "rootfs_broken",
+            _ => "template_broken",
+        };
+        let details = json!({ "diagnostic": error.diagnostic() });
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with(details)
+    }
+
     pub(super) fn body(self, status: StatusCode, request_id: &str) -> ErrorBody {
         let error =
             ErrorInfo { code: self.code.to_owned(), message: self.message.clone(), details: self.details.clone() };
@@ -89,12 +100,11 @@ impl From<EngineError> for Problem {
                     .with(json!({ "state": PublicState::Paused, "diagnostic": diagnostic }))
             }
             EngineError::LimitReached(reached) => Self::limit_reached(message, reached),
-            EngineError::Template(TemplateError::NotFound { known, .. }) => {
-                Self::new(StatusCode::NOT_FOUND, "template_not_found", message).with(json!({ "known": known }))
+            EngineError::Template(TemplateError::NotFound { known, meant, .. }) => {
+                Self::new(StatusCode::NOT_FOUND, "template_not_found", message)
+                    .with(json!({ "known": known, "didYouMean": meant }))
             }
-            EngineError::Template(TemplateError::Broken { .. }) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "template_broken", message)
-            }
+            EngineError::Template(unusable) => Self::unusable_template(message, &unusable),
             EngineError::IdempotencyKeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
             EngineError::Driver(diagnostic) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
                 .with(json!({ "diagnostic": diagnostic })),

@@ -82,6 +82,8 @@ impl FromRequestParts<App> for Origin {
             body = CreatedSandbox),
         (status = 404, description = "`template_not_found`", body = ErrorBody),
         (status = 409, description = "`idempotency_key_reused`: the key came with another body", body = ErrorBody),
+        (status = 422, description = "`template_broken`, `rootfs_broken`, `python_missing`: the template can't be used here; \
+            `details.diagnostic` says why", body = ErrorBody),
         (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
     )

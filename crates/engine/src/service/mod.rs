@@ -215,9 +215,9 @@ impl Service {
         Metric::ALL.map(|metric| (metric, self.inner.admission.usage(metric, self.now())))
     }
 
-    /// How many templates there are.
-    pub async fn template_count(&self) -> usize {
-        self.inner.templates.names().await.len()
+    /// What sandboxes can be made from.
+    pub fn templates(&self) -> &Templates {
+        &self.inner.templates
     }
 
     /// One window of the sandbox's log.

@@ -44,10 +44,15 @@ impl Service {
         let template = self.inner.templates.find(&record.template_id).await.map_err(|error| error.diagnostic())?;
         let mut env_vars = template.env_vars.clone();
         env_vars.extend(record.env_vars.clone());
-        let spec = template.runtime(record.id.clone(), record.generation, env_vars);
+        let rootfs = self.inner.templates.ready_rootfs(&template).await?;
+        let spec = template.runtime(record.id.clone(), record.generation, env_vars, rootfs.folder);
         let spec = RuntimeSpec { limits: record.limits(), ..spec };
         let _starting = self.inner.warm.starting();
-        self.inner.driver.start(spec, self.inner.notices.clone()).await
+        let mut report = self.inner.driver.start(spec, self.inner.notices.clone()).await?;
+        if let Some(took) = rootfs.unpacking {
+            report.phases.insert(0, ("rootfs".to_owned(), took));
+        }
+        Ok(report)
     }
 
     pub(super) async fn wait_ready(&self, record: SandboxRecord) -> Result<SandboxRecord, EngineError> {

@@ -66,9 +66,10 @@ impl Service {
 
     async fn warm_one(&self, template_id: &str) -> Result<(), Diagnostic> {
         let template = self.inner.templates.find(template_id).await.map_err(|error| error.diagnostic())?;
+        let rootfs = self.inner.templates.ready_rootfs(&template).await?;
         let id = new_id();
         self.inner.warm.warming(&id, template_id, &template);
-        let spec = template.runtime(id.clone(), 0, BTreeMap::new());
+        let spec = template.runtime(id.clone(), 0, BTreeMap::new(), rootfs.folder);
         match self.inner.driver.warm(spec).await {
             Ok(()) => self.inner.warm.warm(&id),
             Err(diagnostic) => {

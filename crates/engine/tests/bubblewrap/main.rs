@@ -5,6 +5,7 @@
 mod diagnostics;
 mod lifecycle;
 mod limits;
+mod rootfs;
 mod run;
 mod support;
 mod walls;

@@ -123,6 +123,8 @@ impl Sandbox<'_> {
             env_vars: BTreeMap::new(),
             start_command: None,
             ready_command: None,
+            workdir: None,
+            rootfs: None,
             limits: RuntimeLimits { cpu_count: 1, memory_mb: 512, disk_size_mb: 1024 },
         }
     }

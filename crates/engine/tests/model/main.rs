@@ -50,7 +50,7 @@ struct Engine {
 }
 
 async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<VirtualClock>) -> (Service, Router) {
-    let templates = Templates::in_folder("/nonexistent".into());
+    let templates = Templates::in_data_dir("/nonexistent".as_ref());
     let (logs, settings) = (Arc::new(NoLogs), Settings::default());
     let service =
         Service::start(store.clone(), logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();

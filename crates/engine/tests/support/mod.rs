@@ -231,7 +231,7 @@ impl TestEngine {
         change(&mut settings);
         let driver = Arc::new(driver);
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
-        let templates = Templates::in_folder(folder.path().join("templates"));
+        let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
         let logs = Arc::new(SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap());
         let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();

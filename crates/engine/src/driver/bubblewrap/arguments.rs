@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
+use super::rootfs::{Entry, Rootfs};
 use super::skeleton::SHARED;
 use super::stage::Placed;
 
@@ -17,6 +18,8 @@ const MIB: u64 = 1024 * 1024;
 const TMP: Share = Share { most: 512 * MIB, part: 2 };
 const SHM: Share = Share { most: 64 * MIB, part: 8 };
 const VAR: Share = Share { most: 64 * MIB, part: 8 };
+/// Each of the folders of a `/var` that is a template's own.
+const IN_VAR: Share = Share { most: 20 * MIB, part: 24 };
 const RUN: Share = Share { most: 16 * MIB, part: 32 };
 
 /// Where the agent is inside.
@@ -39,20 +42,19 @@ impl Share {
 }
 
 /// The namespaces, named one by one: `--unshare-all` only tries the user namespace.
-pub(super) fn namespaces() -> Arguments {
+fn namespaces() -> Arguments {
     let mut args = Arguments::default();
     args.add(["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]);
     args.add(["--unshare-cgroup-try", "--disable-userns", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"]);
     args.add(["--new-session", "--die-with-parent", "--clearenv"]);
-    args.add(["--ro-bind", "/usr", "/usr"]);
-    for name in USR_LINKS {
-        let path = format!("/{name}");
-        match fs::read_link(&path) {
-            Ok(target) => args.add([OsString::from("--symlink"), target.into(), path.into()]),
-            Err(_) if Path::new(&path).is_dir() => args.add(["--ro-bind", &path, &path]),
-            Err(_) => {}
-        }
-    }
+    args
+}
+
+/// A look whether namespaces like a sandbox's can be made.
+pub(super) fn probe() -> Arguments {
+    let mut args = namespaces();
+    args.host_programs();
+    args.add(["--proc", "/proc", "--dev", "/dev", "--", "/usr/bin/true"]);
     args
 }
 
@@ -63,25 +65,35 @@ pub(super) fn sandbox(placed: &Placed<'_>, memory_mb: u64) -> Arguments {
     args.add(["--seccomp", &SECCOMP_FD.to_string(), "--info-fd", &INFO_FD.to_string()]);
     args.add(["--block-fd", &GATE_FD.to_string()]);
     args.add(["--hostname", "sandbox", "--setenv", "LISTEN_FDS", "1"]);
+    let rootfs = placed.rootfs.as_ref().map(|(rootfs, place)| (*rootfs, place.as_path()));
+    let own = |name: &str| rootfs.is_some_and(|(rootfs, _)| rootfs.has(name));
+    match rootfs {
+        Some((rootfs, place)) => args.own_programs(rootfs, place),
+        None => args.host_programs(),
+    }
     args.add(["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]);
     args.add(["--dev", "/dev"]);
     args.tmpfs("/dev/shm", SHM.of(memory), "1777");
     args.add(["--remount-ro", "/dev"]);
     args.tmpfs("/tmp", TMP.of(memory), "1777");
     args.tmpfs("/run", RUN.of(memory), "0755");
-    args.tmpfs("/var", VAR.of(memory), "0755");
-    args.add(["--perms", "1777", "--dir", "/var/tmp", "--symlink", "../run", "/var/run"]);
-    for folder in EMPTY {
+    match rootfs {
+        Some((rootfs, _)) if own("var") => args.own_var(rootfs, memory),
+        _ => {
+            args.tmpfs("/var", VAR.of(memory), "0755");
+            args.add(["--perms", "1777", "--dir", "/var/tmp", "--symlink", "../run", "/var/run"]);
+        }
+    }
+    for folder in EMPTY.iter().filter(|folder| !own(folder.trim_start_matches('/'))) {
         args.add(["--dir", folder]);
     }
-    args.add([OsString::from("--ro-bind"), placed.etc.into(), "/etc".into()]);
-    for (name, _) in SHARED {
-        let path = format!("/etc/{name}");
-        args.add(["--ro-bind-try", &path, &path]);
+    match rootfs {
+        Some((rootfs, _)) if own("etc") => args.own_etc(rootfs, placed.etc),
+        _ => args.host_etc(placed.etc),
     }
     args.add([OsString::from("--ro-bind"), placed.agent.into(), AGENT.into()]);
     args.add([OsString::from("--bind"), placed.home.clone().into(), "/root".into()]);
-    args.add(["--remount-ro", "/", "--chdir", "/root/workspace", "--", AGENT]);
+    args.add(["--remount-ro", "/", "--chdir", "/", "--", AGENT]);
     args
 }
 
@@ -92,6 +104,52 @@ pub(super) struct Arguments(pub(super) Vec<OsString>);
 impl Arguments {
     pub(super) fn add<T: Into<OsString>, const N: usize>(&mut self, args: [T; N]) {
         self.0.extend(args.map(Into::into));
+    }
+
+    /// The host's `/usr`.
+    fn host_programs(&mut self) {
+        self.add(["--ro-bind", "/usr", "/usr"]);
+        for name in USR_LINKS {
+            let path = format!("/{name}");
+            match fs::read_link(&path) {
+                Ok(target) => self.add([OsString::from("--symlink"), target.into(), path.into()]),
+                Err(_) if Path::new(&path).is_dir() => self.add(["--ro-bind", &path, &path]),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// All that is at the top of a root file system of its own. One by one: below a root that is mounted read-only as a
+    /// whole, nothing could be mounted that it has no place for.
+    fn own_programs(&mut self, rootfs: &Rootfs, place: &Path) {
+        for (name, entry) in rootfs.entries() {
+            let path = Path::new("/").join(name);
+            match entry {
+                Entry::Mounted => self.add([OsString::from("--ro-bind"), place.join(name).into(), path.into()]),
+                Entry::Link(target) => self.add([OsString::from("--symlink"), target.into(), path.into()]),
+            }
+        }
+    }
+
+    fn own_var(&mut self, rootfs: &Rootfs, memory: u64) {
+        for name in rootfs.writable() {
+            let mode = if *name == "tmp" { "1777" } else { "0755" };
+            self.tmpfs(&format!("/var/{name}"), IN_VAR.of(memory), mode);
+        }
+    }
+
+    fn own_etc(&mut self, rootfs: &Rootfs, etc: &Path) {
+        for name in rootfs.replaced() {
+            self.add([OsString::from("--ro-bind"), etc.join(name).into(), format!("/etc/{name}").into()]);
+        }
+    }
+
+    fn host_etc(&mut self, etc: &Path) {
+        self.add([OsString::from("--ro-bind"), etc.into(), "/etc".into()]);
+        for (name, _) in SHARED {
+            let path = format!("/etc/{name}");
+            self.add(["--ro-bind-try", &path, &path]);
+        }
     }
 
     fn tmpfs(&mut self, path: &str, bytes: u64, mode: &str) {

@@ -22,9 +22,14 @@ pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -
         Ok(Ok(Health { status: HeartbeatStatus::Healthy, commands_ms, .. })) => {
             Ok(commands_ms.map(Duration::from_millis))
         }
-        Ok(Ok(Health { status: HeartbeatStatus::Error, message, .. })) => {
+        Ok(Ok(Health { status: HeartbeatStatus::Error, message, reason, .. })) => {
             let message: String = message.unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect();
             let message = if message.is_empty() { "the start command failed".to_owned() } else { message };
+            if reason.as_deref() == Some("workdir_unusable") {
+                return Err(Diagnostic::new("workdir_unusable", message).recommend(
+                    "choose a `workdir` below /root in the template's definition, or one that its root file system has",
+                ));
+            }
             Err(Diagnostic::new("start_command_failed", message)
                 .recommend("run the template's start command by hand in a sandbox of `base`, and read the logs"))
         }

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use super::arguments::{self, Arguments, GATE_FD, INFO_FD, LISTENER_FD, SECCOMP_FD};
 use super::files::Home;
+use super::rootfs::Rootfs;
 use super::sockets::Sockets;
 use super::stage::Stage;
 use super::{BubblewrapConfig, probe, seccomp};
@@ -41,6 +42,7 @@ enum Order {
 pub(super) struct Launch {
     pub(super) sandbox_id: String,
     pub(super) home: Home,
+    pub(super) rootfs: Option<Arc<Rootfs>>,
     pub(super) memory_mb: u64,
     pub(super) listener: UnixListener,
 }
@@ -150,8 +152,10 @@ impl Worker {
     }
 
     fn launch(&self, launch: Launch) -> io::Result<Launched> {
-        let placed = self.stage.place(&launch.sandbox_id, &launch.home)?;
-        let launched = self.spawn(&arguments::sandbox(&placed, launch.memory_mb), &launch.home, launch.listener);
+        let placed = self.stage.place(&launch.sandbox_id, &launch.home, launch.rootfs.as_deref());
+        let launched = placed.and_then(|placed| {
+            self.spawn(&arguments::sandbox(&placed, launch.memory_mb), &launch.home, launch.listener)
+        });
         if launched.is_err() {
             self.stage.clear(&launch.sandbox_id);
         }
@@ -178,10 +182,8 @@ impl Worker {
     }
 
     fn probe(&self, uid: u32) -> io::Result<Child> {
-        let mut args = arguments::namespaces();
-        args.add(["--proc", "/proc", "--dev", "/dev", "--", "/usr/bin/true"]);
         let uid = nix::unistd::geteuid().is_root().then_some(uid);
-        let mut command = self.command(&args, uid)?;
+        let mut command = self.command(&arguments::probe(), uid)?;
         command.stdin(Stdio::null());
         let _runtime = self.runtime.enter();
         command.spawn()

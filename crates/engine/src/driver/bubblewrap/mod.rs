@@ -14,6 +14,7 @@ mod limits;
 mod output;
 mod probe;
 mod processes;
+mod rootfs;
 mod runtimes;
 mod seccomp;
 mod skeleton;
@@ -43,6 +44,7 @@ use home_watch::HomeWatch;
 use launcher::Launcher;
 use limits::Limits;
 use output::Notices;
+use rootfs::Rootfs;
 use runtimes::Runtimes;
 pub(crate) use sockets::Sockets as AgentSockets;
 use sockets::Sockets;
@@ -82,8 +84,8 @@ impl BubblewrapConfig {
     }
 }
 
-/// How a start fails by the template's own commands: a new runtime would not do better.
-const COMMANDS_FAILED: [&str; 2] = ["start_command_failed", "readiness_timeout"];
+/// How a start fails by what the template asks for: a new runtime would not do better.
+const COMMANDS_FAILED: [&str; 3] = ["start_command_failed", "readiness_timeout", "workdir_unusable"];
 
 /// Starts sandboxes with `bwrap`.
 pub struct Bubblewrap {
@@ -115,6 +117,7 @@ impl Bubblewrap {
     async fn prepare(&self, spec: &RuntimeSpec) -> Result<Supervisor, Diagnostic> {
         // A runtime that is still ending would share the files with the new one.
         self.stop(&spec.sandbox_id).await?;
+        let rootfs = spec.rootfs.as_deref().map(Rootfs::open).transpose()?.map(Arc::new);
         let home = self.files.prepare(&spec.sandbox_id).await?;
         let handle = Handle::new(Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits)));
         self.runtimes.insert(&spec.sandbox_id, handle.clone())?;
@@ -122,6 +125,7 @@ impl Bubblewrap {
             sandbox_id: spec.sandbox_id.clone(),
             memory_mb: spec.limits.memory_mb,
             home,
+            rootfs,
             start_timeout: self.config.start_timeout,
             sockets: self.sockets.clone(),
             launcher: self.launcher.clone(),
@@ -271,7 +275,7 @@ impl Driver for Bubblewrap {
 }
 
 /// A diagnostic of something that the operating system refused.
-fn disk_error(what: &str, path: &Path, error: &std::io::Error) -> Diagnostic {
+pub(crate) fn disk_error(what: &str, path: &Path, error: &std::io::Error) -> Diagnostic {
     let message = format!("{what} {}: {error}", path.display());
     disk_full(&message, error).unwrap_or_else(|| {
         Diagnostic::new("disk_error", message)

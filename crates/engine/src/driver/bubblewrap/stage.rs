@@ -9,6 +9,7 @@ use nix::unistd::geteuid;
 use sandbar_protocol::Diagnostic;
 
 use super::files::Home;
+use super::rootfs::Rootfs;
 use super::{BubblewrapConfig, disk_error, skeleton};
 
 /// Empty top-level folders, one of which the launcher's own mount namespace covers.
@@ -18,10 +19,10 @@ const COVERED: [&str; 4] = ["/mnt", "/media", "/srv", "/opt"];
 ///
 /// As root, a sandbox's own user runs `bwrap`, and can't look into the data folder, which is private. So the launcher's
 /// thread has a mount namespace to itself, with a small file system in which the home of a sandbox that is being
-/// started is shown; nobody else sees it. An ordinary user's `bwrap` sees the data folder itself.
+/// started is shown, and its root file system, if it has one; nobody else sees them. An ordinary user's `bwrap` sees the data folder itself.
 pub(super) struct Stage {
     folder: PathBuf,
-    shows_homes: bool,
+    shows: bool,
     agent: PathBuf,
     etc: PathBuf,
 }
@@ -29,6 +30,8 @@ pub(super) struct Stage {
 /// What one sandbox binds.
 pub(super) struct Placed<'a> {
     pub(super) home: PathBuf,
+    /// A root file system of its own, and where that is shown.
+    pub(super) rootfs: Option<(&'a Rootfs, PathBuf)>,
     pub(super) agent: &'a Path,
     pub(super) etc: &'a Path,
 }
@@ -38,7 +41,7 @@ impl Stage {
     pub(super) fn set_up(config: &BubblewrapConfig, run_folder: &Path) -> Result<Self, Diagnostic> {
         let private = geteuid().is_root();
         let folder = if private { cover(config)? } else { run_folder.to_owned() };
-        let stage = Self { agent: folder.join("agent"), etc: folder.join("etc"), folder, shows_homes: private };
+        let stage = Self { agent: folder.join("agent"), etc: folder.join("etc"), folder, shows: private };
         let failed = |error: io::Error| disk_error("can't prepare", &stage.folder, &error);
         skeleton::write(&stage.etc).map_err(failed)?;
         // A copy: it stays what it is when the original is built anew.
@@ -46,30 +49,49 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Shows a sandbox's home.
-    pub(super) fn place(&self, sandbox_id: &str, home: &Home) -> io::Result<Placed<'_>> {
-        let mut path = home.path.clone();
-        if self.shows_homes {
-            path = self.place_of(sandbox_id);
-            fs::create_dir(&path)?;
-            mount(Some(&home.path), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-        }
-        Ok(Placed { home: path, agent: &self.agent, etc: &self.etc })
+    /// Shows what a sandbox binds. On an error, too, it is to be cleared.
+    pub(super) fn place<'a>(
+        &'a self,
+        sandbox_id: &str,
+        home: &Home,
+        rootfs: Option<&'a Rootfs>,
+    ) -> io::Result<Placed<'a>> {
+        let [home_place, rootfs_place] = self.places_of(sandbox_id);
+        let home = self.show(&home.path, home_place, MsFlags::empty())?;
+        let rootfs = match rootfs {
+            Some(rootfs) => Some((rootfs, self.show(&rootfs.path, rootfs_place, MsFlags::MS_RDONLY)?)),
+            None => None,
+        };
+        Ok(Placed { home, rootfs, agent: &self.agent, etc: &self.etc })
     }
 
-    /// Hides it again: each later sandbox would carry the mount through its own start.
+    fn show(&self, folder: &Path, place: PathBuf, flags: MsFlags) -> io::Result<PathBuf> {
+        if !self.shows {
+            return Ok(folder.to_owned());
+        }
+        fs::create_dir(&place)?;
+        mount(Some(folder), &place, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+        if !flags.is_empty() {
+            // Only a mount that exists can be made so.
+            let flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
+            mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
+        }
+        Ok(place)
+    }
+
+    /// Hides it again: each later sandbox would carry the mounts through its own start.
     pub(super) fn clear(&self, sandbox_id: &str) {
-        if self.shows_homes {
-            let path = self.place_of(sandbox_id);
-            let cleared = umount2(&path, MntFlags::MNT_DETACH).map_err(io::Error::from);
-            if let Err(error) = cleared.and_then(|()| fs::remove_dir(&path)) {
-                tracing::warn!(sandbox = sandbox_id, "can't clear {}: {error}", path.display());
+        for place in self.places_of(sandbox_id).into_iter().filter(|place| self.shows && place.exists()) {
+            // One that was made, and nothing mounted on it.
+            let _ = umount2(&place, MntFlags::MNT_DETACH);
+            if let Err(error) = fs::remove_dir(&place) {
+                tracing::warn!(sandbox = sandbox_id, "can't clear {}: {error}", place.display());
             }
         }
     }
 
-    fn place_of(&self, sandbox_id: &str) -> PathBuf {
-        self.folder.join(sandbox_id)
+    fn places_of(&self, sandbox_id: &str) -> [PathBuf; 2] {
+        [self.folder.join(sandbox_id), self.folder.join(format!("{sandbox_id}.rootfs"))]
     }
 }
 

@@ -15,6 +15,7 @@ use super::files::Home;
 use super::launcher::{self, Gate, Launched, Launcher};
 use super::limits::Bounds;
 use super::output::{LastLines, Notices, forward};
+use super::rootfs::Rootfs;
 use super::sockets::Sockets;
 use super::stats::Sample;
 use super::tree::Tree;
@@ -109,6 +110,7 @@ pub(super) struct Supervisor {
     pub(super) sandbox_id: String,
     pub(super) memory_mb: u64,
     pub(super) home: Home,
+    pub(super) rootfs: Option<Arc<Rootfs>>,
     pub(super) start_timeout: Duration,
     pub(super) sockets: Arc<Sockets>,
     pub(super) launcher: Arc<Launcher>,
@@ -184,6 +186,7 @@ impl Supervisor {
         let launch = launcher::Launch {
             sandbox_id: id.clone(),
             home: self.home.clone(),
+            rootfs: self.rootfs.clone(),
             memory_mb: self.memory_mb,
             listener: self.sockets.bind(id).map_err(failed)?,
         };
@@ -281,6 +284,7 @@ impl Supervisor {
             env_vars: spec.env_vars,
             start_command: spec.start_command,
             ready_command: spec.ready_command,
+            workdir: spec.workdir,
             limits: self.handle.bounds.of_each_process(),
         }
     }

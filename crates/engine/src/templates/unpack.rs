@@ -1,0 +1,368 @@
+//! Unpacks a tar that may be anybody's, below one folder and nowhere else.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, chmodat, fchmod, futimens, linkat, mkdirat, openat, symlinkat,
+    unlinkat,
+};
+use rustix::io::Errno;
+use tar::{Archive, Entry, EntryType};
+
+use super::rootfs::GZIP_MAGIC;
+
+const MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+const MAX_ENTRIES: u64 = 1_000_000;
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// What sandboxes have of their own: not even looked at.
+const COVERED: [&str; 3] = ["dev", "proc", "sys"];
+/// Places for what the driver mounts over a root file system: folders and files that must be there.
+const PLACES: [(&str, &str); 4] = [("etc", "hosts"), ("etc", "hostname"), ("etc", "resolv.conf"), ("var", "tmp")];
+
+/// Everyone may read all, as sandboxes' users are not the files' owner; nothing is set-user-ID.
+const FOLDER: Mode = Mode::from_raw_mode(0o755);
+const PROGRAM: Mode = Mode::from_raw_mode(0o755);
+const PLAIN: Mode = Mode::from_raw_mode(0o644);
+
+/// Why a tar was not unpacked.
+#[derive(Debug)]
+pub(super) enum UnpackError {
+    /// It is broken, or wants what it may not.
+    Tar(String),
+    /// The disk refuses.
+    Disk(io::Error),
+}
+
+impl From<io::Error> for UnpackError {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<Errno> for UnpackError {
+    fn from(error: Errno) -> Self {
+        Self::Disk(error.into())
+    }
+}
+
+/// Unpacks a tar, gzipped or not, into an empty folder; ends in between if it is `abandoned`. Devices, owners and
+/// extended attributes are left out.
+pub(super) fn unpack(tar: &Path, folder: &Path, abandoned: impl Fn() -> bool) -> Result<(), UnpackError> {
+    let root = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    chmodat(CWD, folder, FOLDER, AtFlags::empty())?;
+    let mut target = Target { root, bytes_left: MAX_BYTES };
+    let mut entries = 0;
+    let mut archive = Archive::new(open(tar)?);
+    for entry in archive.entries().map_err(|error| broken(&error))? {
+        entries += 1;
+        if entries > MAX_ENTRIES {
+            return Err(UnpackError::Tar(format!("it has more than {MAX_ENTRIES} entries")));
+        }
+        target.add(entry.map_err(|error| broken(&error))?, &abandoned)?;
+    }
+    target.make_places()
+}
+
+fn open(tar: &Path) -> Result<Box<dyn Read>, UnpackError> {
+    let failed = |error: io::Error| UnpackError::Tar(error.to_string());
+    let mut file = File::open(tar).map_err(failed)?;
+    let mut start = [0; GZIP_MAGIC.len()];
+    let gzipped = file.read_exact(&mut start).is_ok() && start == *GZIP_MAGIC;
+    file.rewind().map_err(failed)?;
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+fn broken(error: &io::Error) -> UnpackError {
+    UnpackError::Tar(format!("the tar is broken: {error}"))
+}
+
+/// The folder that all goes into. No link is followed on the way to anything in it.
+struct Target {
+    root: OwnedFd,
+    bytes_left: u64,
+}
+
+impl Target {
+    fn add(&mut self, entry: Entry<'_, impl Read>, abandoned: &impl Fn() -> bool) -> Result<(), UnpackError> {
+        if abandoned() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
+        let path = entry.path_bytes().into_owned();
+        let names = names(&path)?;
+        let Some((name, parents)) = names.split_last() else { return Ok(()) };
+        if names.first().is_some_and(|top| COVERED.iter().any(|covered| *top == *covered)) {
+            return Ok(());
+        }
+        let parent = self.folder(parents, &path)?;
+        match entry.header().entry_type() {
+            EntryType::Directory => drop(enter(&parent, name, &path)?),
+            EntryType::Symlink => {
+                let target = link_target(&entry, &path)?;
+                clear(&parent, name, &path)?;
+                symlinkat(OsStr::from_bytes(&target), &parent, *name)?;
+            }
+            EntryType::Link => {
+                let target = link_target(&entry, &path)?;
+                self.link(&target, &parent, name, &path)?;
+            }
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                clear(&parent, name, &path)?;
+                self.write(entry, &parent, name, abandoned)?;
+            }
+            // Devices, pipes, and what describes other entries.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A folder below the top, made where it is missing.
+    fn folder(&self, names: &[&OsStr], path: &[u8]) -> Result<OwnedFd, UnpackError> {
+        let mut folder = self.root.try_clone()?;
+        for name in names {
+            folder = enter(&folder, name, path)?;
+        }
+        Ok(folder)
+    }
+
+    fn link(&self, target: &[u8], parent: &OwnedFd, name: &OsStr, path: &[u8]) -> Result<(), UnpackError> {
+        let names = names(target)?;
+        let missing = || UnpackError::Tar(format!("its entry {} is a link to a file that is not in it", shown(path)));
+        let (file, parents) = names.split_last().ok_or_else(missing)?;
+        let from = self.folder(parents, path)?;
+        clear(parent, name, path)?;
+        match linkat(&from, *file, parent, name, AtFlags::empty()) {
+            Err(Errno::NOENT | Errno::PERM | Errno::ISDIR) => Err(missing()),
+            linked => Ok(linked?),
+        }
+    }
+
+    fn write(
+        &mut self,
+        mut entry: Entry<'_, impl Read>,
+        parent: &OwnedFd,
+        name: &OsStr,
+        abandoned: &impl Fn() -> bool,
+    ) -> Result<(), UnpackError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(parent, name, flags, PLAIN)?);
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let count = entry.read(&mut buffer).map_err(|error| broken(&error))?;
+            if count == 0 {
+                break;
+            }
+            let left = self.bytes_left.checked_sub(count as u64);
+            self.bytes_left = left.ok_or_else(|| {
+                UnpackError::Tar(format!("it holds more than {} GiB", MAX_BYTES / 1024 / 1024 / 1024))
+            })?;
+            if abandoned() {
+                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+            }
+            file.write_all(buffer.get(..count).unwrap_or_default())?;
+        }
+        let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+        fchmod(&file, if executable { PROGRAM } else { PLAIN })?;
+        // Python, for one, takes compiled files for stale whose source has another time.
+        let seconds = entry.header().mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or_default();
+        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        futimens(&file, &Timestamps { last_access: time, last_modification: time })?;
+        Ok(())
+    }
+
+    fn make_places(&self) -> Result<(), UnpackError> {
+        for (folder, name) in PLACES {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let Ok(parent) = openat(&self.root, folder, flags, Mode::empty()) else { continue };
+            let name = OsStr::new(name);
+            if folder == "var" {
+                // A link there is as good: nothing is mounted on it.
+                let _ = enter(&parent, name, b"var/tmp");
+            } else {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+                // What is there stays; the driver looks whether it is a file.
+                let _ = openat(&parent, name, flags, PLAIN);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names on the way to an entry.
+fn names(path: &[u8]) -> Result<Vec<&OsStr>, UnpackError> {
+    let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
+    if names.contains(&b"..".as_slice()) {
+        return Err(UnpackError::Tar(format!("its entry {} leads out of it", shown(path))));
+    }
+    Ok(names.into_iter().map(OsStr::from_bytes).collect())
+}
+
+/// A folder's own folder, made if it is missing.
+fn enter(parent: &OwnedFd, name: &OsStr, path: &[u8]) -> Result<OwnedFd, UnpackError> {
+    let open = || {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(parent, name, flags, Mode::empty())
+    };
+    let entered = match open() {
+        Err(Errno::NOENT) => {
+            mkdirat(parent, name, FOLDER)?;
+            // The engine's umask may have taken from it.
+            chmodat(parent, name, FOLDER, AtFlags::empty())?;
+            open()
+        }
+        entered => entered,
+    };
+    match entered {
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            Err(UnpackError::Tar(format!("its entry {} lies below a link or a file", shown(path))))
+        }
+        entered => Ok(entered?),
+    }
+}
+
+/// A later entry takes an earlier one's place.
+fn clear(parent: &OwnedFd, name: &OsStr, path: &[u8]) -> Result<(), UnpackError> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {
+            Err(UnpackError::Tar(format!("its entry {} is a folder as well", shown(path))))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn link_target(entry: &Entry<'_, impl Read>, path: &[u8]) -> Result<Vec<u8>, UnpackError> {
+    let target = entry.link_name_bytes().map(|target| target.into_owned()).filter(|target| !target.is_empty());
+    target.ok_or_else(|| UnpackError::Tar(format!("its entry {} is a link to nothing", shown(path))))
+}
+
+fn shown(path: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(path).chars().take(200).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use tar::{Builder, Header};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Made {
+        folder: TempDir,
+        tar: Builder<Vec<u8>>,
+    }
+
+    impl Made {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), tar: Builder::new(Vec::new()) }
+        }
+
+        /// Any name and target at all: the library's own setters refuse bad ones.
+        fn add(mut self, kind: EntryType, name: &str, target: &str, text: &str) -> Self {
+            let mut header = Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_mode(0o4700);
+            header.set_mtime(1_000_000);
+            header.set_size(text.len() as u64);
+            let old = header.as_old_mut();
+            old.name[..name.len()].copy_from_slice(name.as_bytes());
+            old.linkname[..target.len()].copy_from_slice(target.as_bytes());
+            header.set_cksum();
+            self.tar.append(&header, text.as_bytes()).unwrap();
+            self
+        }
+
+        fn file(self, name: &str, text: &str) -> Self {
+            self.add(EntryType::Regular, name, "", text)
+        }
+
+        fn unpacked(self) -> Result<TempDir, String> {
+            let tar = self.folder.path().join("tar");
+            fs::write(&tar, self.tar.into_inner().unwrap()).unwrap();
+            fs::create_dir(self.folder.path().join("root")).unwrap();
+            match unpack(&tar, &self.folder.path().join("root"), || false) {
+                Ok(()) => Ok(self.folder),
+                Err(UnpackError::Tar(why)) => {
+                    assert!(!self.folder.path().join("escaped").exists());
+                    Err(why)
+                }
+                Err(UnpackError::Disk(error)) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn files_folders_and_links_are_unpacked_for_everyone_to_read() {
+        let made = Made::new()
+            .add(EntryType::Directory, "./", "", "")
+            .add(EntryType::Directory, "./usr/", "", "")
+            .file("./usr/bin/tool", "text")
+            .add(EntryType::Symlink, "./bin", "usr/bin", "")
+            .add(EntryType::Link, "./usr/bin/same", "./usr/bin/tool", "")
+            .add(EntryType::Char, "./usr/null", "", "")
+            .file("/dev/null", "text")
+            .add(EntryType::Directory, "var", "", "")
+            .file("etc/hosts", "old")
+            .file("etc/hosts", "new");
+        let folder = made.unpacked().unwrap();
+        let root = folder.path().join("root");
+        let tool = fs::metadata(root.join("bin/tool")).unwrap();
+        assert_eq!((tool.permissions().mode() & 0o7777, tool.mtime(), tool.nlink()), (0o755, 1_000_000, 2));
+        assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o7777, 0o755);
+        assert_eq!(fs::read_to_string(root.join("etc/hosts")).unwrap(), "new");
+        assert!(root.join("var/tmp").is_dir() && root.join("etc/resolv.conf").is_file());
+        assert!(!root.join("dev").exists() && !root.join("usr/null").exists());
+    }
+
+    #[test]
+    fn nothing_leaves_the_folder() {
+        let outside = tempfile::tempdir().unwrap();
+        let target = outside.path().to_str().unwrap();
+        let why = |made: Made| made.unpacked().unwrap_err();
+        assert_eq!(why(Made::new().file("../escaped", "x")), "its entry \"../escaped\" leads out of it");
+        assert_eq!(why(Made::new().file("a/../../escaped", "x")), "its entry \"a/../../escaped\" leads out of it");
+        let linked = || Made::new().add(EntryType::Symlink, "out", target, "");
+        let below = "its entry \"out/escaped\" lies below a link or a file";
+        assert_eq!(why(linked().file("out/escaped", "x")), below);
+        assert_eq!(why(linked().add(EntryType::Directory, "out/escaped", "", "")), below);
+        assert_eq!(why(linked().add(EntryType::Symlink, "out/escaped", "x", "")), below);
+        assert_eq!(
+            why(linked().add(EntryType::Directory, "out", "", "")),
+            "its entry \"out\" lies below a link or a file"
+        );
+        let secret = outside.path().join("secret");
+        fs::write(&secret, "secret").unwrap();
+        let hard = |to: &str| why(Made::new().add(EntryType::Link, "hard", to, ""));
+        assert_eq!(hard("../tar"), "its entry \"../tar\" leads out of it");
+        assert_eq!(hard(secret.to_str().unwrap()), "its entry \"hard\" is a link to a file that is not in it");
+        assert!(why(linked().add(EntryType::Link, "hard", "out/secret", "")).contains("lies below a link"));
+        // A file in place of the link, and not through it.
+        let folder = Made::new().add(EntryType::Symlink, "hosts", secret.to_str().unwrap(), "").file("hosts", "x");
+        assert_eq!(fs::read_to_string(folder.unpacked().unwrap().path().join("root/hosts")).unwrap(), "x");
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        let absolute = Made::new().file("/escaped", "x").unpacked().unwrap();
+        assert!(absolute.path().join("root/escaped").exists());
+    }
+
+    #[test]
+    fn a_tar_that_is_cut_off_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Made::new().file("file", &"x".repeat(5000));
+        let bytes = made.tar.into_inner().unwrap();
+        fs::write(folder.path().join("tar"), &bytes[..3000]).unwrap();
+        fs::create_dir(folder.path().join("root")).unwrap();
+        let error = unpack(&folder.path().join("tar"), &folder.path().join("root"), || false).unwrap_err();
+        assert!(matches!(error, UnpackError::Tar(why) if why.starts_with("the tar is broken: ")));
+    }
+}
