@@ -103,15 +103,12 @@ impl From<EngineError> for Problem {
                 let message = "the engine's store failed: its log says why";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", message)
             }
-            EngineError::StoreUnavailable(diagnostic) => {
-                tracing::error!("{message}");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "store_failed",
-                    "the engine's store failed: its log says why",
-                )
-                .with(json!({ "recommendation": diagnostic.recommendation }))
-            }
+            EngineError::StoreUnavailable(diagnostic) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_failed",
+                "the engine's store failed: its log says why",
+            )
+            .with(json!({ "recommendation": diagnostic.recommendation })),
             EngineError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
         }
     }
