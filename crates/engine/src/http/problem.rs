@@ -98,6 +98,7 @@ impl From<EngineError> for Problem {
             EngineError::IdempotencyKeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
             EngineError::Driver(diagnostic) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
                 .with(json!({ "diagnostic": diagnostic })),
+            EngineError::Store(error) if error.is_closed() => EngineError::ShuttingDown.into(),
             EngineError::Store(_) => {
                 tracing::error!("{message}");
                 let message = "the engine's store failed: its log says why";
