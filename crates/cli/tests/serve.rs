@@ -39,6 +39,29 @@ async fn without_a_key_it_makes_one_and_prints_it() {
     assert!(matches!(refused, ClientError::Api(error) if error.status == 401));
 }
 
+#[tokio::test]
+async fn the_log_has_a_line_for_each_request_without_its_query_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$0" --log-json "$@" 2>"$LOG""#, env!("CARGO_BIN_EXE_sandbar")]);
+    command.env("SANDBAR_AGENT", agent()).env("SANDBAR_LOG", "debug").env("LOG", &log);
+    let mut serve = Serve::start_by(command, &["--api-key", KEY, "--warm", "base=0"]);
+    let query = ListQuery { metadata: [("word".to_owned(), "unspoken".to_owned())].into(), ..ListQuery::default() };
+    serve.client(KEY).list(&query, CallOptions::default()).await.unwrap();
+    assert_eq!(serve.terminate(), Some(0));
+    let text = fs::read_to_string(&log).unwrap();
+    let answered = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let answered = answered.filter(|line| line["fields"]["message"] == "answered").collect::<Vec<_>>();
+    assert_eq!(answered.len(), 1, "{text}");
+    assert_eq!(
+        (&answered[0]["fields"]["status"], &answered[0]["span"]["path"]),
+        (&200.into(), &"/api/v1/sandboxes".into())
+    );
+    assert!(answered[0]["fields"]["duration_ms"].is_number());
+    assert!(!text.contains("unspoken") && !text.contains(KEY), "{text}");
+}
+
 #[test]
 fn beyond_loopback_it_needs_a_chosen_key() {
     let folder = tempfile::tempdir().unwrap();

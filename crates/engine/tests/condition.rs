@@ -182,4 +182,9 @@ async fn an_engine_that_is_told_to_stop_is_not_healthy() {
     engine.service.shut_down().await;
     let (status, health) = health(&engine).await;
     assert_eq!((status, &health["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("shutting_down")));
+    let list = engine.get("/sandboxes").await;
+    assert_eq!(
+        (list.status, list.json["error"]["code"].as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("shutting_down"))
+    );
 }

@@ -473,6 +473,30 @@ async fn metrics_limits_summary_and_heartbeat_answer() {
 }
 
 #[tokio::test]
+async fn methods_that_no_route_takes_are_405_and_say_which_it_does() {
+    let engine = TestEngine::start().await;
+    for method in ["OPTIONS", "TRACE", "PATCH", "BREW"] {
+        let answer = engine.call(method, "/sandboxes", Value::Null).await;
+        assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST,GET,HEAD"));
+        assert_eq!(answer.json["error"]["code"], "method_not_allowed", "{method}");
+    }
+    assert_eq!(engine.call("HEAD", "/sandboxes", Value::Null).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn paths_that_are_no_text_and_metadata_with_odd_characters_are_taken_for_what_they_are() {
+    let engine = TestEngine::start().await;
+    assert_eq!(engine.get("/sandboxes/%ff%fe").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(engine.get("/sandboxes/a%00b").await.status, StatusCode::BAD_REQUEST);
+    let id = engine.running(json!({"metadata": {"a\u{0}b": "c\u{0}d", "é": "%"}})).await;
+    for (query, found) in [("a%2500b%3Dc%2500d", 1), ("a%2500b%3Dc", 0), ("%25C3%25A9%3D%2525", 1)] {
+        let list = engine.get(&format!("/sandboxes?metadata={query}")).await.json;
+        assert_eq!(list.as_array().unwrap().len(), found, "{query}");
+    }
+    assert_eq!(engine.get(&format!("/sandboxes/{id}")).await.json["metadata"]["a\u{0}b"], "c\u{0}d");
+}
+
+#[tokio::test]
 async fn the_limit_of_the_batch_is_checked() {
     let engine = TestEngine::start().await;
     for query in ["limit=0", "limit=101", "limit=many", "limit=1.5", "limit="] {

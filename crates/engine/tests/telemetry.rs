@@ -87,6 +87,14 @@ async fn requests_are_counted_by_route_and_never_by_path() {
 }
 
 #[tokio::test]
+async fn what_sandboxes_answer_is_counted_by_the_hundreds() {
+    let engine = TestEngine::start().await;
+    engine.text("/envd/sb-none/some/path", None).await;
+    let labels = r#"{method="GET",route="/envd/{sandboxID}/{*path}",status="400"}"#;
+    assert_eq!(number(&metrics(&engine).await, &format!("sandbar_http_request_duration_seconds_count{labels}")), 1.0);
+}
+
+#[tokio::test]
 async fn limits_the_disk_and_the_process_are_shown() {
     let engine = TestEngine::start().await;
     engine.running(json!({})).await;

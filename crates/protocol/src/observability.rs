@@ -61,10 +61,10 @@ pub struct UsageCheck {
     /// `user` or `project`.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub scope: String,
-    /// As `sandboxes`.
+    /// As `sandboxes`, `disk`.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub resource: String,
-    /// As `running`.
+    /// As `activeSandboxes`, `diskMiB`; a unit is in its name.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub metric: String,
     /// Used now.

@@ -108,20 +108,18 @@ impl From<EngineError> for Problem {
             EngineError::IdempotencyKeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
             EngineError::Driver(diagnostic) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
                 .with(json!({ "diagnostic": diagnostic })),
+            EngineError::Store(error) if error.is_closed() => EngineError::ShuttingDown.into(),
             EngineError::Store(_) => {
                 tracing::error!("{message}");
                 let message = "the engine's store failed: its log says why";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", message)
             }
-            EngineError::StoreUnavailable(diagnostic) => {
-                tracing::error!("{message}");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "store_failed",
-                    "the engine's store failed: its log says why",
-                )
-                .with(json!({ "recommendation": diagnostic.recommendation }))
-            }
+            EngineError::StoreUnavailable(diagnostic) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_failed",
+                "the engine's store failed: its log says why",
+            )
+            .with(json!({ "recommendation": diagnostic.recommendation })),
             EngineError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
         }
     }

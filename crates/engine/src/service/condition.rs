@@ -137,6 +137,7 @@ impl Service {
 }
 
 fn store_failed(message: String) -> Diagnostic {
+    tracing::error!("{message}");
     Diagnostic::new("store_failed", message)
         .recommend("check room and permissions of the data folder, and that no other program holds `engine.db` open")
 }

@@ -76,7 +76,7 @@ impl Default for Probes {
         Self {
             store: Probe::new(Duration::from_secs(1), Duration::from_secs(2)),
             // It starts a process.
-            driver: Probe::new(Duration::from_secs(5), Duration::from_secs(12)),
+            driver: Probe::new(Duration::from_secs(5), Duration::from_secs(3)),
         }
     }
 }

@@ -108,3 +108,10 @@ pub enum StoreError {
     #[error("the store holds a record that can't be read: {0}")]
     Record(#[from] serde_json::Error),
 }
+
+impl StoreError {
+    /// Whether the store was closed, as it is at the engine's end.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolClosed))
+    }
+}
