@@ -1,5 +1,7 @@
 //! What sandboxes are made from: two built-in templates, and definitions in `{data-dir}/templates/tpl-….toml`.
 
+mod beneath;
+mod bounded;
 mod built_in;
 mod definition;
 mod error;

@@ -1,20 +1,23 @@
 //! Unpacks a tar that may be anybody's, below one folder and nowhere else.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, chmodat, fchmod, futimens, linkat, mkdirat, openat, symlinkat,
-    unlinkat,
+    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, chmodat, fchmod, futimens, linkat, openat, symlinkat,
 };
 use rustix::io::Errno;
 use tar::{Archive, Entry, EntryType};
 
+use super::beneath::{FOLDER, clear, enter, names, shown};
+use super::bounded::{Bounded, MAX_HEADER_BYTES};
 use super::rootfs::GZIP_MAGIC;
 
 const MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
@@ -27,7 +30,6 @@ const COVERED: [&str; 3] = ["dev", "proc", "sys"];
 const PLACES: [(&str, &str); 4] = [("etc", "hosts"), ("etc", "hostname"), ("etc", "resolv.conf"), ("var", "tmp")];
 
 /// Everyone may read all, as sandboxes' users are not the files' owner; nothing is set-user-ID.
-const FOLDER: Mode = Mode::from_raw_mode(0o755);
 const PROGRAM: Mode = Mode::from_raw_mode(0o755);
 const PLAIN: Mode = Mode::from_raw_mode(0o644);
 
@@ -57,17 +59,20 @@ impl From<Errno> for UnpackError {
 pub(super) fn unpack(tar: &Path, folder: &Path, abandoned: impl Fn() -> bool) -> Result<(), UnpackError> {
     let root = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     chmodat(CWD, folder, FOLDER, AtFlags::empty())?;
-    let mut target = Target { root, bytes_left: MAX_BYTES };
-    let mut entries = 0;
-    let mut archive = Archive::new(open(tar)?);
-    for entry in archive.entries().map_err(|error| broken(&error))? {
-        entries += 1;
-        if entries > MAX_ENTRIES {
-            return Err(UnpackError::Tar(format!("it has more than {MAX_ENTRIES} entries")));
-        }
-        target.add(entry.map_err(|error| broken(&error))?, &abandoned)?;
+    let mut target = Target { root, bytes_left: MAX_BYTES, buffer: vec![0; BUFFER_BYTES], abandoned };
+    let allowance = Rc::new(Cell::new(MAX_HEADER_BYTES));
+    let mut archive = Archive::new(Bounded::new(open(tar)?, allowance.clone()));
+    let mut entries = archive.entries().map_err(|error| broken(&error))?;
+    for _ in 0..MAX_ENTRIES {
+        allowance.set(MAX_HEADER_BYTES);
+        let Some(entry) = entries.next() else { return target.make_places() };
+        // What it holds is counted where it is read.
+        allowance.set(u64::MAX);
+        let mut entry = entry.map_err(|error| broken(&error))?;
+        target.add(&mut entry)?;
+        target.read(&mut entry, |_| Ok(()))?;
     }
-    target.make_places()
+    Err(UnpackError::Tar(format!("it has more than {MAX_ENTRIES} entries")))
 }
 
 fn open(tar: &Path) -> Result<Box<dyn Read>, UnpackError> {
@@ -85,16 +90,15 @@ fn broken(error: &io::Error) -> UnpackError {
 }
 
 /// The folder that all goes into. No link is followed on the way to anything in it.
-struct Target {
+struct Target<A> {
     root: OwnedFd,
     bytes_left: u64,
+    buffer: Vec<u8>,
+    abandoned: A,
 }
 
-impl Target {
-    fn add(&mut self, entry: Entry<'_, impl Read>, abandoned: &impl Fn() -> bool) -> Result<(), UnpackError> {
-        if abandoned() {
-            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
-        }
+impl<A: Fn() -> bool> Target<A> {
+    fn add(&mut self, entry: &mut Entry<'_, impl Read>) -> Result<(), UnpackError> {
         let path = entry.path_bytes().into_owned();
         let names = names(&path)?;
         let Some((name, parents)) = names.split_last() else { return Ok(()) };
@@ -105,17 +109,17 @@ impl Target {
         match entry.header().entry_type() {
             EntryType::Directory => drop(enter(&parent, name, &path)?),
             EntryType::Symlink => {
-                let target = link_target(&entry, &path)?;
+                let target = link_target(entry, &path)?;
                 clear(&parent, name, &path)?;
                 symlinkat(OsStr::from_bytes(&target), &parent, *name)?;
             }
             EntryType::Link => {
-                let target = link_target(&entry, &path)?;
+                let target = link_target(entry, &path)?;
                 self.link(&target, &parent, name, &path)?;
             }
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
                 clear(&parent, name, &path)?;
-                self.write(entry, &parent, name, abandoned)?;
+                self.write(entry, &parent, name)?;
             }
             // Devices, pipes, and what describes other entries.
             _ => {}
@@ -144,30 +148,10 @@ impl Target {
         }
     }
 
-    fn write(
-        &mut self,
-        mut entry: Entry<'_, impl Read>,
-        parent: &OwnedFd,
-        name: &OsStr,
-        abandoned: &impl Fn() -> bool,
-    ) -> Result<(), UnpackError> {
+    fn write(&mut self, entry: &mut Entry<'_, impl Read>, parent: &OwnedFd, name: &OsStr) -> Result<(), UnpackError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(parent, name, flags, PLAIN)?);
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            let count = entry.read(&mut buffer).map_err(|error| broken(&error))?;
-            if count == 0 {
-                break;
-            }
-            let left = self.bytes_left.checked_sub(count as u64);
-            self.bytes_left = left.ok_or_else(|| {
-                UnpackError::Tar(format!("it holds more than {} GiB", MAX_BYTES / 1024 / 1024 / 1024))
-            })?;
-            if abandoned() {
-                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
-            }
-            file.write_all(buffer.get(..count).unwrap_or_default())?;
-        }
+        self.read(entry, |bytes| file.write_all(bytes))?;
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
         fchmod(&file, if executable { PROGRAM } else { PLAIN })?;
         // Python, for one, takes compiled files for stale whose source has another time.
@@ -175,6 +159,27 @@ impl Target {
         let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
         futimens(&file, &Timestamps { last_access: time, last_modification: time })?;
         Ok(())
+    }
+
+    /// Reads what is left of an entry.
+    fn read(
+        &mut self,
+        entry: &mut Entry<'_, impl Read>,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), UnpackError> {
+        loop {
+            if (self.abandoned)() {
+                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+            }
+            let count = entry.read(&mut self.buffer).map_err(|error| broken(&error))?;
+            if count == 0 {
+                return Ok(());
+            }
+            let left = self.bytes_left.checked_sub(count as u64);
+            let too_much = || UnpackError::Tar(format!("it holds more than {} GiB", MAX_BYTES / 1024 / 1024 / 1024));
+            self.bytes_left = left.ok_or_else(too_much)?;
+            take(self.buffer.get(..count).unwrap_or_default())?;
+        }
     }
 
     fn make_places(&self) -> Result<(), UnpackError> {
@@ -195,56 +200,9 @@ impl Target {
     }
 }
 
-/// The names on the way to an entry.
-fn names(path: &[u8]) -> Result<Vec<&OsStr>, UnpackError> {
-    let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
-    if names.contains(&b"..".as_slice()) {
-        return Err(UnpackError::Tar(format!("its entry {} leads out of it", shown(path))));
-    }
-    Ok(names.into_iter().map(OsStr::from_bytes).collect())
-}
-
-/// A folder's own folder, made if it is missing.
-fn enter(parent: &OwnedFd, name: &OsStr, path: &[u8]) -> Result<OwnedFd, UnpackError> {
-    let open = || {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(parent, name, flags, Mode::empty())
-    };
-    let entered = match open() {
-        Err(Errno::NOENT) => {
-            mkdirat(parent, name, FOLDER)?;
-            // The engine's umask may have taken from it.
-            chmodat(parent, name, FOLDER, AtFlags::empty())?;
-            open()
-        }
-        entered => entered,
-    };
-    match entered {
-        Err(Errno::NOTDIR | Errno::LOOP) => {
-            Err(UnpackError::Tar(format!("its entry {} lies below a link or a file", shown(path))))
-        }
-        entered => Ok(entered?),
-    }
-}
-
-/// A later entry takes an earlier one's place.
-fn clear(parent: &OwnedFd, name: &OsStr, path: &[u8]) -> Result<(), UnpackError> {
-    match unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {
-            Err(UnpackError::Tar(format!("its entry {} is a folder as well", shown(path))))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn link_target(entry: &Entry<'_, impl Read>, path: &[u8]) -> Result<Vec<u8>, UnpackError> {
     let target = entry.link_name_bytes().map(|target| target.into_owned()).filter(|target| !target.is_empty());
     target.ok_or_else(|| UnpackError::Tar(format!("its entry {} is a link to nothing", shown(path))))
-}
-
-fn shown(path: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(path).chars().take(200).collect::<String>())
 }
 
 #[cfg(test)]
@@ -353,6 +311,16 @@ mod tests {
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
         let absolute = Made::new().file("/escaped", "x").unpacked().unwrap();
         assert!(absolute.path().join("root/escaped").exists());
+    }
+
+    #[test]
+    fn a_name_without_end_is_not_kept_in_memory() {
+        let long = "x".repeat(2_000_000);
+        let why = Made::new().add(EntryType::GNULongName, "././@LongLink", "", &long).file("short", "x").unpacked();
+        assert_eq!(why.unwrap_err(), "the tar is broken: a header has more than 1048576 bytes");
+        let name = "long".repeat(30);
+        let folder = Made::new().add(EntryType::GNULongName, "././@LongLink", "", &name).file("short", "x").unpacked();
+        assert!(folder.unwrap().path().join("root").join(name).is_file());
     }
 
     #[test]

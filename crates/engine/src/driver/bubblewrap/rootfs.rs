@@ -1,5 +1,5 @@
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,10 @@ impl Rootfs {
     pub(super) fn open(path: &Path) -> Result<Self, Diagnostic> {
         let failed = |error: io::Error| broken(path, &error.to_string());
         let held = File::open(path).map_err(failed)?;
-        held.try_lock_shared().map_err(|error| broken(path, &error.to_string()))?;
+        // Some file systems have no locks: nothing on them is removed then.
+        if matches!(held.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return Err(broken(path, "it is being removed"));
+        }
         let (found, now) = (held.metadata().map_err(failed)?, fs::metadata(path).map_err(failed)?);
         if (found.dev(), found.ino()) != (now.dev(), now.ino()) {
             return Err(broken(path, "it was replaced in this moment"));
