@@ -8,6 +8,7 @@ mod proxy;
 mod query;
 mod request_id;
 mod sandboxes;
+mod untrusted;
 mod view;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -99,6 +99,7 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     let folder = File::open(config.data_dir()).map_err(failed)?;
     let _ = fs::remove_file(socket(&folder));
     let listener = std::os::unix::net::UnixListener::bind(socket(&folder)).map_err(failed)?;
+    fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let mut process = Command::new(&command.program);
     process.args(&command.args).env("LISTEN_FDS", "1").env_remove("LISTEN_PID").env_remove("LISTEN_FDNAMES");
     process.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());

@@ -21,14 +21,17 @@ use sandbar_engine::driver::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
 use sandbar_engine::service::Service;
-use sandbar_engine::store::SqliteStore;
+use sandbar_engine::store::{SqliteStore, Store};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings, SystemClock};
 use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
+
+use memory_store::MemoryStore;
 
 pub const KEY: &str = "test-key";
 
@@ -44,6 +47,8 @@ pub struct FakeDriver {
     pub running: Mutex<HashMap<String, RuntimeSpec>>,
     pub files: Mutex<HashSet<String>>,
     pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
+    /// Sandboxes whose connections the test takes itself, in place of an agent.
+    pub imposters: Mutex<HashMap<String, mpsc::UnboundedSender<DuplexStream>>>,
 }
 
 impl Default for FakeDriver {
@@ -58,6 +63,7 @@ impl Default for FakeDriver {
             running: Mutex::default(),
             files: Mutex::default(),
             notices: Mutex::default(),
+            imposters: Mutex::default(),
         }
     }
 }
@@ -141,6 +147,11 @@ impl Driver for FakeDriver {
             return Err(std::io::ErrorKind::ConnectionRefused.into());
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        if let Some(imposter) = self.imposters.lock().unwrap().get(sandbox_id) {
+            // One that has gone breaks the connection off.
+            let _ = imposter.send(theirs);
+            return Ok(Box::new(ours));
+        }
         tokio::spawn(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(echo)),
         );
@@ -210,10 +221,19 @@ impl TestEngine {
     }
 
     pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
+        Self::start_on(store, folder, change).await
+    }
+
+    /// One with nothing but this thread in it, for tests that stop the clock.
+    pub async fn start_in_memory() -> Self {
+        Self::start_on(Arc::<MemoryStore>::default(), tempfile::tempdir().unwrap(), |_| {}).await
+    }
+
+    async fn start_on(store: Arc<dyn Store>, folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         change(&mut settings);
         let driver = Arc::new(FakeDriver::default());
-        let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_folder(folder.path().join("templates"));
         let clock = Arc::new(TestClock::default());
         let service = Service::start(store, driver.clone(), clock.clone(), templates, settings).await.unwrap();

@@ -81,7 +81,7 @@ pub(super) fn sandbox(placed: &Placed<'_>, memory_mb: u64) -> Arguments {
     }
     args.add([OsString::from("--ro-bind"), placed.agent.into(), AGENT.into()]);
     args.add([OsString::from("--bind"), placed.home.clone().into(), "/root".into()]);
-    args.add(["--remount-ro", "/", "--chdir", "/root/workspace", "--", AGENT]);
+    args.add(["--remount-ro", "/", "--chdir", "/", "--", AGENT]);
     args
 }
 

@@ -23,7 +23,7 @@ use super::arguments::{self, Arguments, GATE_FD, INFO_FD, LISTENER_FD, SECCOMP_F
 use super::files::Home;
 use super::sockets::Sockets;
 use super::stage::Stage;
-use super::{BubblewrapConfig, probe, seccomp};
+use super::{BubblewrapConfig, limits, probe, seccomp};
 
 /// Starts `bwrap`, on a thread of its own.
 pub(super) struct Launcher {
@@ -71,6 +71,7 @@ impl Launcher {
         let (orders, inbox) = mpsc::channel();
         let (set_up, is_set_up) = mpsc::channel();
         let filter = seccomp::program()?;
+        limits::forbid_core_files();
         let (config, run_folder) = (config.clone(), sockets.folder().to_owned());
         let runtime = Runtime::current();
         let thread = std::thread::Builder::new().name("launcher".to_owned()).spawn(move || {

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::libc::SIGKILL;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
@@ -164,6 +165,17 @@ impl Bounds {
         if let Err(error) = ended {
             tracing::warn!("a sandbox's control group can't be removed: {error}");
         }
+    }
+}
+
+/// No crash in a sandbox writes an image of its memory, or calls the host's handler of crashes, which would run with the
+/// host's rights on what a sandbox left it: 1 is the number for neither. It is inherited, and the system call filter holds
+/// it. Nor does a crash of ours: it would write down secrets.
+pub(super) fn forbid_core_files() {
+    let set =
+        getrlimit(Resource::RLIMIT_CORE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_CORE, most.min(1), most));
+    if let Err(error) = set {
+        tracing::warn!("the limit of core files can't be set: {error}");
     }
 }
 
