@@ -1,4 +1,4 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -30,6 +30,8 @@ pub(crate) const FILES: [&str; 3] = [SOCKET, LOCK, LOG];
 /// A longer log starts anew with the next keeper.
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 const MAX_CONFIG_BYTES: u64 = 64 * 1024;
+/// What of the engine's environment a keeper gets: where programs are, and how much to log.
+const ENVIRONMENT: [&str; 3] = ["PATH", "SANDBAR_LOG", "RUST_BACKTRACE"];
 /// The listening socket, as a service manager passes it.
 const LISTENER_FD: i32 = 3;
 
@@ -101,7 +103,9 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     let listener = std::os::unix::net::UnixListener::bind(socket(&folder)).map_err(failed)?;
     fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let mut process = Command::new(&command.program);
-    process.args(&command.args).env("LISTEN_FDS", "1").env_remove("LISTEN_PID").env_remove("LISTEN_FDNAMES");
+    // Not all of it: an API key may be in there, and this process may outlive the engine.
+    process.args(&command.args).env_clear().envs(std::env::vars_os().filter(|(name, _)| is_needed(name)));
+    process.env("LISTEN_FDS", "1");
     process.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
     process.stderr(log_file(config.data_dir()).map_err(failed)?);
     process
@@ -123,6 +127,10 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     });
     let stream = UnixStream::connect(socket(&folder)).await.map_err(failed)?;
     Ok((Keeper { ended: Some(ended) }, stream))
+}
+
+fn is_needed(variable: &OsStr) -> bool {
+    ENVIRONMENT.iter().any(|name| variable == *name)
 }
 
 /// Removes what a keeper needs no more after its end.

@@ -44,7 +44,8 @@ async fn no_descriptor_of_the_engine_is_inherited() {
 async fn the_agents_socket_is_nowhere_to_be_found() {
     let host = Host::new();
     let sandbox = host.running().await;
-    assert!(host.folder.path().join("run").join(format!("{}.sock", sandbox.id)).exists());
+    let socket = host.folder.path().join("run").join(format!("{}.sock", sandbox.id));
+    assert_eq!(fs::metadata(socket).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(sandbox.says("find / -xdev -type s; find /root /tmp /run /var -type s").await, "");
     let mode = fs::metadata(host.folder.path().join("run")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "other users of the host can't reach it either");
