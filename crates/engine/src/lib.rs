@@ -10,6 +10,7 @@ mod deadlines;
 mod engine;
 mod error;
 mod logs;
+mod priority;
 mod settings;
 mod slots;
 

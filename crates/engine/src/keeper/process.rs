@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server;
 use crate::driver::{Bubblewrap, BubblewrapConfig};
+use crate::priority;
 
 const SOCKET: &str = "keeper.sock";
 const LOCK: &str = "keeper.lock";
@@ -150,6 +151,7 @@ pub async fn run(config: KeeperConfig) -> Result<(), Diagnostic> {
     let listener =
         ListenFd::from_env().take_unix_listener(0).map_err(|error| failed("no socket", error.to_string()))?;
     let listener = listener.ok_or_else(|| failed("no socket", "the engine starts this program".to_owned()))?;
+    priority::come_first();
     // A leader of a group has started it by hand: it may stay where it is.
     let _ = nix::unistd::setsid();
     let lock = File::create(config.data_dir().join(LOCK));

@@ -24,6 +24,7 @@ use super::files::Home;
 use super::sockets::Sockets;
 use super::stage::Stage;
 use super::{BubblewrapConfig, limits, probe, seccomp};
+use crate::priority;
 
 /// Starts `bwrap`, on a thread of its own.
 pub(super) struct Launcher {
@@ -75,6 +76,7 @@ impl Launcher {
         let (config, run_folder) = (config.clone(), sockets.folder().to_owned());
         let runtime = Runtime::current();
         let thread = std::thread::Builder::new().name("launcher".to_owned()).spawn(move || {
+            priority::take_turns();
             let stage = match Stage::set_up(&config, &run_folder) {
                 Ok(stage) => stage,
                 Err(diagnostic) => return drop(set_up.send(Err(diagnostic))),

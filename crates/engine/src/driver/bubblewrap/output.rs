@@ -20,7 +20,7 @@ const LINE_COST: usize = 256;
 const PASSED_PER_SECOND: u32 = 1024 * 1024;
 const PASSED_AT_ONCE: u32 = 2 * 1024 * 1024;
 /// What is read of a stream in a second, if only to be dropped: beyond it, whoever prints has to wait.
-const READ_PER_SECOND: u32 = 16 * 1024 * 1024;
+const READ_PER_SECOND: u32 = 8 * 1024 * 1024;
 /// For how long a stream that says too much is not listened to.
 const MUTED: Duration = Duration::from_secs(1);
 
@@ -88,12 +88,12 @@ pub(super) async fn forward(
         sandbox_id,
         notices,
         last,
+        pending: Vec::new(),
         budget: Budget::new(PASSED_PER_SECOND, PASSED_AT_ONCE),
         muted_until: None,
         dropped: 0,
     };
     let mut reading = Budget::new(READ_PER_SECOND, READ_PER_SECOND);
-    let mut pending = Vec::new();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let wait = if lines.dropped > 0 { MUTED } else { Duration::MAX };
@@ -105,26 +105,13 @@ pub(super) async fn forward(
                 continue;
             }
         };
-        let mut ended = 0;
-        for byte in buffer.iter().take(count) {
-            if *byte != b'\n' {
-                pending.push(*byte);
-            }
-            if *byte == b'\n' || pending.len() == MAX_LINE_BYTES {
-                lines.emit(&pending);
-                pending.clear();
-                ended += 1;
-            }
-        }
+        let ended = lines.take(buffer.get(..count).unwrap_or_default());
         reading.take(count + ended * LINE_COST);
         if !reading.debt().is_zero() {
             tokio::time::sleep(reading.debt()).await;
         }
     }
-    if !pending.is_empty() {
-        lines.emit(&pending);
-    }
-    lines.tell_of_dropped();
+    lines.end();
 }
 
 /// The lines of one stream on their way into the sandbox's log.
@@ -133,12 +120,47 @@ struct Lines {
     sandbox_id: String,
     notices: Notices,
     last: LastLines,
+    /// A line whose end has not come yet.
+    pending: Vec<u8>,
     budget: Budget,
     muted_until: Option<Instant>,
     dropped: u64,
 }
 
 impl Lines {
+    /// Takes in what was read, and gives back how many lines came to their end in it.
+    fn take(&mut self, read: &[u8]) -> usize {
+        let mut ended = 0;
+        for piece in read.split_inclusive(|byte| *byte == b'\n') {
+            let text = piece.strip_suffix(b"\n");
+            self.pending.extend_from_slice(text.unwrap_or(piece));
+            while self.pending.len() >= MAX_LINE_BYTES {
+                let rest = self.pending.split_off(MAX_LINE_BYTES);
+                ended += self.emit_pending();
+                self.pending = rest;
+            }
+            if text.is_some() {
+                ended += self.emit_pending();
+            }
+        }
+        ended
+    }
+
+    fn emit_pending(&mut self) -> usize {
+        let mut line = std::mem::take(&mut self.pending);
+        self.emit(&line);
+        line.clear();
+        self.pending = line;
+        1
+    }
+
+    fn end(&mut self) {
+        if !self.pending.is_empty() {
+            self.emit_pending();
+        }
+        self.tell_of_dropped();
+    }
+
     fn emit(&mut self, bytes: &[u8]) {
         if self.muted_until.is_some_and(|until| Instant::now() >= until) {
             self.tell_of_dropped();
