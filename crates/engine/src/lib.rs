@@ -10,6 +10,7 @@ mod deadlines;
 mod disk;
 mod engine;
 mod error;
+mod priority;
 mod probe;
 mod settings;
 mod slots;

@@ -11,6 +11,7 @@ mod query;
 mod request_id;
 mod sandboxes;
 mod templates;
+mod untrusted;
 mod view;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,15 +12,25 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sandbar_protocol::{ACCESS_TOKEN_HEADER, API_KEY_HEADER, InternalState, RuntimeError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::sandboxes::SandboxId;
-use super::{App, auth, view};
+use super::{App, auth, untrusted, view};
 use crate::driver::{Driver, RuntimeStream};
 use crate::error::EngineError;
 use crate::lifecycle::SandboxRecord;
+
+/// What an agent's answer may have before its body.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+/// Connections to one agent that wait for the next request, and for how long.
+const MAX_IDLE: usize = 8;
+const IDLE: Duration = Duration::from_secs(30);
+/// How long an agent may think about what everyone may ask it. What needs a token may take as long as the sandbox lives:
+/// a command answers when it has ended.
+const OPEN_WAIT: Duration = Duration::from_secs(15);
 
 /// An HTTP client whose host names are sandbox IDs.
 #[derive(Clone)]
@@ -29,7 +40,11 @@ pub(super) struct RuntimeProxy {
 
 impl RuntimeProxy {
     pub(super) fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(Connector { driver }) }
+        let mut client = Client::builder(TokioExecutor::new());
+        client.http1_max_buf_size(MAX_HEADER_BYTES).http1_max_headers(MAX_HEADERS);
+        // Without a timer, what is left of a sandbox's connections would stay after its end.
+        client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(MAX_IDLE);
+        Self { client: client.build(Connector { driver }) }
     }
 }
 
@@ -58,17 +73,24 @@ pub(super) async fn forward(State(app): State<App>, SandboxId(id): SandboxId, re
     let Ok(target) = format!("http://{id}.{}{path}{query}", record.generation).parse::<Uri>() else {
         return refuse(StatusCode::BAD_REQUEST, "invalid_argument", "the path can't be forwarded");
     };
-    match app.proxy.client.request(to_agent(request, target)).await {
-        Ok(mut response) => {
+    let path = path.to_owned();
+    let limit = if open { OPEN_WAIT } else { Duration::MAX };
+    match tokio::time::timeout(limit, app.proxy.client.request(to_agent(request, target))).await {
+        Ok(Ok(mut response)) if untrusted::is_agents(response.status(), &path) => {
             remove_hop_headers(response.headers_mut());
+            untrusted::clean(response.headers_mut(), &path);
             response.map(Body::new)
         }
-        Err(error) => {
-            tracing::warn!(sandbox = id, "the agent did not answer: {error}");
-            let message = "the sandbox's agent did not answer: the sandbox may be ending, read its detail";
-            refuse(StatusCode::BAD_GATEWAY, "unavailable", message)
-        }
+        Ok(Ok(response)) => no_answer(&id, &format!("agents do not say {}", response.status())),
+        Ok(Err(error)) => no_answer(&id, &error.to_string()),
+        Err(_) => no_answer(&id, &format!("it said nothing for {OPEN_WAIT:?}")),
     }
+}
+
+fn no_answer(sandbox_id: &str, why: &str) -> Response {
+    tracing::warn!(sandbox = sandbox_id, "the agent did not answer: {why}");
+    let message = "the sandbox's agent did not answer as agents do: the sandbox may be ending, read its detail";
+    refuse(StatusCode::BAD_GATEWAY, "unavailable", message)
 }
 
 fn has_token(headers: &HeaderMap, record: &SandboxRecord) -> bool {

@@ -14,6 +14,7 @@ use crate::driver::{
     AgentSockets, Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream,
     StartReport, shutting_down,
 };
+use crate::priority;
 
 /// A keeper that is starting may wait for the end of an earlier one, with all its sandboxes.
 const HELLO_LIMIT: Duration = Duration::from_secs(60);
@@ -38,6 +39,7 @@ struct Link {
 impl KeptDriver {
     /// Reaches the keeper that an earlier engine left in the data folder, or starts one with `command`.
     pub async fn open(config: KeeperConfig, command: KeeperCommand) -> Result<Self, Diagnostic> {
+        priority::come_first();
         let told = Arc::new(Told::default());
         let link = Link::to_running(&config, &told).await?;
         let link = match link {

@@ -1,8 +1,8 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server;
 use crate::driver::{Bubblewrap, BubblewrapConfig};
+use crate::priority;
 
 const SOCKET: &str = "keeper.sock";
 const LOCK: &str = "keeper.lock";
@@ -30,6 +31,8 @@ pub(crate) const FILES: [&str; 3] = [SOCKET, LOCK, LOG];
 /// A longer log starts anew with the next keeper.
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 const MAX_CONFIG_BYTES: u64 = 64 * 1024;
+/// What of the engine's environment a keeper gets: where programs are, and how much to log.
+const ENVIRONMENT: [&str; 3] = ["PATH", "SANDBAR_LOG", "RUST_BACKTRACE"];
 /// The listening socket, as a service manager passes it.
 const LISTENER_FD: i32 = 3;
 
@@ -99,8 +102,11 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     let folder = File::open(config.data_dir()).map_err(failed)?;
     let _ = fs::remove_file(socket(&folder));
     let listener = std::os::unix::net::UnixListener::bind(socket(&folder)).map_err(failed)?;
+    fs::set_permissions(socket(&folder), fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let mut process = Command::new(&command.program);
-    process.args(&command.args).env("LISTEN_FDS", "1").env_remove("LISTEN_PID").env_remove("LISTEN_FDNAMES");
+    // Not all of it: an API key may be in there, and this process may outlive the engine.
+    process.args(&command.args).env_clear().envs(std::env::vars_os().filter(|(name, _)| is_needed(name)));
+    process.env("LISTEN_FDS", "1");
     process.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
     process.stderr(log_file(config.data_dir()).map_err(failed)?);
     process
@@ -124,6 +130,10 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     Ok((Keeper { ended: Some(ended) }, stream))
 }
 
+fn is_needed(variable: &OsStr) -> bool {
+    ENVIRONMENT.iter().any(|name| variable == *name)
+}
+
 /// Removes what a keeper needs no more after its end.
 pub(super) fn clear(config: &KeeperConfig) {
     let _ = fs::remove_file(config.data_dir().join(SOCKET));
@@ -141,6 +151,7 @@ pub async fn run(config: KeeperConfig) -> Result<(), Diagnostic> {
     let listener =
         ListenFd::from_env().take_unix_listener(0).map_err(|error| failed("no socket", error.to_string()))?;
     let listener = listener.ok_or_else(|| failed("no socket", "the engine starts this program".to_owned()))?;
+    priority::come_first();
     // A leader of a group has started it by hand: it may stay where it is.
     let _ = nix::unistd::setsid();
     let lock = File::create(config.data_dir().join(LOCK));

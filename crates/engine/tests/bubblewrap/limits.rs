@@ -155,6 +155,21 @@ async fn processor_time_is_bounded() {
 }
 
 #[tokio::test]
+async fn a_busy_sandbox_gives_way_to_the_others_until_it_is_calm() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let groups = sandbox.groups().await;
+    if let Some(group) = groups.iter().find(|group| group.join("cpu.idle").exists()) {
+        let is_idle = async |value: &str| fs::read_to_string(group.join("cpu.idle")).unwrap().trim() == value;
+        assert!(is_idle("0").await);
+        sandbox.says("timeout 3 sh -c 'while :; do :; done' > /dev/null 2>&1 &").await;
+        until("it gives way", async || is_idle("1").await).await;
+        until("it takes turns again", async || is_idle("0").await).await;
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
 async fn one_file_is_no_larger_than_the_home_may_be() {
     let host = Host::new();
     let sandbox = host.sandbox();

@@ -20,16 +20,19 @@ use jiff::Timestamp;
 use sandbar_engine::driver::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
-use sandbar_engine::logs::SqliteLogs;
+use sandbar_engine::logs::{Logs, SqliteLogs};
 use sandbar_engine::service::Service;
-use sandbar_engine::store::SqliteStore;
+use sandbar_engine::store::{SqliteStore, Store};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings, SystemClock};
 use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
+
+use memory_store::{MemoryStore, NoLogs};
 
 pub const KEY: &str = "test-key";
 
@@ -48,6 +51,8 @@ pub struct FakeDriver {
     pub running: Mutex<HashMap<String, RuntimeSpec>>,
     pub files: Mutex<HashSet<String>>,
     pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
+    /// Sandboxes whose connections the test takes itself, in place of an agent.
+    pub imposters: Mutex<HashMap<String, mpsc::UnboundedSender<DuplexStream>>>,
 }
 
 impl Default for FakeDriver {
@@ -70,6 +75,7 @@ impl Default for FakeDriver {
             running: Mutex::default(),
             files: Mutex::default(),
             notices: Mutex::default(),
+            imposters: Mutex::default(),
         }
     }
 }
@@ -153,6 +159,11 @@ impl Driver for FakeDriver {
             return Err(std::io::ErrorKind::ConnectionRefused.into());
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        if let Some(imposter) = self.imposters.lock().unwrap().get(sandbox_id) {
+            // One that has gone breaks the connection off.
+            let _ = imposter.send(theirs);
+            return Ok(Box::new(ours));
+        }
         tokio::spawn(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(echo)),
         );
@@ -226,14 +237,30 @@ impl TestEngine {
     }
 
     pub async fn start_on(folder: TempDir, driver: FakeDriver, change: impl FnOnce(&mut Settings)) -> Self {
+        let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
+        let logs = Arc::new(SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap());
+        Self::assemble(store, logs, driver, folder, change).await
+    }
+
+    /// One with nothing but this thread in it, for tests that stop the clock.
+    pub async fn start_in_memory() -> Self {
+        let store = Arc::<MemoryStore>::default();
+        Self::assemble(store, Arc::new(NoLogs), FakeDriver::default(), tempfile::tempdir().unwrap(), |_| {}).await
+    }
+
+    async fn assemble(
+        store: Arc<dyn Store>,
+        logs: Arc<dyn Logs>,
+        driver: FakeDriver,
+        folder: TempDir,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::default();
         settings.data_dir = Some(folder.path().to_owned());
         change(&mut settings);
         let driver = Arc::new(driver);
-        let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
-        let logs = Arc::new(SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap());
         let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
         let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
         Self { clock, driver, service, router, folder }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, lchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,6 +67,7 @@ impl Files {
         if uid.is_some_and(|uid| uid != owner) {
             return Err(not_owned(&path, owner));
         }
+        mend(&path, uid).map_err(|error| disk_error("can't mend the home", &path, &error))?;
         Ok(Home { path, uid })
     }
 
@@ -136,6 +137,21 @@ fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
         }
     }
     fs::rename(unfinished, path)
+}
+
+/// A sandbox that has locked itself out of its home, or removed its workspace, can start again. Nothing of it runs now.
+fn mend(home: &Path, uid: Option<u32>) -> io::Result<()> {
+    let mode = fs::symlink_metadata(home)?.permissions().mode();
+    if mode & 0o700 != 0o700 {
+        fs::set_permissions(home, fs::Permissions::from_mode(mode & 0o777 | 0o700))?;
+    }
+    let workspace = home.join("workspace");
+    // Whatever else has its name stays: a link may lead anywhere out here.
+    if fs::symlink_metadata(&workspace).is_ok() {
+        return Ok(());
+    }
+    fs::create_dir(&workspace)?;
+    uid.map_or(Ok(()), |uid| lchown(&workspace, Some(uid), Some(uid)))
 }
 
 fn not_owned(home: &Path, owner: u32) -> Diagnostic {

@@ -8,6 +8,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sandbar_protocol::{Diagnostic, Health, HeartbeatStatus};
 
+use super::output::printable;
 use super::sockets::Sockets;
 
 /// Whatever answers may be an imposter: nothing of it is kept beyond this.
@@ -23,7 +24,7 @@ pub(super) async fn wait(sockets: &Sockets, sandbox_id: &str, limit: Duration) -
             Ok(commands_ms.map(Duration::from_millis))
         }
         Ok(Ok(Health { status: HeartbeatStatus::Error, message, reason, .. })) => {
-            let message: String = message.unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect();
+            let message = printable(&message.unwrap_or_default(), MAX_MESSAGE_CHARS);
             let message = if message.is_empty() { "the start command failed".to_owned() } else { message };
             if reason.as_deref() == Some("workdir_unusable") {
                 return Err(Diagnostic::new("workdir_unusable", message).recommend(

@@ -24,7 +24,8 @@ use super::files::Home;
 use super::rootfs::Rootfs;
 use super::sockets::Sockets;
 use super::stage::Stage;
-use super::{BubblewrapConfig, probe, seccomp};
+use super::{BubblewrapConfig, limits, probe, seccomp};
+use crate::priority;
 
 /// Starts `bwrap`, on a thread of its own.
 pub(super) struct Launcher {
@@ -73,9 +74,11 @@ impl Launcher {
         let (orders, inbox) = mpsc::channel();
         let (set_up, is_set_up) = mpsc::channel();
         let filter = seccomp::program()?;
+        limits::forbid_core_files();
         let (config, run_folder) = (config.clone(), sockets.folder().to_owned());
         let runtime = Runtime::current();
         let thread = std::thread::Builder::new().name("launcher".to_owned()).spawn(move || {
+            priority::take_turns();
             let stage = match Stage::set_up(&config, &run_folder) {
                 Ok(stage) => stage,
                 Err(diagnostic) => return drop(set_up.send(Err(diagnostic))),

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::libc::SIGKILL;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
@@ -16,6 +17,8 @@ use crate::driver::{LimitsLevel, RuntimeLimits};
 const MIB: u64 = 1024 * 1024;
 /// Open files of one process.
 const OPEN_FILES: u64 = 4096;
+/// Of a second.
+const BUSY_MS: u64 = 250;
 /// From this kernel on, the processes of a user are counted in each user namespace by itself.
 const COUNTS_BY_NAMESPACE: (u32, u32) = (5, 14);
 
@@ -67,6 +70,8 @@ impl Limits {
             group,
             kills_told: AtomicU64::new(0),
             kills_past: AtomicU64::new(0),
+            cpu_seen: AtomicU64::new(0),
+            is_busy: AtomicBool::new(false),
         }
     }
 
@@ -94,6 +99,9 @@ pub(super) struct Bounds {
     kills_told: AtomicU64,
     /// How many had been told one look earlier: an end that follows is not because of them.
     kills_past: AtomicU64,
+    /// The CPU time used at the last look, in ms.
+    cpu_seen: AtomicU64,
+    is_busy: AtomicBool,
 }
 
 impl Bounds {
@@ -127,6 +135,18 @@ impl Bounds {
         let told = self.kills_told.swap(kills, Ordering::Relaxed);
         self.kills_past.store(told, Ordering::Relaxed);
         kills > told
+    }
+
+    /// One that has been busy since the last look, a second ago, gives way to those that want little: they would wait for
+    /// it at each step of theirs.
+    pub(super) fn give_way(&self) {
+        let Some(group) = &self.group else { return };
+        let used = group.cpu_time().map_or(0.0, |time| (time.user + time.system) * 1000.0) as u64;
+        let is_busy = used.saturating_sub(self.cpu_seen.swap(used, Ordering::Relaxed)) > BUSY_MS;
+        if self.is_busy.swap(is_busy, Ordering::Relaxed) != is_busy {
+            // On an older kernel there is no such class: then all take turns.
+            let _ = group.come_last(is_busy);
+        }
     }
 
     /// Why a runtime ended just now with this status, if it was for its limits.
@@ -169,6 +189,17 @@ impl Bounds {
         if let Err(error) = ended {
             tracing::warn!("a sandbox's control group can't be removed: {error}");
         }
+    }
+}
+
+/// No crash in a sandbox writes an image of its memory, or calls the host's handler of crashes, which would run with the
+/// host's rights on what a sandbox left it: 1 is the number for neither. It is inherited, and the system call filter holds
+/// it. Nor does a crash of ours: it would write down secrets.
+pub(super) fn forbid_core_files() {
+    let set =
+        getrlimit(Resource::RLIMIT_CORE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_CORE, most.min(1), most));
+    if let Err(error) = set {
+        tracing::warn!("the limit of core files can't be set: {error}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! what, and what a shared kernel means, is in `docs/isolation.md`.
 
 mod arguments;
+mod budget;
 mod cgroup;
 mod files;
 mod health;

@@ -1,7 +1,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,9 @@ impl Sockets {
 
     pub(super) fn bind(&self, sandbox_id: &str) -> io::Result<UnixListener> {
         self.remove(sandbox_id);
-        UnixListener::bind(self.address(sandbox_id))
+        let listener = UnixListener::bind(self.address(sandbox_id))?;
+        fs::set_permissions(self.address(sandbox_id), fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
     }
 
     pub(crate) async fn connect(&self, sandbox_id: &str) -> io::Result<UnixStream> {

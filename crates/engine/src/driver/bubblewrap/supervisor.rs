@@ -299,6 +299,7 @@ impl Supervisor {
     async fn tell_of_kills(&self) {
         loop {
             tokio::time::sleep(LIMITS_LOOK).await;
+            self.handle.bounds.give_way();
             if self.handle.bounds.new_kills() {
                 let line = format!("a process was killed: {}", self.handle.bounds.out_of_memory().message);
                 let sandbox_id = self.sandbox_id.clone();

@@ -35,7 +35,9 @@ impl Tree {
             status = bwrap.wait() => Err(gone(&format!("ended ({})", status?))),
         };
         let opened = found.and_then(|info| {
-            let pid = Pid::from_raw(info.child_pid).ok_or_else(|| gone("named no process"))?;
+            // 1 is the host's own, which is never ours to kill.
+            let pid = Some(info.child_pid).filter(|pid| *pid > 1).and_then(Pid::from_raw);
+            let pid = pid.ok_or_else(|| gone("named no process of its own"))?;
             Ok((watch(pidfd_open(pid, PidfdFlags::empty())?)?, info.child_pid))
         });
         match opened {

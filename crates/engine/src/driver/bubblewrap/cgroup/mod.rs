@@ -110,6 +110,11 @@ impl Group {
         Ok(())
     }
 
+    /// Whether its processes run only when none of a group beside it wants to, or take turns with these.
+    pub(super) fn come_last(&self, last: bool) -> io::Result<()> {
+        self.cpu.as_deref().map_or(Ok(()), |cpu| write_if_there(cpu, "cpu.idle", u8::from(last)))
+    }
+
     /// Moves a process in; what it starts from then on is in there, too.
     pub(super) fn add(&self, pid: i32) -> io::Result<()> {
         self.folders().into_iter().try_for_each(|folder| write(folder, "cgroup.procs", pid))

@@ -1,0 +1,66 @@
+//! What of an agent's answer reaches a client: code in a sandbox can imitate its agent.
+
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+
+/// The sandbox's own ports: what a program there says is its own affair.
+const PORTS: &str = "/proxy/";
+
+/// What speaks for the whole origin, which all sandboxes and the engine share.
+const OF_THE_ORIGIN: [&str; 9] = [
+    "alt-svc",
+    "clear-site-data",
+    "nel",
+    "origin-agent-cluster",
+    "public-key-pins",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "strict-transport-security",
+];
+
+/// Whether the answer is one that an agent gives: an interim one, which nobody asked for, would leave a client waiting,
+/// and a redirect would send it, with its token, to a place of the sandbox's choosing.
+pub(super) fn is_agents(status: StatusCode, path: &str) -> bool {
+    !status.is_informational()
+        && (path.starts_with(PORTS) || !status.is_redirection() || status == StatusCode::NOT_MODIFIED)
+}
+
+/// Removes what an agent has no right to say.
+pub(super) fn clean(headers: &mut HeaderMap, path: &str) {
+    for name in OF_THE_ORIGIN {
+        headers.remove(name);
+    }
+    if path.starts_with(PORTS) {
+        return;
+    }
+    headers.remove(header::SET_COOKIE);
+    let cross_origin = |name: &&HeaderName| name.as_str().starts_with("access-control-");
+    let names: Vec<HeaderName> = headers.keys().filter(cross_origin).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_of(names: &[&'static str], path: &str) -> Vec<String> {
+        let mut headers: HeaderMap =
+            names.iter().map(|name| (HeaderName::from_static(name), header::HeaderValue::from_static("x"))).collect();
+        clean(&mut headers, path);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_agent_sets_no_cookie_and_opens_nothing_to_other_origins() {
+        let names = ["content-type", "set-cookie", "access-control-allow-origin", "clear-site-data", "x-own"];
+        assert_eq!(left_of(&names, "/run"), ["content-type", "x-own"]);
+    }
+
+    #[test]
+    fn a_port_of_the_sandbox_does_so_but_speaks_for_no_one_else() {
+        let names = ["set-cookie", "access-control-allow-origin", "strict-transport-security"];
+        assert_eq!(left_of(&names, "/proxy/3000/"), ["set-cookie", "access-control-allow-origin"]);
+    }
+}
