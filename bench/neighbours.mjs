@@ -1,17 +1,13 @@
 // How much one bad sandbox slows down the others: quiet and noisy rounds in turn, against an engine of its own.
 //
-// SANDBAR names another binary, ROUNDS, RUNS and CREATES the amount of work, ATTACKS (comma-separated) what to try.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+// SANDBAR_BIN names another binary, ROUNDS, RUNS and CREATES the amount of work, ATTACKS (comma-separated) what to try.
+import { mkdirSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
-import readline from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { quantile, serve, timed } from "./server.mjs";
 
-const KEY = "bench-neighbours";
 const SETTLE_MS = 1000;
 const GOAL = 2;
 const rounds = number("ROUNDS", 4);
@@ -22,29 +18,24 @@ const creates = number("CREATES", 20);
 const attacks = {
   "fork bomb": "echo 'while :; do sh bomb & done' > bomb; (while :; do sh bomb; done) > /dev/null 2>&1 &",
   "memory hog": "(while :; do tail /dev/zero; done) > /dev/null 2>&1 &",
+  // As much as fits: one that goes over its limit is paused.
   "disk filler":
-    "(while :; do for i in $(seq 20); do head -c 64M /dev/zero > full-$i; done; rm -f full-*; done) > /dev/null 2>&1 &",
+    "(while :; do for i in $(seq 14); do head -c 64M /dev/zero > full-$i; done; rm -f full-*; done) > /dev/null 2>&1 &",
   "log flood": "yes & (tr '\\0' x < /dev/zero) >&2 &",
   "CPU burner": "for i in 1 2 3 4; do (while :; do :; done) > /dev/null 2>&1 & done",
 };
 
 const agent = new http.Agent({ keepAlive: true });
-const folder = await mkdtemp(path.join(os.tmpdir(), "sandbar-neighbours-"));
-let engine;
+const engine = await serve();
 try {
   await bench();
 } finally {
-  if (engine) {
-    engine.child.kill("SIGTERM");
-    if (engine.child.exitCode === null) await once(engine.child, "exit");
-  }
   agent.destroy();
-  await rm(folder, { recursive: true, force: true });
+  await engine.stop();
 }
 
 async function bench() {
-  await writeTemplates();
-  engine = await serve();
+  writeTemplates();
   quicken();
   const victim = await create("base");
   const wanted = process.env.ATTACKS?.split(",") ?? Object.keys(attacks);
@@ -91,24 +82,13 @@ async function measure(victim, into) {
   }
 }
 
-async function timed(work) {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
-}
-
 function compare(quiet, noisy) {
-  const ratio = (part) => percentile(noisy, part) / percentile(quiet, part);
+  const ratio = (part) => quantile(noisy, part) / quantile(quiet, part);
   return { quiet: summary(quiet), noisy: summary(noisy), ratio: { p50: ratio(0.5), p99: ratio(0.99) } };
 }
 
 function summary(times) {
-  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), count: times.length };
-}
-
-function percentile(times, part) {
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), count: times.length };
 }
 
 function report(results) {
@@ -131,35 +111,22 @@ function template(attack) {
   return `tpl-${attack.toLowerCase().replace(" ", "-")}`;
 }
 
-async function writeTemplates() {
-  const templates = path.join(folder, "templates");
-  await mkdir(templates);
+function writeTemplates() {
+  const templates = path.join(engine.dataDir, "templates");
+  mkdirSync(templates, { recursive: true });
   for (const [name, startCommand] of Object.entries(attacks)) {
-    await writeFile(path.join(templates, `${template(name)}.json`), JSON.stringify({ startCommand }));
+    // A string of JSON is one of TOML.
+    writeFileSync(path.join(templates, `${template(name)}.toml`), `start_command = ${JSON.stringify(startCommand)}\n`);
   }
-}
-
-async function serve() {
-  const sandbar = process.env.SANDBAR ?? fileURLToPath(new URL("../target/release/sandbar", import.meta.url));
-  const args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder, "--max-starts-per-minute", "1000000"];
-  const child = spawn(sandbar, args, {
-    env: { SANDBAR_LOG: "warn", ...process.env, SANDBAR_API_KEY: KEY },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  for await (const line of readline.createInterface({ input: child.stdout })) {
-    const url = line.match(/^listening on (.*)$/)?.[1];
-    if (url) return { child, url };
-  }
-  throw new Error(`${sandbar} ended before it listened: \`npm run build\` makes it, SANDBAR names another`);
 }
 
 function create(templateID) {
   const body = { templateID, waitReady: true, timeout: 3600 };
-  return request("POST", `${engine.url}/api/v1/sandboxes`, { "x-api-key": KEY }, body);
+  return request("POST", `${engine.options.baseUrl}/api/v1/sandboxes`, { "x-api-key": engine.options.apiKey }, body);
 }
 
 function remove(id) {
-  return request("DELETE", `${engine.url}/api/v1/sandboxes/${id}`, { "x-api-key": KEY });
+  return request("DELETE", `${engine.options.baseUrl}/api/v1/sandboxes/${id}`, { "x-api-key": engine.options.apiKey });
 }
 
 function run({ envdUrl, envdAccessToken }, cmd) {

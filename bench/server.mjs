@@ -14,7 +14,18 @@ const sandbar = process.env.SANDBAR_BIN ?? path.join(target, "release", "sandbar
 export async function serve(...args) {
   if (!existsSync(sandbar)) throw new Error(`${sandbar} is missing: run \`npm run build\``);
   const dataDir = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-"));
-  const options = ["serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--api-key", API_KEY, ...args];
+  const options = [
+    "serve",
+    "--listen",
+    "127.0.0.1:0",
+    "--data-dir",
+    dataDir,
+    "--api-key",
+    API_KEY,
+    "--max-starts-per-minute",
+    "1000000",
+    ...args,
+  ];
   const child = spawn(sandbar, options, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, SANDBAR_LOG: "error" },

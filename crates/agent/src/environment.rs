@@ -7,8 +7,11 @@ use sandbar_protocol::Secret;
 /// Where users work, unless the template says otherwise; kept across a pause.
 const WORKSPACE: &str = "/root/workspace";
 
+/// The home, which belongs to the user and is kept across a pause.
+pub(crate) const HOME: &str = "/root";
+
 const DEFAULTS: [(&str, &str); 7] = [
-    ("HOME", "/root"),
+    ("HOME", HOME),
     ("LANG", "C.UTF-8"),
     ("LOGNAME", "root"),
     ("PATH", "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),

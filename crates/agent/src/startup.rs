@@ -9,7 +9,7 @@ use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
 use tokio::sync::watch;
 
 use crate::command::{exit_code, shell};
-use crate::environment::Environment;
+use crate::environment::{Environment, HOME};
 
 const FIRST_RETRY: Duration = Duration::from_millis(20);
 const LAST_RETRY: Duration = Duration::from_millis(500);
@@ -42,7 +42,8 @@ pub(crate) fn begin(config: &BootConfig, environment: Environment) -> watch::Rec
 
 fn make_workdir(workdir: &Path) -> Result<(), String> {
     match fs::create_dir_all(workdir) {
-        Err(error) if !workdir.is_dir() => {
+        // What is in the home is the user's: whatever stands in its place there can only be cleared away inside.
+        Err(error) if !workdir.is_dir() && !workdir.starts_with(HOME) => {
             Err(format!("there is no folder {}, and it can't be made: {error}", workdir.display()))
         }
         _ => Ok(()),

@@ -334,10 +334,10 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::DeadlinePassed),
         generation.clone().prop_map(ready),
         generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
-        generation.prop_map(|generation| Event::RuntimeExited {
+        (generation, any::<bool>()).prop_map(|(generation, full)| Event::RuntimeExited {
             generation,
             status: "exit status: 1".into(),
-            cause: None
+            cause: full.then(|| Diagnostic::new("home_full", "its home is full")),
         }),
         Just(Event::Stopped),
         Just(Event::StopFailed { diagnostic: boom() }),
@@ -359,6 +359,7 @@ proptest! {
             let extends = matches!(event, Event::Connect { .. } | Event::Refresh { .. } | Event::Pause);
             let by_user = matches!(event, Event::Delete | Event::SetTimeout { .. });
             let restarted = matches!(event, Event::EngineRestarted { .. });
+            let by_itself = matches!(event, Event::RuntimeExited { .. } | Event::RuntimeFailed { .. });
             let Ok(Outcome { record: after, effects }) = transition(record.clone(), event, now) else {
                 // A refusal changes nothing, and only these states refuse.
                 prop_assert!(!matches!(before.state, InternalState::Creating | InternalState::Active));
@@ -374,7 +375,7 @@ proptest! {
             prop_assert!(!starts || after.generation == before.generation + 1, "each start has its own generation");
             prop_assert!(!starts || !live(&before) || restarted, "no second runtime beside the first");
             prop_assert!(!(live(&before) && matches!(is, PublicState::Paused | PublicState::Deleted)) || ends
-                || after.diagnostic.as_ref().is_some_and(|d| d.reason == "start_command_failed"), "no runtime is left behind");
+                || by_itself, "no runtime is left behind");
             prop_assert!(live(&after) == after.deadline().is_some() || matches!(after.state, InternalState::Failed | InternalState::Destroyed));
             prop_assert!(after.timeline.len() <= 100);
             prop_assert!(after.timeline[0].phase == "created");
