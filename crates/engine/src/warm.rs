@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sandbar_protocol::InternalState;
 use tokio::sync::Notify;
 
 use crate::templates::Template;
 
-/// While this many real starts are under way, no runtime is warmed beside them.
-const BUSY: usize = 2;
+/// How long no real start must have been under way before a runtime is warmed.
+const CALM: Duration = Duration::from_millis(10);
 
 /// The runtimes that nobody has claimed yet.
 pub(crate) struct WarmPool {
@@ -77,10 +78,8 @@ impl WarmPool {
             runtime.state == InternalState::Warm && runtime.template_id == template_id && runtime.template == *template
         };
         let index = state.runtimes.iter().position(fits)?;
-        let runtime = Some(state.runtimes.remove(index));
-        drop(state);
-        self.changed.notify_one();
-        Some(Claim { pool: self.clone(), runtime })
+        // Its refill begins after the start that it is claimed for.
+        Some(Claim { pool: self.clone(), runtime: Some(state.runtimes.remove(index)) })
     }
 
     /// Notes one that is about to be warmed.
@@ -122,10 +121,20 @@ impl WarmPool {
     }
 
     /// Waits until real starts leave room.
-    pub(crate) async fn idle(&self) {
-        while self.lock().starting >= BUSY {
-            self.changed.notified().await;
+    pub(crate) async fn calm(&self) {
+        loop {
+            while self.is_busy() {
+                self.changed.notified().await;
+            }
+            tokio::time::sleep(CALM).await;
+            if !self.is_busy() {
+                return;
+            }
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.lock().starting > 0
     }
 
     /// Waits until there may be something to do.

@@ -122,7 +122,7 @@ async fn attempts_that_fail_wait_longer_each_time_and_leave_nothing() {
     while attempts.len() < 6 {
         let count = usize::try_from(driver.warmed.load(Ordering::Relaxed)).unwrap();
         attempts.resize(count, begun.elapsed().as_secs());
-        tokio::time::advance(Duration::from_millis(100)).await;
+        tokio::time::advance(Duration::from_millis(5)).await;
     }
     assert_eq!(attempts, [0, 1, 3, 7, 15, 31]);
     assert!(driver.files.lock().unwrap().is_empty());

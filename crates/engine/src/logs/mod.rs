@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// Keeps the logs of all sandboxes.
 #[async_trait]
 pub trait Logs: Send + Sync + 'static {
-    /// Adds a line. It is written at once, beside the call.
+    /// Adds a line. It is written within milliseconds, beside the call.
     async fn add(&self, line: Line);
 
     /// Drops the logs of sandboxes that are forgotten.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sandbar_protocol::LogLevel;
 use sqlx::sqlite::SqlitePool;
@@ -10,6 +11,8 @@ use super::sqlite::{MAX_BYTES, MAX_LINES};
 
 /// The most orders of one transaction.
 const BATCH: usize = 256;
+/// How long lines are gathered: a start has half a dozen, and each transaction costs as much as a start's own.
+const GATHER: Duration = Duration::from_millis(20);
 /// Of more sandboxes than this, the ends are looked up anew.
 const MAX_KNOWN: usize = 4096;
 
@@ -34,7 +37,7 @@ pub(super) async fn write(pool: SqlitePool, mut inbox: mpsc::Receiver<Order>) {
     let mut known = HashMap::new();
     let mut failed = false;
     let mut batch = Vec::with_capacity(BATCH);
-    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+    while collect(&mut inbox, &mut batch).await {
         let (lines, flushed) = sort(batch.drain(..));
         let result = if lines.is_empty() { Ok(()) } else { write_batch(&pool, &mut known, lines).await };
         if let Err(error) = &result {
@@ -53,6 +56,23 @@ pub(super) async fn write(pool: SqlitePool, mut inbox: mpsc::Receiver<Order>) {
             let _ = done.send(());
         }
     }
+}
+
+/// Waits for the next orders, and a little longer for more; not if someone waits for them. `false` after the last.
+async fn collect(inbox: &mut mpsc::Receiver<Order>, batch: &mut Vec<Order>) -> bool {
+    if inbox.recv_many(batch, BATCH).await == 0 {
+        return false;
+    }
+    let late = tokio::time::sleep(GATHER);
+    tokio::pin!(late);
+    while batch.len() < BATCH && !batch.iter().any(|order| matches!(order, Order::Flush(_))) {
+        let room = BATCH - batch.len();
+        tokio::select! {
+            more = inbox.recv_many(batch, room) => if more == 0 { break },
+            () = &mut late => break,
+        }
+    }
+    true
 }
 
 fn sort(orders: impl Iterator<Item = Order>) -> (Vec<Order>, Vec<oneshot::Sender<()>>) {

@@ -52,7 +52,7 @@ impl Service {
             return;
         }
         while self.inner.warm.count(template_id) < size {
-            self.inner.warm.idle().await;
+            self.inner.warm.calm().await;
             if let Err(diagnostic) = self.warm_one(template_id).await {
                 let wait = failing.get(template_id).map_or(FIRST_WAIT, |failing| (failing.wait * 2).min(LAST_WAIT));
                 let message = diagnostic.message;
