@@ -17,8 +17,8 @@ use crate::driver::{LimitsLevel, RuntimeLimits};
 const MIB: u64 = 1024 * 1024;
 /// Open files of one process.
 const OPEN_FILES: u64 = 4096;
-/// Of a second.
-const BUSY_MS: u64 = 250;
+/// CPU time between two looks from which on a sandbox is busy: a quarter of a processor.
+const BUSY_MS: u64 = 62;
 /// From this kernel on, the processes of a user are counted in each user namespace by itself.
 const COUNTS_BY_NAMESPACE: (u32, u32) = (5, 14);
 

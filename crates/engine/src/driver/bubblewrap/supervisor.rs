@@ -25,7 +25,7 @@ use crate::driver::{RuntimeNotice, RuntimeSpec, StartReport};
 /// After a runtime's end, how long what it printed, or its exit status, may still arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often to look whether a limit was reached.
-const LIMITS_LOOK: Duration = Duration::from_secs(1);
+const LIMITS_LOOK: Duration = Duration::from_millis(250);
 
 /// What the driver keeps of a runtime.
 #[derive(Clone)]
