@@ -73,13 +73,14 @@ async fn an_answer_without_an_end_fails_the_start() {
         return;
     }
     for endless in [
-        format!(r#"say_it("HTTP/1.1 200 OK\r\n"); while (1) {{ say_it("x-header: y\r\n" x 100) }}"#),
-        format!(r#"say_it("HTTP/1.1 200 OK\r\nx-long: "); while (1) {{ say_it("y" x 4096) }}"#),
+        r#"say_it("HTTP/1.1 200 OK\r\n"); while (1) { say_it("x-header: y\r\n" x 100) }"#.to_owned(),
+        r#"say_it("HTTP/1.1 200 OK\r\nx-long: "); while (1) { say_it("y" x 4096) }"#.to_owned(),
         format!(r#"say_it("{HEAD}\r\n"); while (1) {{ say_it(" " x 4096) }}"#),
         format!(r#"say_it("{HEAD}\r\n"); while (1) {{ say_it("[" x 4096) }}"#),
         format!(r#"say_it("{HEAD}content-length: 60000\r\n\r\n"."[" x 60000)"#),
         format!(r#"say_it("{HEAD}transfer-encoding: chunked\r\n\r\nzz\r\n")"#),
-        format!(r#"say_it("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"); close $c"#),
+        r#"say_it("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"); close $c"#
+            .to_owned(),
         "close $c".to_owned(),
     ] {
         let diagnostic = failure(&endless).await;
@@ -106,7 +107,7 @@ async fn what_an_agent_says_of_its_failure_is_short_and_steers_no_terminal() {
     }
     let said = r#"my $b = '{"status": "error", "message": "\u001b[2J'.("x" x 10000).'"}';
                   print STDERR "\e]0;title\a", "y" x 100000;"#;
-    let answer = format!(r#"say_it("HTTP/1.1 503 No\r\ncontent-length: ".length($b)."\r\n\r\n".$b)"#);
+    let answer = r#"say_it("HTTP/1.1 503 No\r\ncontent-length: ".length($b)."\r\n\r\n".$b)"#.to_owned();
     let diagnostic = failure(&format!("{said} {answer}")).await;
     assert_eq!(diagnostic.reason, "start_command_failed", "{diagnostic:?}");
     assert!(diagnostic.message.len() < 5000, "{} bytes", diagnostic.message.len());
