@@ -8,6 +8,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Client, Wait};
 use sandbar_protocol::{ConnectOptions, CreateOptions, ListQuery, PublicState, Sandbox, TimeoutOptions};
-use support::{KEY, Serve, command_line, descendants, until};
+use support::{KEY, Serve, command_line, processes, until};
 
 const RUNNING: usize = 20;
 const PAUSED: usize = 10;
@@ -253,9 +254,11 @@ async fn list(client: &Client) -> Vec<Sandbox> {
     }
 }
 
-/// The sandboxes that have processes.
+/// The sandboxes that have processes, whoever's child these are: what an engine starts bears the data folder's number.
 fn launched(serve: &Serve) -> BTreeSet<String> {
-    let lines = descendants(serve.keeper().unwrap()).into_iter().map(command_line);
+    let folder = format!("-{:x}", fs::metadata(serve.folder.path()).unwrap().ino());
+    let of_folder = |line: &String| line.split('\0').next().is_some_and(|name| name.ends_with(&folder));
+    let lines = processes().map(command_line).filter(of_folder);
     lines.filter_map(|line| line.split(['/', '\0']).find(|part| part.starts_with("sb-")).map(str::to_owned)).collect()
 }
 

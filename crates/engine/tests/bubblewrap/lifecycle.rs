@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -10,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, RuntimeNotice, RuntimeSpec};
 use serde_json::json;
 
-use crate::support::{Host, host_uid, is_root, until};
+use crate::support::{Host, Stray, command_line, host_uid, is_root, until};
 
 #[tokio::test]
 async fn stop_ends_all_and_keeps_the_files() {
@@ -49,6 +51,30 @@ async fn destroy_removes_everything_and_follows_no_link() {
     assert!(sandbox.is_gone());
     assert!(!sandbox.home.parent().unwrap().exists());
     assert_eq!(fs::read_to_string(elsewhere.path().join("precious")).unwrap(), "precious");
+    sandbox.destroy().await.unwrap();
+}
+
+/// A process of this name; it is ended however the test ends.
+fn process_named(name: &str) -> Stray {
+    Stray(Command::new("sleep").arg0(name).arg("1000").spawn().unwrap())
+}
+
+#[tokio::test]
+async fn a_process_that_a_killed_engine_left_in_the_middle_of_a_start_is_ended() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let namespace = fs::metadata("/proc/self/ns/pid").unwrap().ino();
+    // Nobody has this process ID.
+    let mut left = process_named(&format!("sandbar-{namespace:x}-{}-1-1", i32::MAX));
+    let mut stranger = process_named("sandbar-engine");
+    let _next = Host::new();
+    let pid = left.0.id().cast_signed();
+    until("it is ended", async || command_line(pid).is_empty()).await;
+    assert_eq!(left.0.wait().unwrap().to_string(), "signal: 9 (SIGKILL)");
+    assert!(stranger.0.try_wait().unwrap().is_none());
+    assert_eq!(sandbox.says("echo on").await, "on", "an engine that is there keeps its own");
+    let own = format!("-{}-", std::process::id());
+    assert!(sandbox.launched().iter().all(|pid| command_line(*pid).split('\0').next().unwrap().contains(&own)));
     sandbox.destroy().await.unwrap();
 }
 

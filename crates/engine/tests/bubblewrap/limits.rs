@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec};
 use sandbar_protocol::{Diagnostic, LogLevel};
 use serde_json::json;
 
-use crate::support::{Host, Sandbox, is_root, until};
+use crate::support::{Host, Sandbox, Stray, is_root, until};
 
 const HOG: &str = "my $x = 'x' x (400 << 20); print length $x";
 
@@ -271,16 +271,6 @@ async fn nothing_of_a_sandbox_runs_outside_of_its_groups_and_they_go_with_it() {
     assert!(parents.iter().all(|parent| parent.exists()));
     host.driver.shut_down().await;
     assert!(parents.iter().all(|parent| !parent.exists()));
-}
-
-/// Ended however a test ends.
-struct Stray(Child);
-
-impl Drop for Stray {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[tokio::test]

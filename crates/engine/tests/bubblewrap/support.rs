@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -280,4 +281,14 @@ pub(crate) fn host_uid(pid: i32) -> u32 {
     let ids: Vec<u32> = line.split_whitespace().map(|id| id.parse().unwrap()).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "real, effective, saved and file system ID differ: {line}");
     ids[0]
+}
+
+/// Ended however a test ends.
+pub(crate) struct Stray(pub(crate) Child);
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -24,7 +24,7 @@ use super::files::Home;
 use super::rootfs::Rootfs;
 use super::sockets::Sockets;
 use super::stage::Stage;
-use super::{BubblewrapConfig, limits, probe, seccomp};
+use super::{BubblewrapConfig, disk_error, limits, owner, probe, seccomp};
 use crate::priority;
 
 /// Starts `bwrap`, on a thread of its own.
@@ -74,6 +74,8 @@ impl Launcher {
         let (orders, inbox) = mpsc::channel();
         let (set_up, is_set_up) = mpsc::channel();
         let filter = seccomp::program()?;
+        let owner = owner::name(&config.data_dir)
+            .map_err(|error| disk_error("can't use the folder", &config.data_dir, &error))?;
         limits::forbid_core_files();
         let (config, run_folder) = (config.clone(), sockets.folder().to_owned());
         let runtime = Runtime::current();
@@ -84,7 +86,7 @@ impl Launcher {
                 Err(diagnostic) => return drop(set_up.send(Err(diagnostic))),
             };
             let _ = set_up.send(Ok(()));
-            let worker = Worker { bwrap: config.bwrap, filter, stage, runtime };
+            let worker = Worker { bwrap: config.bwrap, owner, filter, stage, runtime };
             inbox.iter().for_each(|order| worker.take(order));
         });
         let failed = |why: String| {
@@ -139,6 +141,8 @@ impl Drop for Launcher {
 
 struct Worker {
     bwrap: PathBuf,
+    /// What each `bwrap` is called, for whoever finds one that is left over.
+    owner: String,
     filter: Vec<u8>,
     stage: Stage,
     runtime: Runtime,
@@ -196,7 +200,13 @@ impl Worker {
         let mut command = Command::new(probe::find(&self.bwrap)?);
         // `--clearenv` is not enough: the engine's variables would be readable in the first process's /proc/1/environ.
         command.env_clear();
-        command.args(&args.0).current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg0(&self.owner)
+            .args(&args.0)
+            .current_dir("/")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         if let Some(uid) = uid {
             // Never host root: an inner user mapped to it could write the host's /proc/sys.
             command.uid(uid).gid(uid);

@@ -10,8 +10,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
-use super::cgroup::{self, Group, Version, owner};
-use super::{BubblewrapConfig, disk_error};
+use super::cgroup::{self, Group, Version};
+use super::{BubblewrapConfig, disk_error, owner};
 use crate::driver::{LimitsLevel, RuntimeLimits};
 
 const MIB: u64 = 1024 * 1024;

@@ -11,8 +11,10 @@ mod health;
 mod home_size;
 mod home_watch;
 mod launcher;
+mod leftovers;
 mod limits;
 mod output;
+mod owner;
 mod probe;
 mod processes;
 mod rootfs;
@@ -103,6 +105,7 @@ impl Bubblewrap {
     /// Sets up the folders and the thread that starts sandboxes. Must be called within a tokio runtime.
     pub fn new(config: BubblewrapConfig) -> Result<Self, Diagnostic> {
         probe::agent(&config.agent)?;
+        leftovers::end();
         let files = Files::open(&config)?;
         let sockets = Arc::new(Sockets::open(&config.data_dir)?);
         let launcher = Arc::new(Launcher::start(&config, &sockets)?);

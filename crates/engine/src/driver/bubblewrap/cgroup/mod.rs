@@ -1,7 +1,6 @@
 //! Control groups: what all processes of a sandbox use together, counted and bounded by the kernel.
 
 mod find;
-pub(super) mod owner;
 mod usage;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! Whose a group is: its name says which process made it, so that whoever comes later can tell what is left over.
+//! Whose a control group or a `bwrap` is: its name says which process made it, so that whoever comes later can tell what
+//! is left over.
 
 use std::fs;
 use std::io;
@@ -9,16 +10,16 @@ const PREFIX: &str = "sandbar-";
 /// Where in `/proc/<pid>/stat` the time of the start is, counted after the name.
 const START_FIELD: usize = 19;
 
-/// The group of this process for a data folder: process IDs are taken again, so its start is named as well, and
+/// What this process makes for a data folder is called so: process IDs are taken again, so its start is named as well, and
 /// containers have process IDs of their own.
-pub(in crate::driver::bubblewrap) fn name(data_dir: &Path) -> io::Result<String> {
+pub(super) fn name(data_dir: &Path) -> io::Result<String> {
     let start = start_of("self").ok_or(io::ErrorKind::NotFound)?;
     let folder = fs::metadata(data_dir)?.ino();
     Ok(format!("{PREFIX}{:x}-{}-{start}-{folder:x}", pid_namespace()?, std::process::id()))
 }
 
-/// Whether a group was made by a process like this one, which has ended.
-pub(in crate::driver::bubblewrap) fn is_gone(name: &str) -> bool {
+/// Whether what bears this name was made by a process like this one, which has ended.
+pub(super) fn is_gone(name: &str) -> bool {
     let parts: Vec<&str> = name.strip_prefix(PREFIX).map(|rest| rest.split('-').collect()).unwrap_or_default();
     let [namespace, pid, start, _folder] = parts[..] else { return false };
     let ours = pid_namespace().is_ok_and(|own| format!("{own:x}") == namespace);
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_left_over_when_its_process_has_ended() {
+    fn a_thing_is_left_over_when_the_process_that_made_it_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let own = name(folder.path()).unwrap();
         assert!(!is_gone(&own));
