@@ -199,6 +199,8 @@ impl Driver for Bubblewrap {
         known: &[KnownSandbox],
         _notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic> {
+        // Once more: one that was about to become a `bwrap` had no name yet when this driver began.
+        leftovers::end();
         let wanted: HashMap<&str, Option<u64>> =
             known.iter().map(|known| (known.sandbox_id.as_str(), known.runs)).collect();
         let mut running = Vec::new();

@@ -30,10 +30,13 @@ fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// When a process began; `None` if it has ended, also if nobody has collected it yet.
 fn start_of(pid: &str) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in brackets, may hold blanks and brackets itself.
-    stat.rsplit(')').next()?.split_whitespace().nth(START_FIELD).map(str::to_owned)
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    let state = fields.next()?;
+    fields.nth(START_FIELD - 1).filter(|_| !["Z", "X"].contains(&state)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -54,6 +57,14 @@ mod tests {
         assert!(is_gone(&with(3, "1")), "its process ID was given to a younger process");
         assert!(is_gone(&with(2, "4194305")), "there is no such process");
         assert!(!is_gone(&with(1, "0")), "a container's processes can't be seen from here");
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let pid = ended.id().to_string();
+        let begun = std::time::Instant::now();
+        while start_of(&pid).is_some() {
+            assert!(begun.elapsed().as_secs() < 10, "a process that nobody has collected goes on");
+            std::thread::yield_now();
+        }
+        ended.wait().unwrap();
         assert!(!is_gone("sandbar-engine") && !is_gone("docker") && !is_gone(""));
     }
 }
