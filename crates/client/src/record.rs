@@ -15,8 +15,8 @@ pub struct ErrorRecord {
     /// The whole sentence.
     pub message: String,
     /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
-    /// `tls`, `proxy`, `reset`, `protocol`, `other`, `timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `rate_limit`,
-    /// `quota`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `internal`.
+    /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
+    /// `quota`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `cancelled`, `internal`.
     pub kind: &'static str,
     /// The service's word, as `sandbox_not_found`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +87,16 @@ impl ErrorRecord {
         Self { name: "SandboxError", kind: "internal", message: message.into(), ..Self::default() }
     }
 
+    /// The record of a call that its caller has cancelled, who knows why.
+    pub fn cancelled() -> Self {
+        Self {
+            name: "SandboxError",
+            kind: "cancelled",
+            message: "the call was cancelled".to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The record as JSON text.
     pub fn to_json(&self) -> String {
         // Strings, numbers and JSON values always serialise.
@@ -128,7 +138,7 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
             ErrorRecord { causes: causes.clone(), ..of("TransportError", word(*kind)) }
         }
         ClientError::RequestTimeout { causes, .. } => {
-            ErrorRecord { causes: causes.clone(), ..of("RequestTimeoutError", "timeout") }
+            ErrorRecord { causes: causes.clone(), ..of("RequestTimeoutError", "request_timeout") }
         }
         ClientError::Api(error) => api_fields(error),
         ClientError::InvalidAnswer { status, excerpt, .. } => ErrorRecord {

@@ -96,7 +96,7 @@ async fn a_request_without_an_answer_ends_at_its_limit() {
         "POST /api/v1/sandboxes/sb-1/pause had no answer within 0.05 s: raise `requestTimeoutMs` if that is too short"
     );
     let record = ErrorRecord::from(&error);
-    assert_eq!((record.name, record.kind, record.retryable), ("RequestTimeoutError", "timeout", true));
+    assert_eq!((record.name, record.kind, record.retryable), ("RequestTimeoutError", "request_timeout", true));
 }
 
 #[tokio::test]

@@ -216,7 +216,7 @@ pub(super) async fn connect(
 ) -> Result<(StatusCode, Json<Sandbox>), Problem> {
     let options = ConnectOptions::from_json(&body).map_err(EngineError::from)?;
     let applied = app.service.connect(&id, options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS), key).await?;
-    let resumed = applied.previous == PublicState::Paused;
+    let resumed = applied.previous == PublicState::Paused && applied.record.state.public() != PublicState::Paused;
     let status = if resumed { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(view::sandbox(applied.record, &origin))))
 }
