@@ -2,6 +2,7 @@
 
 const { encode, isObject } = require("./arguments.js");
 const { errorFrom, thrownFor } = require("./errors.js");
+const { mergeHeaders } = require("./headers.js");
 const native = require("./native.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
@@ -43,6 +44,7 @@ class Connection {
     const own = isObject(options) ? CLIENT_OPTIONS.filter((name) => options[name] !== undefined) : [];
     if (own.length === 0) return this;
     const chosen = Object.fromEntries(own.map((name) => [name, options[name]]));
+    if (own.includes("headers")) chosen.headers = mergeHeaders(this.#options?.headers, chosen.headers);
     return new Connection({ ...this.#options, ...chosen }, this.#environment);
   }
 

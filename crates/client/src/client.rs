@@ -4,6 +4,7 @@ use std::time::Duration;
 use sandbar_protocol::{ValidationError, check_sandbox_id};
 use serde_json::Value;
 
+use crate::context::{Context, Sender};
 use crate::request::Request;
 use crate::transport::Transport;
 use crate::{CallOptions, ClientError, Config, pool};
@@ -17,6 +18,7 @@ use crate::{CallOptions, ClientError, Config, pool};
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<Transport>,
+    context: Context,
     request_timeout: Duration,
     ready_timeout: Duration,
 }
@@ -37,11 +39,12 @@ impl Client {
     }
 
     fn over(transport: Arc<Transport>, config: &Config) -> Self {
-        Self { transport, request_timeout: config.request_timeout, ready_timeout: config.ready_timeout }
+        let context = Context { headers: config.headers.clone() };
+        Self { transport, context, request_timeout: config.request_timeout, ready_timeout: config.ready_timeout }
     }
 
-    pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
+    pub(crate) fn transport(&self) -> Sender<'_> {
+        Sender { transport: &self.transport, context: &self.context }
     }
 
     pub(crate) fn request_timeout(&self, call: CallOptions) -> Duration {

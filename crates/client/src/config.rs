@@ -5,7 +5,7 @@ use reqwest::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, Environment, tls};
+use crate::{BaseUrl, ClientError, ClientOptions, Environment, Headers, tls};
 
 /// How long one request may take unless said otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -20,6 +20,8 @@ const WAYS: &str = "set SEACLOUD_BASE_URL and SEACLOUD_API_KEY, or pass `baseUrl
 pub struct Config {
     /// Where requests go, and as whom.
     pub endpoint: Endpoint,
+    /// Extra headers of every request.
+    pub headers: Headers,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// How long to wait until a sandbox is ready.
@@ -68,6 +70,7 @@ impl Config {
         };
         Ok(Self {
             endpoint,
+            headers: Headers::new(&options.headers)?,
             request_timeout: options.request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT),
             ready_timeout: options.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT),
         })

@@ -3,11 +3,11 @@ use std::time::Duration;
 use sandbar_protocol::{Fields, Secret, ValidationError, bare_kind};
 use serde_json::{Map, Value};
 
-use crate::{CallOptions, ClientError};
+use crate::{CallOptions, ClientError, headers};
 
 /// The options that configure a client or a single call, beside those that a route sends.
-pub const CLIENT_OPTION_NAMES: [&str; 7] =
-    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "requestTimeoutMs", "readyTimeoutMs"];
+pub const CLIENT_OPTION_NAMES: [&str; 8] =
+    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "headers", "requestTimeoutMs", "readyTimeoutMs"];
 
 /// The longest time limit that can be asked for, in milliseconds: a day.
 const MAX_TIMEOUT_MS: u64 = 86_400_000;
@@ -25,6 +25,8 @@ pub struct ClientOptions {
     pub proxy: Option<Secret>,
     /// Certificates of the authorities to trust, as PEM text, instead of the system's.
     pub ca: Option<String>,
+    /// Extra headers of every request, by name. Values are secrets.
+    pub headers: Vec<(String, Secret)>,
     /// How long one request may take; default 60 s.
     pub request_timeout: Option<Duration>,
     /// How long to wait until a sandbox is ready; default 120 s.
@@ -54,6 +56,7 @@ impl ClientOptions {
             project_id: text("projectId")?,
             proxy: secret(&fields, "proxy")?,
             ca: secret(&fields, "ca")?.map(|pem| pem.expose().to_owned()),
+            headers: headers::read(fields.get("headers"))?,
             request_timeout: limits.request_timeout,
             ready_timeout: limits.ready_timeout,
         })

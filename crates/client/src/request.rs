@@ -3,6 +3,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Serialize;
 
+use crate::context::Context;
+
 /// One request of a route.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -17,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) sandbox_id: Option<String>,
     /// How long the whole of it may take.
     pub(crate) timeout: Duration,
+    /// What it carries for its client; set when it is sent.
+    pub(crate) context: Context,
 }
 
 impl Request {
@@ -33,7 +37,16 @@ impl Request {
     }
 
     fn new(method: Method, path: String, timeout: Duration) -> Self {
-        Self { method, path, query: Vec::new(), body: None, idempotency_key: None, sandbox_id: None, timeout }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            idempotency_key: None,
+            sandbox_id: None,
+            timeout,
+            context: Context::default(),
+        }
     }
 
     /// Says which sandbox it is about.

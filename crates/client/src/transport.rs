@@ -48,6 +48,7 @@ impl Transport {
             sandbox_id: request.sandbox_id.clone(),
         };
         let limit = request.timeout;
+        let context = request.context.clone();
         let exchange = async {
             let response = self.request(url, request, &call.request_id)?.send().await?;
             read(response).await
@@ -63,12 +64,14 @@ impl Transport {
         if (200..300).contains(&status) {
             return Ok(RawAnswer { status, headers, body, call });
         }
-        let text = self.without_key(&String::from_utf8_lossy(&body));
+        let text = context.headers.redact(self.without_key(&String::from_utf8_lossy(&body)));
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
     }
 
     fn request(&self, url: url::Url, request: Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {
-        let mut builder = self.http()?.request(request.method, url).header(REQUEST_ID_HEADER, request_id);
+        let extra = request.context.headers.map().clone();
+        let mut builder =
+            self.http()?.request(request.method, url).headers(extra).header(REQUEST_ID_HEADER, request_id);
         if let Some(key) = request.idempotency_key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
         }

@@ -6,6 +6,7 @@ mod arguments;
 mod configuration;
 mod connections;
 mod failures;
+mod headers;
 mod readiness;
 mod refusals;
 mod routes;
