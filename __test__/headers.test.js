@@ -30,7 +30,9 @@ test("a call's headers are added to the client's and win over them, whatever the
 
 test("a wrong header is refused by its name, and never shows its value", async () => {
   const make = (headers) => () => new SandboxClient({ headers });
-  expect(make({ "x-api-key": "hush" })).toThrow("the header `x-api-key` of `headers` is the client's own: use `apiKey`");
+  expect(make({ "x-api-key": "hush" })).toThrow(
+    "the header `x-api-key` of `headers` is the client's own: use `apiKey`",
+  );
   expect(make({ "x-a": "hush\n" })).toThrow(ConfigurationError);
   expect(make(new Map([["x-a", "hush"]]))).toThrow("`headers` must be an object of strings, got a Map");
   const error = await errorOf(Sandbox.create({ headers: { "x-a": "hush\r\nx-b: 1" } }));

@@ -7,8 +7,8 @@ const native = require("./native.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
 
-// Read here, at each call: the native side doesn't see the process.env of a worker thread.
-const VARIABLES = ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
+// Read here: the native side doesn't see the process.env of a worker thread.
+const VARIABLES = JSON.parse(native.environmentNames());
 
 /** Where calls go: one configuration, and the native client that was opened for it. */
 class Connection {
@@ -26,10 +26,11 @@ class Connection {
 
   /** The connection of a caller that configured nothing: by the environment as it is now. */
   static standard() {
-    const environment = readEnvironment();
+    const { env } = process;
     const last = Connection.#standard;
-    if (last && VARIABLES.every((name) => environment[name] === last.#environment[name])) return last;
-    Connection.#standard = new Connection(undefined, environment);
+    // Reading a variable costs: those of the network are not compared at each call.
+    if (last && VARIABLES.service.every((name) => env[name] === last.#environment[name])) return last;
+    Connection.#standard = new Connection();
     return Connection.#standard;
   }
 
@@ -66,7 +67,7 @@ class Connection {
 function readEnvironment() {
   const { env } = process;
   const values = {};
-  for (const name of VARIABLES) values[name] = env[name];
+  for (const name of [...VARIABLES.service, ...VARIABLES.network]) values[name] = env[name];
   return values;
 }
 

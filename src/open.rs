@@ -1,7 +1,7 @@
 use napi_derive::napi;
 use sandbar_client::{CLIENT_OPTION_NAMES, Client, ClientError, ClientOptions, Config, Environment};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::native_client::NativeClient;
 
@@ -29,6 +29,12 @@ pub fn open_client(config_json: String) -> NativeClient {
 #[napi]
 pub fn client_option_names() -> String {
     Value::from_iter(CLIENT_OPTION_NAMES).to_string()
+}
+
+/// The names of the environment variables that count, as JSON text: `{"service": [...], "network": [...]}`.
+#[napi]
+pub fn environment_names() -> String {
+    json!({"service": Environment::SERVICE_NAMES, "network": Environment::NETWORK_NAMES}).to_string()
 }
 
 fn open(config_json: &str) -> Result<Client, ClientError> {

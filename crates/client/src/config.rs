@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use reqwest::Proxy;
 use reqwest::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, Environment, Headers, tls};
+use crate::{BaseUrl, ClientError, ClientOptions, Environment, Headers, proxy, tls};
 
 /// How long one request may take unless said otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,10 +36,12 @@ pub struct Endpoint {
     pub api_key: Secret,
     /// The project that requests are routed to.
     pub project_id: Option<String>,
-    /// The proxy's URL; never used for a loopback host.
+    /// The proxy's URL; none for a loopback host.
     pub proxy: Option<Secret>,
     /// The only certificate authorities to trust, as PEM text; `None` means the system's.
     pub ca: Option<String>,
+    /// The path of a PEM file with authorities to trust beside the system's; read at the first request over TLS.
+    pub extra_ca: Option<String>,
 }
 
 impl Config {
@@ -64,7 +65,8 @@ impl Config {
         let endpoint = Endpoint {
             api_key: api_key(options, &service, &base_url)?,
             project_id: project_id(options, &service, &base_url)?,
-            proxy: proxy(options)?,
+            proxy: proxy::proxy_to(&base_url, options.proxy.as_ref(), environment)?,
+            extra_ca: environment.extra_ca().filter(|_| options.ca.is_none()),
             ca: ca(options)?,
             base_url,
         };
@@ -142,17 +144,6 @@ fn header_text(setting: &'static str, given: &Given) -> Result<String, ClientErr
         return refuse("holds characters that an HTTP header can't carry: was it copied whole, and nothing else?");
     }
     Ok(value.clone())
-}
-
-fn proxy(options: &ClientOptions) -> Result<Option<Secret>, ClientError> {
-    let Some(proxy) = &options.proxy else { return Ok(None) };
-    let scheme = url::Url::parse(proxy.expose()).ok().map(|url| url.scheme().to_owned());
-    let known = scheme.is_some_and(|scheme| ["http", "https", "socks5", "socks5h"].contains(&scheme.as_str()));
-    if known && Proxy::all(proxy.expose()).is_ok() {
-        return Ok(Some(proxy.clone()));
-    }
-    let message = "`proxy` is not a proxy's URL: pass one with http, https or socks5, as \"http://proxy.example:3128\"";
-    Err(ClientError::configuration("proxy", message))
 }
 
 fn ca(options: &ClientOptions) -> Result<Option<String>, ClientError> {

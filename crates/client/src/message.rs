@@ -26,7 +26,9 @@ pub(crate) fn transport(kind: TransportKind, origin: &str, causes: &[String]) ->
             format!("could not reach {origin}: no connection came about in time: is the base URL right?")
         }
         TransportKind::Proxy => {
-            format!("could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY")
+            format!(
+                "could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY and NO_PROXY"
+            )
         }
         TransportKind::Other => format!("could not reach {origin}: {cause}"),
     }
@@ -38,7 +40,7 @@ fn trust(cause: &str) -> &'static str {
     if cause.contains("CaUsedAsEndEntity") {
         return "the service shows an authority's own certificate (CA:TRUE): give it one with CA:FALSE";
     }
-    "for a private certificate authority, pass its certificate as `ca`"
+    "for a private certificate authority, pass its certificate as `ca`, or its file as NODE_EXTRA_CA_CERTS"
 }
 
 pub(crate) fn request_timeout(limit: Duration, call: &Call) -> String {

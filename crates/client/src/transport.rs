@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Response, redirect};
+use rustls::ClientConfig;
 use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::error::{Call, TransportKind};
 use crate::refusal::api_error;
 use crate::request::Request;
 use crate::unreachable::{causes_of, kind_of};
-use crate::{ClientError, Endpoint, tls};
+use crate::{ClientError, Endpoint, extra_ca, tls};
 
 const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,21 +92,36 @@ impl Transport {
     }
 
     fn make_http(&self) -> Result<reqwest::Client, Failure> {
-        let Endpoint { base_url, proxy, ca, .. } = &self.endpoint;
+        let Endpoint { proxy, .. } = &self.endpoint;
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(self.default_headers())
-            .tls_backend_preconfigured(tls::client_config(ca.as_deref()).map_err(Failure::Setup)?)
+            .tls_backend_preconfigured(self.tls()?)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(Duration::from_secs(60))
-            .tcp_nodelay(true);
-        if base_url.is_loopback() {
-            builder = builder.no_proxy();
-        } else if let Some(proxy) = proxy {
+            .tcp_nodelay(true)
+            // The configuration chose the proxy; reqwest would read the process's environment anew.
+            .no_proxy();
+        if let Some(proxy) = proxy {
             builder = builder.proxy(Proxy::all(proxy.expose())?);
         }
         Ok(builder.build()?)
+    }
+
+    fn tls(&self) -> Result<ClientConfig, Failure> {
+        let Endpoint { base_url, proxy, ca, extra_ca, .. } = &self.endpoint;
+        if let Some(pem) = ca {
+            return tls::trusting_only(pem).map_err(Failure::Setup);
+        }
+        let is_tls_to = |url: &str| url.starts_with("https:");
+        let needed = is_tls_to(base_url.url().as_str()) || proxy.as_ref().is_some_and(|url| is_tls_to(url.expose()));
+        let extra = match extra_ca.as_deref().filter(|_| needed).map(extra_ca::read) {
+            None => None,
+            Some(Ok(roots)) => Some(roots),
+            Some(Err(_warning)) => None,
+        };
+        tls::trusting_system_and(extra).map_err(Failure::Setup)
     }
 
     fn default_headers(&self) -> HeaderMap {
@@ -125,10 +141,7 @@ impl Transport {
     fn describe(&self, failure: Failure, call: Call) -> ClientError {
         let call = Box::new(call);
         let (kind, causes) = match failure {
-            Failure::Http(error) => {
-                let through_proxy = self.endpoint.proxy.is_some() && !self.endpoint.base_url.is_loopback();
-                (kind_of(&error, through_proxy), causes_of(&error))
-            }
+            Failure::Http(error) => (kind_of(&error, self.endpoint.proxy.is_some()), causes_of(&error)),
             Failure::Setup(cause) => (TransportKind::Tls, vec![cause]),
             Failure::TooLarge { status, content_type } => {
                 let problem = format!("a body larger than {} MiB", MAX_BODY / 1024 / 1024);

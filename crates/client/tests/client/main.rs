@@ -5,9 +5,12 @@
 mod arguments;
 mod configuration;
 mod connections;
+mod extra_ca;
 mod failures;
 mod headers;
+mod proxy;
 mod readiness;
+mod redirects;
 mod refusals;
 mod routes;
 mod service;
