@@ -3,6 +3,7 @@
 const { encode, isObject } = require("./arguments.js");
 const { errorFrom, thrownFor } = require("./errors.js");
 const { mergeHeaders } = require("./headers.js");
+const { EventLog } = require("./logger.js");
 const native = require("./native.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
@@ -17,11 +18,14 @@ class Connection {
   #options;
   #environment;
   #native;
+  #events;
 
   constructor(options, environment = readEnvironment()) {
     this.#options = options;
     this.#environment = environment;
-    this.#native = native.openClient(encode({ options, env: environment }));
+    this.#events = EventLog.of(options?.logger);
+    const plain = this.#events ? withoutLogger(options) : options;
+    this.#native = native.openClient(encode({ options: plain, env: environment }), this.#events?.queue);
   }
 
   /** The connection of a caller that configured nothing: by the environment as it is now. */
@@ -57,17 +61,28 @@ class Connection {
   /** One call over this very connection. */
   async request(method, args) {
     try {
-      return JSON.parse(await this.#native[method](encode(args)));
+      return JSON.parse(await this.#native[method](encode(plainArgs(args))));
     } catch (failure) {
       throw thrownFor(failure, this.request);
+    } finally {
+      this.#events?.deliver();
     }
   }
+}
+
+/** A logger stays on this side: it is no data, and may well contain itself. */
+function withoutLogger({ logger: _here, ...rest }) {
+  return rest;
+}
+
+function plainArgs(args) {
+  return args.options?.logger === undefined ? args : { ...args, options: withoutLogger(args.options) };
 }
 
 function readEnvironment() {
   const { env } = process;
   const values = {};
-  for (const name of [...VARIABLES.service, ...VARIABLES.network]) values[name] = env[name];
+  for (const name of [...VARIABLES.service, ...VARIABLES.setup]) values[name] = env[name];
   return values;
 }
 

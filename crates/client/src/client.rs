@@ -5,9 +5,10 @@ use sandbar_protocol::{ValidationError, check_sandbox_id};
 use serde_json::Value;
 
 use crate::context::{Context, Sender};
+use crate::journal::Journal;
 use crate::request::Request;
 use crate::transport::Transport;
-use crate::{CallOptions, ClientError, Config, pool};
+use crate::{CallOptions, ClientError, Config, EventSink, pool};
 
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///
@@ -39,8 +40,15 @@ impl Client {
     }
 
     fn over(transport: Arc<Transport>, config: &Config) -> Self {
-        let context = Context { headers: config.headers.clone() };
+        let context = Context { headers: config.headers.clone(), ..Context::default() };
         Self { transport, context, request_timeout: config.request_timeout, ready_timeout: config.ready_timeout }
+    }
+
+    /// The same client, whose events a sink takes.
+    #[must_use]
+    pub fn with_events(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.context.journal = Journal(Some(sink));
+        self
     }
 
     pub(crate) fn transport(&self) -> Sender<'_> {

@@ -1,6 +1,7 @@
 use crate::ClientError;
 use crate::answer::RawAnswer;
 use crate::headers::Headers;
+use crate::journal::Journal;
 use crate::request::Request;
 use crate::transport::Transport;
 
@@ -8,6 +9,7 @@ use crate::transport::Transport;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
     pub(crate) headers: Headers,
+    pub(crate) journal: Journal,
 }
 
 /// A transport, for requests with one context.

@@ -11,8 +11,8 @@ impl Environment {
     pub const SERVICE_NAMES: [&'static str; 5] =
         ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
 
-    /// The variables that say how to get there; other programs read them as well.
-    pub const NETWORK_NAMES: [&'static str; 10] = [
+    /// The variables that say how to get there and what to print. Other programs read most of them as well.
+    pub const SETUP_NAMES: [&'static str; 11] = [
         "https_proxy",
         "HTTPS_PROXY",
         "http_proxy",
@@ -23,11 +23,12 @@ impl Environment {
         "NO_PROXY",
         "REQUEST_METHOD",
         "NODE_EXTRA_CA_CERTS",
+        "SANDBAR_LOG",
     ];
 
     /// The variables of this process.
     pub fn of_process() -> Self {
-        let names = Self::SERVICE_NAMES.into_iter().chain(Self::NETWORK_NAMES);
+        let names = Self::SERVICE_NAMES.into_iter().chain(Self::SETUP_NAMES);
         names.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
     }
 
@@ -72,6 +73,11 @@ impl Environment {
     /// The path of a PEM file with authorities to trust beside the system's.
     pub(crate) fn extra_ca(&self) -> Option<String> {
         self.given("NODE_EXTRA_CA_CERTS").map(|given| given.value)
+    }
+
+    /// Which `tracing` events to print: `debug`, or `target=level` with commas between.
+    pub fn log_filter(&self) -> Option<String> {
+        self.given("SANDBAR_LOG").map(|given| given.value)
     }
 
     fn first(&self, names: [&'static str; 2]) -> Option<Given> {

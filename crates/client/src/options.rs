@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use crate::{CallOptions, ClientError, headers};
 
 /// The options that configure a client or a single call, beside those that a route sends.
-pub const CLIENT_OPTION_NAMES: [&str; 8] =
-    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "headers", "requestTimeoutMs", "readyTimeoutMs"];
+pub const CLIENT_OPTION_NAMES: [&str; 9] =
+    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "headers", "logger", "requestTimeoutMs", "readyTimeoutMs"];
 
 /// The longest time limit that can be asked for, in milliseconds: a day.
 const MAX_TIMEOUT_MS: u64 = 86_400_000;
@@ -49,6 +49,14 @@ impl ClientOptions {
     fn read(own: &Value) -> Result<Self, ValidationError> {
         let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
         let text = |name| Ok(fields.text(name)?.map(str::to_owned));
+        if let Some(other) = fields.get("logger") {
+            // A right one is a thing of the calling language, and does not come here.
+            let message = format!(
+                "`logger` must be a function, or an object with the functions debug, info, warn and error, got {}",
+                bare_kind(other)
+            );
+            return Err(ValidationError::new("logger", message));
+        }
         let limits = time_limits(own)?;
         Ok(Self {
             base_url: text("baseUrl")?,

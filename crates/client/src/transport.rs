@@ -5,10 +5,12 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Response, redirect};
 use rustls::ClientConfig;
 use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::answer::{RawAnswer, header};
 use crate::error::{Call, TransportKind};
+use crate::journal::{EventFields, Journal};
 use crate::refusal::api_error;
 use crate::request::Request;
 use crate::unreachable::{causes_of, kind_of};
@@ -50,18 +52,24 @@ impl Transport {
         };
         let limit = request.timeout;
         let context = request.context.clone();
+        let begun = Instant::now();
+        let journal = &context.journal;
         let exchange = async {
             let response = self.request(url, request, &call.request_id)?.send().await?;
             read(response).await
         };
         let (status, headers, body) = match tokio::time::timeout(limit, exchange).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(failure)) => return Err(self.describe(failure, call)),
-            Err(_) => return Err(ClientError::RequestTimeout { limit, call: Box::new(call) }),
+            Ok(Err(failure)) => return Err(journal.failed(self.describe(failure, call), begun.elapsed())),
+            Err(_) => {
+                let error = ClientError::RequestTimeout { limit, call: Box::new(call) };
+                return Err(journal.failed(error, begun.elapsed()));
+            }
         };
         if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
             call.request_id = echo.to_owned();
         }
+        journal.answered(&call, status, begun.elapsed());
         if (200..300).contains(&status) {
             return Ok(RawAnswer { status, headers, body, call });
         }
@@ -71,8 +79,11 @@ impl Transport {
 
     fn request(&self, url: url::Url, request: Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {
         let extra = request.context.headers.map().clone();
-        let mut builder =
-            self.http()?.request(request.method, url).headers(extra).header(REQUEST_ID_HEADER, request_id);
+        let mut builder = self
+            .http(&request.context.journal)?
+            .request(request.method, url)
+            .headers(extra)
+            .header(REQUEST_ID_HEADER, request_id);
         if let Some(key) = request.idempotency_key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
         }
@@ -82,21 +93,29 @@ impl Transport {
         Ok(builder)
     }
 
-    fn http(&self) -> Result<&reqwest::Client, Failure> {
+    fn http(&self, journal: &Journal) -> Result<&reqwest::Client, Failure> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
         // Two first requests at once may both make one; the first to be done is kept.
-        let http = self.make_http()?;
+        let http = self.make_http(journal)?;
         Ok(self.http.get_or_init(|| http))
     }
 
-    fn make_http(&self) -> Result<reqwest::Client, Failure> {
-        let Endpoint { proxy, .. } = &self.endpoint;
+    fn make_http(&self, journal: &Journal) -> Result<reqwest::Client, Failure> {
+        let Endpoint { base_url, proxy, .. } = &self.endpoint;
+        journal.debug(|| {
+            let way = if proxy.is_some() { " through a proxy" } else { "" };
+            let origin = base_url.origin();
+            (
+                format!("opens connections to {origin}{way}"),
+                EventFields { origin: Some(origin), ..EventFields::default() },
+            )
+        });
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(self.default_headers())
-            .tls_backend_preconfigured(self.tls()?)
+            .tls_backend_preconfigured(self.tls(journal)?)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(Duration::from_secs(60))
@@ -109,7 +128,7 @@ impl Transport {
         Ok(builder.build()?)
     }
 
-    fn tls(&self) -> Result<ClientConfig, Failure> {
+    fn tls(&self, journal: &Journal) -> Result<ClientConfig, Failure> {
         let Endpoint { base_url, proxy, ca, extra_ca, .. } = &self.endpoint;
         if let Some(pem) = ca {
             return tls::trusting_only(pem).map_err(Failure::Setup);
@@ -119,7 +138,10 @@ impl Transport {
         let extra = match extra_ca.as_deref().filter(|_| needed).map(extra_ca::read) {
             None => None,
             Some(Ok(roots)) => Some(roots),
-            Some(Err(_warning)) => None,
+            Some(Err(warning)) => {
+                journal.warn(|| (warning, EventFields::default()));
+                None
+            }
         };
         tls::trusting_system_and(extra).map_err(Failure::Setup)
     }

@@ -5,6 +5,7 @@
 mod arguments;
 mod configuration;
 mod connections;
+mod events;
 mod extra_ca;
 mod failures;
 mod headers;
