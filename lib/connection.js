@@ -5,6 +5,7 @@ const { errorFrom, thrownFor } = require("./errors.js");
 const { mergeHeaders } = require("./headers.js");
 const { EventLog } = require("./logger.js");
 const native = require("./native.js");
+const { startSpan } = require("./tracing.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
 
@@ -60,10 +61,15 @@ class Connection {
 
   /** One call over this very connection. */
   async request(method, args) {
+    const span = startSpan(method, args);
     try {
-      return JSON.parse(await this.#native[method](encode(plainArgs(args))));
+      const answer = JSON.parse(await this.#native[method](encode(plainArgs(args, span))));
+      span?.succeed(answer);
+      return answer;
     } catch (failure) {
-      throw thrownFor(failure, this.request);
+      const error = thrownFor(failure, this.request);
+      span?.fail(error);
+      throw error;
     } finally {
       this.#events?.deliver();
     }
@@ -75,8 +81,10 @@ function withoutLogger({ logger: _here, ...rest }) {
   return rest;
 }
 
-function plainArgs(args) {
-  return args.options?.logger === undefined ? args : { ...args, options: withoutLogger(args.options) };
+/** The arguments as the native side reads them. */
+function plainArgs(args, span) {
+  const plain = args.options?.logger === undefined ? args : { ...args, options: withoutLogger(args.options) };
+  return span?.trace === undefined ? plain : { ...plain, trace: span.trace };
 }
 
 function readEnvironment() {

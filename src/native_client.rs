@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::promise::{Outcome, promise};
 
-/// The service's routes for the JS face. Each call takes `{sandboxId?, template?, options?}` as JSON text and promises
+/// The service's routes for the JS face. Each call takes `{sandboxId?, template?, options?, trace?}` as JSON text and promises
 /// JSON text; it rejects with `{record: "<ErrorRecord as JSON>"}`.
 #[napi]
 pub struct NativeClient {
@@ -163,8 +163,10 @@ impl NativeClient {
     {
         let client = self.client.clone();
         promise(env, async move {
-            let arguments = Args::parse(&args).and_then(|args| read(&args)).map_err(|error| record(error.into()))?;
-            let outcome: Outcome = run(client?, arguments).await.map_err(record);
+            let parsed = Args::parse(&args).and_then(|args| Ok((read(&args)?, args.trace())));
+            let (arguments, trace) = parsed.map_err(|error| record(error.into()))?;
+            let client = trace.iter().fold(client?, |client, trace| client.within(trace));
+            let outcome: Outcome = run(client, arguments).await.map_err(record);
             outcome
         })
     }

@@ -8,7 +8,7 @@ use crate::context::{Context, Sender};
 use crate::journal::Journal;
 use crate::request::Request;
 use crate::transport::Transport;
-use crate::{CallOptions, ClientError, Config, EventSink, pool};
+use crate::{CallOptions, ClientError, Config, EventSink, TraceContext, pool};
 
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///
@@ -48,6 +48,13 @@ impl Client {
     #[must_use]
     pub fn with_events(mut self, sink: Arc<dyn EventSink>) -> Self {
         self.context.journal = Journal(Some(sink));
+        self
+    }
+
+    /// The same client, whose requests belong to a trace; a `traceparent` among its own headers wins.
+    #[must_use]
+    pub fn within(mut self, trace: &TraceContext) -> Self {
+        self.context.headers = self.context.headers.within(trace);
         self
     }
 

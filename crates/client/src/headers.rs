@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sandbar_protocol::{FOREIGN_VALUE_KEY, Secret, ValidationError, bare_kind};
 use serde_json::Value;
 
-use crate::ClientError;
+use crate::{ClientError, TraceContext};
 
 /// Headers that the client itself writes, with what to use instead.
 const OWN: [(&str, &str); 10] = [
@@ -63,13 +63,20 @@ impl Headers {
         Ok(Self(Arc::new(map)))
     }
 
+    /// These headers, and where the request belongs in a trace.
+    pub(crate) fn within(&self, trace: &TraceContext) -> Self {
+        let mut map = HeaderMap::clone(&self.0);
+        trace.add_to(&mut map);
+        Self(Arc::new(map))
+    }
+
     pub(crate) fn map(&self) -> &HeaderMap {
         &self.0
     }
 
     /// The text without the values, for messages: services that repeat what they refuse exist.
     pub(crate) fn redact(&self, text: String) -> String {
-        let values = self.0.values().filter_map(|value| value.to_str().ok());
+        let values = self.0.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
         values.filter(|value| value.len() >= LEAST_REDACTED).fold(text, |text, value| text.replace(value, "[redacted]"))
     }
 }

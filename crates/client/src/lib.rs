@@ -25,6 +25,7 @@ mod refusal;
 mod request;
 mod sandboxes;
 mod tls;
+mod trace_context;
 mod transport;
 mod unreachable;
 
@@ -40,3 +41,4 @@ pub use insight::MetricsBatchQuery;
 pub use journal::{Event, EventFields, EventLevel, EventSink};
 pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use record::ErrorRecord;
+pub use trace_context::TraceContext;

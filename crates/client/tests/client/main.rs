@@ -16,3 +16,4 @@ mod refusals;
 mod routes;
 mod service;
 mod tls;
+mod tracing;
