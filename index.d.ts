@@ -361,6 +361,12 @@ export interface ClientOptions {
   /** Certificates of the authorities to trust instead of the system's, as PEM text. */
   ca?: string;
   /**
+   * Extra headers of every request, by name; those of a call are added to the client's and win over them. Values are
+   * treated as secrets: no error, log or print shows them. The client's own headers (`x-api-key`, `authorization`,
+   * `x-request-id`, `content-type` and so on) are refused; `traceparent` may be set.
+   */
+  headers?: Record<string, string>;
+  /**
    * How long a connection may take to come about, TLS included, in milliseconds, 1 to 86400000.
    * @default 10000
    */
