@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::answer::{RawAnswer, header};
+use crate::context::Context;
 use crate::error::{Call, TransportKind};
 use crate::journal::{EventFields, Journal};
 use crate::refusal::api_error;
@@ -71,9 +72,12 @@ impl Transport {
         }
         journal.answered(&call, status, begun.elapsed());
         if (200..300).contains(&status) {
+            // What is no JSON at all is shown in the error that it becomes.
+            let is_json = body.first().is_none_or(|first| b"{[".contains(first));
+            let body = if is_json { body } else { self.without_secrets(&context, &body).into_bytes() };
             return Ok(RawAnswer { status, headers, body, call });
         }
-        let text = context.headers.redact(self.without_key(&String::from_utf8_lossy(&body)));
+        let text = self.without_secrets(&context, &body);
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
     }
 
@@ -173,9 +177,10 @@ impl Transport {
         ClientError::Transport { kind, origin: self.endpoint.base_url.origin(), causes, call }
     }
 
-    /// Services that repeat the key they refuse exist.
-    fn without_key(&self, text: &str) -> String {
-        text.replace(self.endpoint.api_key.expose(), "[redacted]")
+    /// A body for messages: services that repeat the key they refuse exist.
+    fn without_secrets(&self, context: &Context, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body).replace(self.endpoint.api_key.expose(), "[redacted]");
+        context.headers.redact(text)
     }
 }
 
