@@ -96,9 +96,12 @@ impl Transport {
         }
         journal.answered(&call, status, begun.elapsed());
         if (200..300).contains(&status) {
+            // What is no JSON at all is shown in the error that it becomes.
+            let is_json = body.first().is_none_or(|first| b"{[".contains(first));
+            let body = if is_json { body } else { self.without_secrets(context, &body).into_bytes() };
             return Ok(RawAnswer { status, headers, body, call });
         }
-        let text = context.headers.redact(self.without_key(&String::from_utf8_lossy(&body)));
+        let text = self.without_secrets(context, &body);
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
     }
 
@@ -217,9 +220,10 @@ impl Transport {
         ClientError::Transport { kind: TransportKind::Other, origin, causes, call: Box::default() }
     }
 
-    /// Services that repeat the key they refuse exist.
-    fn without_key(&self, text: &str) -> String {
-        text.replace(self.endpoint.api_key.expose(), "[redacted]")
+    /// A body for messages: services that repeat the key they refuse exist.
+    fn without_secrets(&self, context: &Context, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body).replace(self.endpoint.api_key.expose(), "[redacted]");
+        context.headers.redact(text)
     }
 }
 

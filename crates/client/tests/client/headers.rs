@@ -94,12 +94,15 @@ fn what_http_cannot_carry_is_refused_by_name_and_never_by_value() {
 
 #[tokio::test]
 async fn values_are_printed_by_nothing() {
-    let service = Service::start(vec![Reply::text(400, "text/plain", "who sends hush-hush-hush?")]).await;
-    let headers = json!({"x-token": "hush-hush-hush"});
-    let config = config(&service.url(), headers).unwrap();
-    assert!(format!("{config:?}").contains("x-token"));
-    let error = Client::new(config.clone()).get("sb-1", CallOptions::default()).await.unwrap_err();
-    let record = ErrorRecord::from(&error);
-    assert!(record.to_json().contains("who sends [redacted]?"), "{record:?}");
-    assert!(!format!("{config:?}{error:?}{error}{record:?}{}", record.to_json()).contains("hush"));
+    for status in [200, 400] {
+        let echo = format!("who sends hush-hush-hush with {KEY}?");
+        let service = Service::start(vec![Reply::text(status, "text/plain", &echo)]).await;
+        let config = config(&service.url(), json!({"x-token": "hush-hush-hush"})).unwrap();
+        assert!(format!("{config:?}").contains("x-token"));
+        let error = Client::new(config.clone()).get("sb-1", CallOptions::default()).await.unwrap_err();
+        let record = ErrorRecord::from(&error);
+        assert!(record.to_json().contains("who sends [redacted] with [redacted]?"), "{record:?}");
+        let printed = format!("{config:?}{error:?}{error}{record:?}{}", record.to_json());
+        assert!(!printed.contains("hush") && !printed.contains(KEY), "{printed}");
+    }
 }
