@@ -14,6 +14,8 @@
  * @packageDocumentation
  */
 
+/// <reference lib="esnext.disposable" />
+
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
 
 /**
@@ -57,6 +59,36 @@ export class Sandbox {
    * const sandbox = await Sandbox.create({ timeout: 60, autoPause: true });
    */
   static create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+
+  /**
+   * Creates a sandbox for the time of a callback, and deletes it at the end, whatever happens.
+   *
+   * @param template - As for {@link Sandbox.create}, and so are the options; both may be left out.
+   * @param use - What to do with the sandbox. It may delete the sandbox itself.
+   * @returns What the callback gave back, once the sandbox is deleted.
+   * @throws What the callback threw, as it is. A delete that fails as well does not hide it: its error is `suppressed` on
+   * the callback's error, or a process warning if that error can't be written to.
+   * @throws What {@link Sandbox.create} throws, and {@link SandboxError} if only the delete fails.
+   *
+   * Routes: `POST /api/v1/sandboxes`, `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const answer = await Sandbox.with("base", { waitReady: true }, async (sandbox) => {
+   *   return await ask(sandbox.envdUrl, sandbox.envdAccessToken);
+   * });
+   */
+  static with<Result>(
+    template: TemplateName | undefined,
+    options: CreateOptions | undefined,
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from a template, or from options, alone. */
+  static with<Result>(
+    templateOrOptions: TemplateName | (CreateOptions & { templateID?: TemplateName }),
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from the template `"base"`. */
+  static with<Result>(use: (sandbox: Sandbox) => Result | PromiseLike<Result>): Promise<Result>;
 
   /**
    * Reaches an existing sandbox, from any process. A paused one is resumed with its files, metadata and environment; its
@@ -251,6 +283,18 @@ export class Sandbox {
    */
   kill(options?: CallOptions): Promise<boolean>;
 
+  /**
+   * Deletes the sandbox at the end of a scope, as {@link Sandbox.delete} does.
+   *
+   * On a runtime or in a realm without `Symbol.asyncDispose` this is under `Symbol.for("Symbol.asyncDispose")`.
+   *
+   * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * await using sandbox = await Sandbox.create("base", { waitReady: true });
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+
   // Looking at it.
 
   /**
@@ -309,6 +353,19 @@ export class SandboxClient {
   create(template?: TemplateName, options?: CreateOptions): Promise<Sandbox>;
   /** Creates a sandbox from options alone: see {@link Sandbox.create}. */
   create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+  /** Creates a sandbox for the time of a callback: see {@link Sandbox.with}. */
+  with<Result>(
+    template: TemplateName | undefined,
+    options: CreateOptions | undefined,
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from a template, or from options, alone. */
+  with<Result>(
+    templateOrOptions: TemplateName | (CreateOptions & { templateID?: TemplateName }),
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from the template `"base"`. */
+  with<Result>(use: (sandbox: Sandbox) => Result | PromiseLike<Result>): Promise<Result>;
   /** Reaches an existing sandbox: see {@link Sandbox.connect}. */
   connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
   /** Lists sandboxes: see {@link Sandbox.list}. */

@@ -86,10 +86,26 @@ expectType<string | undefined>()(page.nextToken, true);
 expectType<SandboxPage>()(await page.nextPage(), true);
 for await (const info of Sandbox.list()) expectType<SandboxInfo>()(info, true);
 
+// A scope's end deletes.
+async function scope() {
+  await using own = await Sandbox.create();
+  return own.sandboxId;
+}
+expectType<string>()(await scope(), true);
+expectType<number>()(await Sandbox.with("base", { timeout: 60 }, async ({ sandboxId }) => sandboxId.length), true);
+expectType<string>()(await Sandbox.with(({ sandboxId }) => sandboxId), true);
+await Sandbox.with("base", async () => {});
+await Sandbox.with({ templateID: "base", waitReady: true }, async () => {});
+// @ts-expect-error
+await Sandbox.with("base", { timeout: 60 });
+// @ts-expect-error
+await Sandbox.with({ timeoutMs: 60 }, async () => {});
+
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });
 expectType<Sandbox>()(await client.create("base"), true);
 expectType<Sandbox>()(await client.connect("sb-1"), true);
+expectType<boolean>()(await client.with((own) => own.isRunning()), true);
 const { items, sandboxes } = await client.getMetrics(["sb-1"]);
 expectType<number | null | undefined>()(items[0]?.load1, true);
 expectType<Date | undefined>()(sandboxes["sb-1"]?.collectedAt, true);

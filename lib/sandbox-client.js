@@ -3,6 +3,7 @@
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
+const { useAndDelete } = require("./disposal.js");
 const { connectSandbox, createSandbox, Sandbox } = require("./sandbox.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
@@ -19,6 +20,10 @@ class SandboxClient {
 
   async create(template, options) {
     return await createSandbox(Sandbox, this.#connection, template, options);
+  }
+
+  async with(...args) {
+    return await useAndDelete((template, options) => this.create(template, options), args);
   }
 
   async connect(sandboxId, options) {

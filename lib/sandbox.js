@@ -3,6 +3,7 @@
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
+const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -32,6 +33,11 @@ class Sandbox {
 
   static async create(template, options) {
     return await createSandbox(classOf(this), Connection.standard(), template, options);
+  }
+
+  static async with(...args) {
+    const create = (template, options) => createSandbox(classOf(this), Connection.standard(), template, options);
+    return await useAndDelete(create, args);
   }
 
   static async connect(sandboxId, options) {
@@ -167,6 +173,10 @@ class Sandbox {
 
   async delete(options) {
     await this.kill(options);
+  }
+
+  async [ASYNC_DISPOSE]() {
+    await this.delete();
   }
 
   async logs(options) {
