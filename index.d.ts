@@ -258,6 +258,36 @@ export class Sandbox {
   refresh(options?: RefreshOptions): Promise<void>;
 
   /**
+   * Keeps the sandbox alive while you hold it: refreshes the TTL at once, and again whenever a third of `duration` is left.
+   *
+   * Times are counted on this machine from each refresh on, so that its clock may be wrong. Refreshes only extend: a
+   * longer TTL stays. Failures that may pass (no connection, 429, 5xx) are repeated until the time is over. It ends by
+   * itself, without an error, when the sandbox is deleted, paused or failed, by whomever; {@link Sandbox.delete} and
+   * {@link Sandbox.pause} of this handle leave nothing of it in flight. Waiting for the next refresh does not keep the
+   * process alive, and a process that ends stops it: the sandbox then ends with its TTL.
+   *
+   * A {@link Sandbox.setTimeout} that is shorter than `duration` holds until the next refresh: stop it before.
+   *
+   * @param options - `duration` is how long the sandbox has at least, in seconds, 1 to 3600; default 300.
+   * @returns What stops it; {@link Sandbox.endAt} moves with each refresh.
+   * @throws {@link ValidationError}, not as a rejection, if an option is wrong; nothing was sent.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/refreshes`, repeated.
+   *
+   * @example
+   * const held = sandbox.keepAlive({ onError: (error) => console.error("the sandbox will end:", error) });
+   * await longWork(sandbox);
+   * await held.stop();
+   *
+   * @example
+   * {
+   *   using held = sandbox.keepAlive();
+   *   await longWork(sandbox);
+   * }
+   */
+  keepAlive(options?: KeepAliveOptions): KeepAlive;
+
+  /**
    * Stops the runtime and keeps files and metadata; {@link Sandbox.connect} resumes it.
    *
    * @returns False if it was paused already.
@@ -473,6 +503,20 @@ export interface RefreshOptions extends CallOptions {
   duration?: number;
 }
 
+/** Options of {@link Sandbox.keepAlive}. */
+export interface KeepAliveOptions extends CallOptions {
+  /**
+   * How long the sandbox has at least, from each refresh on, in seconds, 1 to 3600.
+   * @default 300
+   */
+  duration?: number;
+  /**
+   * Called once if a refresh fails for good, or until the time is over: the sandbox will end with its TTL. What it throws
+   * becomes a process warning.
+   */
+  onError?: (error: SandboxError) => void;
+}
+
 /** Options of {@link Sandbox.list}. */
 export interface ListOptions extends CallOptions {
   /** Only sandboxes whose metadata has all of these. */
@@ -602,6 +646,14 @@ export interface SandboxLimits {
   processes?: number;
   /** Size of the home, in MiB. */
   diskSizeMB?: number;
+}
+
+/** What keeps a sandbox alive: see {@link Sandbox.keepAlive}. */
+export interface KeepAlive extends Disposable, AsyncDisposable {
+  /** Whether it still does: false once it is stopped, and when there is nothing to keep alive any more. */
+  readonly active: boolean;
+  /** Stops it. Once this resolves, nothing is in flight any more; it never rejects, and may be repeated. */
+  stop(): Promise<void>;
 }
 
 /** A list that was asked for, but not sent yet: await it for the first page, iterate it for all sandboxes. */

@@ -101,6 +101,20 @@ await Sandbox.with("base", { timeout: 60 });
 // @ts-expect-error
 await Sandbox.with({ timeoutMs: 60 }, async () => {});
 
+// What is kept alive is stopped by hand, or by a scope.
+const held = sandbox.keepAlive({ duration: 60, onError: (error) => expectType<SandboxError>()(error, true) });
+expectType<boolean>()(held.active, true);
+expectType<void>()(await held.stop(), true);
+async function keptAlive() {
+  using _held = sandbox.keepAlive();
+  await using _other = sandbox.keepAlive({ requestTimeoutMs: 1000 });
+}
+await keptAlive();
+// @ts-expect-error
+sandbox.keepAlive({ duration: "60" });
+// @ts-expect-error
+sandbox.keepAlive({ timeout: 60 });
+
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });
 expectType<Sandbox>()(await client.create("base"), true);

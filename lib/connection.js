@@ -51,6 +51,11 @@ class Connection {
     return this.route(options).request(method, { ...args, options });
   }
 
+  /** Begins what goes on beyond one call: a native object of its own. */
+  open(method, args, options, ...more) {
+    return this.route(options).#native[method](encode({ ...args, options }), ...more);
+  }
+
   /** One call over this very connection. */
   async request(method, args) {
     try {

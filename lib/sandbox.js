@@ -4,6 +4,7 @@ const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { KeepAlives } = require("./keep-alive.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -20,6 +21,7 @@ class Sandbox {
   #connection;
   #raw;
   #info;
+  #keepAlives;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -159,15 +161,20 @@ class Sandbox {
     this.#moveDeadline(await this.#call("refresh", options));
   }
 
+  keepAlive(options) {
+    this.#keepAlives ??= new KeepAlives();
+    return this.#keepAlives.start(this.#connection, this.sandboxId, options, (end) => this.#moveDeadline(end));
+  }
+
   async pause(options) {
     const changed = await this.#call("pause", options);
-    this.#leave("paused");
+    await this.#leave("paused");
     return changed;
   }
 
   async kill(options) {
     const killed = await this.#call("kill", options);
-    this.#leave("deleted");
+    await this.#leave("deleted");
     return killed;
   }
 
@@ -225,9 +232,10 @@ class Sandbox {
     this.#info = undefined;
   }
 
-  /** A sandbox that does not run has no runtime to reach. */
-  #leave(state) {
+  /** A sandbox that does not run has no runtime to reach, and nothing to keep alive. */
+  async #leave(state) {
     this.#change({ state, status: state, envdUrl: null, envdAccessToken: null });
+    await this.#keepAlives?.stop();
   }
 }
 

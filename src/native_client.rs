@@ -22,6 +22,11 @@ impl NativeClient {
         Self { client: client.map_err(record) }
     }
 
+    /// The client, or what is wrong with its configuration.
+    pub(crate) fn client(&self) -> std::result::Result<Client, Box<ErrorRecord>> {
+        self.client.clone()
+    }
+
     /// What is wrong with the configuration, as an ErrorRecord's JSON text; null if nothing is.
     #[napi]
     pub fn config_error(&self) -> Option<String> {
@@ -170,6 +175,6 @@ impl NativeClient {
     }
 }
 
-fn record(error: ClientError) -> Box<ErrorRecord> {
+pub(crate) fn record(error: ClientError) -> Box<ErrorRecord> {
     Box::new(ErrorRecord::from(&error))
 }

@@ -162,7 +162,7 @@ impl Args {
         Ok((MetricsBatchQuery::from_json(&query)?, call))
     }
 
-    fn sandbox_id(&self) -> Result<String, ValidationError> {
+    pub(crate) fn sandbox_id(&self) -> Result<String, ValidationError> {
         match self.map.get("sandboxId") {
             Some(id) => check_sandbox_id(id).map(str::to_owned),
             None => {
@@ -173,7 +173,7 @@ impl Args {
     }
 
     /// The options of the route itself, and the call's time limits.
-    fn options(&self) -> Result<(Value, CallOptions), ValidationError> {
+    pub(crate) fn options(&self) -> Result<(Value, CallOptions), ValidationError> {
         let Some(options) = self.map.get("options") else {
             return Ok((Value::Object(Map::new()), CallOptions::default()));
         };

@@ -11,8 +11,10 @@ mod config;
 mod environment;
 mod error;
 mod insight;
+mod keep_alive;
 mod message;
 mod options;
+mod pauses;
 mod pool;
 mod readiness;
 mod record;
@@ -31,5 +33,6 @@ pub use config::{Config, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoin
 pub use environment::Environment;
 pub use error::{ApiError, Call, ClientError, NotReady, TransportKind};
 pub use insight::MetricsBatchQuery;
+pub use keep_alive::{DEFAULT_KEEP_ALIVE, KeepAliveCall};
 pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use record::ErrorRecord;
