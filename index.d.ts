@@ -351,7 +351,46 @@ export class Sandbox {
    * @example
    * const { logs } = await sandbox.logs({ limit: 50, direction: "backward", level: "error" });
    */
-  logs(options?: LogsOptions): Promise<SandboxLogs>;
+  logs(options?: LogsOptions & { follow?: false }): Promise<SandboxLogs>;
+  /**
+   * Follows the log: its lines from the first, or from `cursor`, and then new ones as they come.
+   *
+   * Lost connections lose no line and repeat none: places in the log are counted by the service, and an answer that did
+   * not arrive is asked for again, for as long as `requestTimeoutMs`. New lines are looked for after about 0.1 s, and less
+   * often, up to 1 s, while none come. It ends when the sandbox is deleted or failed and its lines are read; through a
+   * pause it goes on. Nothing is sent before it is iterated; `break`, or `return()`, stops it and leaves nothing in flight.
+   *
+   * @returns What to iterate, once. A wrong option, and any other error, is thrown by the iteration.
+   * @throws {@link ValidationError} for `limit` and `direction`, too.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID/logs`, repeated; while no lines come, `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * for await (const { timestamp, message } of sandbox.logs({ follow: true })) {
+   *   console.log(timestamp, message);
+   *   if (message === "done") break;
+   * }
+   */
+  logs(options: FollowLogsOptions): LogStream;
+
+  /**
+   * Watches the timeline: what happened so far, oldest first, and then each new entry as it comes.
+   *
+   * An entry comes once, when it is first seen; its status may still be `"in_progress"`. The handle learns what is seen.
+   * Failures that may pass are repeated for as long as `requestTimeoutMs`; looks are 0.1 s to 1 s apart. It ends when the
+   * sandbox is deleted or failed; through a pause it goes on. Nothing is sent before it is iterated; `break`, or
+   * `return()`, stops it and leaves nothing in flight.
+   *
+   * @returns What to iterate, once. Errors are thrown by the iteration.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`, repeated.
+   *
+   * @example
+   * for await (const { phase, status, message } of sandbox.watch()) console.log(phase, status, message ?? "");
+   */
+  watch(options?: CallOptions): TimelineStream;
 
   /**
    * Fetches the current CPU, memory, disk, network and task counters.
@@ -549,6 +588,18 @@ export interface LogsOptions extends CallOptions {
   search?: string;
 }
 
+/** Options of {@link Sandbox.logs} that is followed; `limit` and `direction` are refused. */
+export interface FollowLogsOptions extends CallOptions {
+  /** Whether to go on with new lines as they come. */
+  follow: true;
+  /** Where to begin: a `nextCursor` of an earlier answer. Default: the first line. */
+  cursor?: number;
+  /** Only lines of this level. */
+  level?: LogLevel;
+  /** Only lines that contain this text, at most 256 characters. */
+  search?: string;
+}
+
 /** Options of {@link SandboxClient.getMetrics}. */
 export interface MetricsOptions extends CallOptions {
   /** The most snapshots to give back. */
@@ -698,6 +749,18 @@ export interface SandboxLogs {
   diagnostic?: { reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {}); message: string };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
+}
+
+/** Log lines as they come: see {@link Sandbox.logs} with `follow`. */
+export interface LogStream extends AsyncIterableIterator<LogEntry>, AsyncDisposable {
+  /** Stops it; an iteration that waits ends. */
+  return(): Promise<IteratorResult<LogEntry>>;
+}
+
+/** Entries of a timeline as they come: see {@link Sandbox.watch}. */
+export interface TimelineStream extends AsyncIterableIterator<TimelineEvent>, AsyncDisposable {
+  /** Stops it; an iteration that waits ends. */
+  return(): Promise<IteratorResult<TimelineEvent>>;
 }
 
 /** Counters of one sandbox at one moment. Null is "not known", never 0. */

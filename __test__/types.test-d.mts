@@ -2,11 +2,13 @@
 import sandbar, {
   APIError,
   type CreateOptions,
+  type LogEntry,
   NotFoundError,
   Sandbox,
   SandboxClient,
   SandboxError,
   type SandboxInfo,
+  type SandboxLogs,
   type SandboxPage,
   type TimelineEvent,
 } from "sandbar";
@@ -114,6 +116,17 @@ await keptAlive();
 sandbox.keepAlive({ duration: "60" });
 // @ts-expect-error
 sandbox.keepAlive({ timeout: 60 });
+
+// Logs are read, or followed.
+expectType<SandboxLogs>()(await sandbox.logs({ limit: 10, direction: "backward" }), true);
+expectType<SandboxLogs>()(await sandbox.logs({ follow: false }), true);
+for await (const line of sandbox.logs({ follow: true, level: "error" })) expectType<LogEntry>()(line, true);
+await sandbox.logs({ follow: true }).return();
+// @ts-expect-error
+sandbox.logs({ follow: true, limit: 10 });
+
+// A timeline is watched.
+for await (const event of sandbox.watch()) expectType<TimelineEvent>()(event, true);
 
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });

@@ -4,6 +4,7 @@ const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { ItemStream } = require("./item-stream.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
@@ -186,8 +187,16 @@ class Sandbox {
     await this.delete();
   }
 
-  async logs(options) {
-    return answers.logs(await this.#call("logs", options));
+  logs(options) {
+    return options?.follow ? this.#followLogs(options) : this.#readLogs(options);
+  }
+
+  watch(options) {
+    const stream = this.#connection.open("watch", { sandboxId: this.sandboxId }, options);
+    return new ItemStream(stream, ({ sandbox, events }) => {
+      this.#replace(sandbox);
+      return answers.timelineOf(events);
+    });
   }
 
   async getMetrics(options) {
@@ -209,6 +218,15 @@ class Sandbox {
   get #known() {
     this.#info ??= answers.sandboxInfo(this.#raw);
     return this.#info;
+  }
+
+  async #readLogs(options) {
+    return answers.logs(await this.#call("logs", options));
+  }
+
+  #followLogs(options) {
+    const stream = this.#connection.open("followLogs", { sandboxId: this.sandboxId }, options);
+    return new ItemStream(stream, (raw) => answers.logs(raw).logs);
   }
 
   #call(method, options) {

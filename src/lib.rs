@@ -8,3 +8,5 @@ pub mod native_client;
 pub mod open;
 mod promise;
 mod runtime;
+/// What comes piece by piece.
+pub mod stream;

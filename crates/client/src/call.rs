@@ -6,7 +6,7 @@ use sandbar_protocol::{
     ConnectOptions, CreateOptions, Fields, ListQuery, LogsQuery, RefreshOptions, TimeoutOptions, ValidationError,
     check_sandbox_id, closest,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::MetricsBatchQuery;
 use crate::options::{CLIENT_OPTION_NAMES, split, time_limits};
@@ -143,13 +143,16 @@ impl Args {
         Ok((sandbox_id, RefreshOptions::from_json(&body)?, call))
     }
 
-    /// Arguments of logs.
+    /// Arguments of logs, which here are not followed: `follow` may only be false.
     ///
     /// # Errors
     /// [`ValidationError`].
     pub fn logs(&self) -> Result<(String, LogsQuery, CallOptions), ValidationError> {
         let sandbox_id = self.sandbox_id()?;
-        let (query, call) = self.options()?;
+        let (mut query, call) = self.options()?;
+        if let Some(follow) = query.as_object_mut().and_then(|map| map.remove("follow")) {
+            Fields::of("logs options", &json!({ "follow": follow }), &["follow"])?.boolean("follow")?;
+        }
         Ok((sandbox_id, LogsQuery::from_json(&query)?, call))
     }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,15 @@ pub struct Client {
     transport: Arc<Transport>,
     request_timeout: Duration,
     ready_timeout: Duration,
+}
+
+impl fmt::Debug for Client {
+    /// Leaves out the connections, which know the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request_timeout, ready_timeout, .. } = self;
+        let mut out = f.debug_struct("Client");
+        out.field("request_timeout", request_timeout).field("ready_timeout", ready_timeout).finish_non_exhaustive()
+    }
 }
 
 impl Client {
