@@ -1,5 +1,6 @@
 const { Sandbox } = require("..");
 const { realEngine, runIn } = require("./support/engine.js");
+const { until } = require("./support/outcome.js");
 
 realEngine();
 
@@ -15,6 +16,11 @@ test("a log is followed to the end of its sandbox, each line once", async () => 
   for (let first = 0; first < 500; first += 100) {
     await runIn(sandbox, `for n in $(seq ${first} ${first + 99}); do echo line $n; done`);
   }
+  // What is still on its way to the log at a delete may not reach it.
+  await until(
+    () => seen,
+    ({ length }) => length >= 500,
+  );
   await sandbox.delete();
   await following;
   expect(seen).toEqual(numbers);
@@ -37,4 +43,11 @@ test("a life is watched from its beginning to its end", async () => {
     "paused",
     "deleted",
   ]);
+});
+
+test("a start is told while it is waited for", async () => {
+  const phases = [];
+  const sandbox = await Sandbox.create({ waitReady: true, onTimeline: ({ phase }) => phases.push(phase) });
+  expect(phases.filter((phase) => phase !== "namespaces")).toEqual(["created", "starting", "agent", "ready"]);
+  await sandbox.delete();
 });

@@ -128,6 +128,19 @@ sandbox.logs({ follow: true, limit: 10 });
 // A timeline is watched.
 for await (const event of sandbox.watch()) expectType<TimelineEvent>()(event, true);
 
+// What goes on while a call waits.
+await Sandbox.create("base", {
+  waitReady: true,
+  onTimeline: (event, info) => {
+    expectType<TimelineEvent>()(event, true);
+    expectType<SandboxInfo>()(info, true);
+  },
+});
+await sandbox.waitReady({ onTimeline: ({ phase }) => console.log(phase) });
+await sandbox.connect({ onTimeline: async () => {} });
+// @ts-expect-error
+await sandbox.reload({ onTimeline: () => {} });
+
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });
 expectType<Sandbox>()(await client.create("base"), true);

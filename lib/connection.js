@@ -51,9 +51,14 @@ class Connection {
     return this.route(options).request(method, { ...args, options });
   }
 
-  /** Begins what goes on beyond one call: a native object of its own. */
+  /** Begins what goes on beyond one call, with the user's options for it: a native object of its own. */
   open(method, args, options, ...more) {
-    return this.route(options).#native[method](encode({ ...args, options }), ...more);
+    return this.route(options).begin(method, { ...args, options }, ...more);
+  }
+
+  /** Begins it over this very connection. */
+  begin(method, args, ...more) {
+    return this.#native[method](encode(args), ...more);
   }
 
   /** One call over this very connection. */

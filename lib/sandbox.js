@@ -6,6 +6,7 @@ const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
 const { ItemStream } = require("./item-stream.js");
 const { KeepAlives } = require("./keep-alive.js");
+const { requestTelling } = require("./progress.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -129,17 +130,17 @@ class Sandbox {
   }
 
   async waitReady(options) {
-    this.#replace(await this.#call("waitReady", options));
+    this.#replace(await this.#callTelling("waitReady", options));
     return this;
   }
 
   async connect(options) {
-    this.#replace(await this.#call("connect", options));
+    this.#replace(await this.#callTelling("connect", options));
     return this;
   }
 
   async resume(options) {
-    this.#replace(await this.#call("connect", options));
+    this.#replace(await this.#callTelling("connect", options));
     return this;
   }
 
@@ -233,6 +234,10 @@ class Sandbox {
     return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
   }
 
+  #callTelling(method, options) {
+    return requestTelling(this.#connection.route(options), method, { sandboxId: this.sandboxId, options });
+  }
+
   #replace(raw) {
     const before = this.#raw;
     this.#raw = { ...raw };
@@ -268,7 +273,7 @@ async function createSandbox(type, standard, template, options) {
     return await createSandbox(type, standard, undefined, template);
   }
   const connection = standard.route(options);
-  const raw = await connection.request("create", { template, options });
+  const raw = await requestTelling(connection, "create", { template, options });
   // The answer leaves the metadata out, and this is what was sent.
   if (options?.metadata) raw.metadata ??= { ...options.metadata };
   return new type(FROM_ANSWER, connection, raw);
@@ -276,7 +281,7 @@ async function createSandbox(type, standard, template, options) {
 
 async function connectSandbox(type, standard, sandboxId, options) {
   const connection = standard.route(options);
-  const raw = await connection.request("connect", { sandboxId: given(sandboxId), options });
+  const raw = await requestTelling(connection, "connect", { sandboxId: given(sandboxId), options });
   return new type(FROM_ANSWER, connection, raw);
 }
 

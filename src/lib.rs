@@ -6,6 +6,8 @@ pub mod keep_alive;
 pub mod native_client;
 /// Where a client comes from.
 pub mod open;
+/// Calls that tell what they see while they wait.
+pub mod progress;
 mod promise;
 mod runtime;
 /// What comes piece by piece.

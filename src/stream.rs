@@ -13,7 +13,7 @@ use crate::native_client::{NativeClient, record};
 use crate::promise::promise;
 
 /// Pieces of JSON text, each made when it is asked for: nothing goes on in between.
-type Pieces = BoxStream<'static, std::result::Result<String, Box<ErrorRecord>>>;
+pub(crate) type Pieces = BoxStream<'static, std::result::Result<String, Box<ErrorRecord>>>;
 
 /// What comes piece by piece, until its end or `stop()`.
 #[napi]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::answer::RawAnswer;
 use crate::readiness::{self, Readiness};
 use crate::request::Request;
-use crate::{Answer, CallOptions, Client, ClientError, Page, Wait};
+use crate::{Answer, CallOptions, Client, ClientError, Onlooker, Page, Wait};
 
 /// The least time for a create that waits: the service may hold it for 30 s.
 const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
@@ -32,16 +32,37 @@ impl Client {
     ///
     /// Route: `POST /sandboxes`, with an `Idempotency-Key`.
     pub async fn create(&self, options: &CreateOptions, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        self.create_seen(options, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::create`] before an onlooker: the service is not asked to hold the answer, so that all of the wait is seen.
+    ///
+    /// # Errors
+    /// As [`Client::create`].
+    pub async fn create_seen(
+        &self,
+        options: &CreateOptions,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
+        let held = options.wait_ready && !onlooker.is_there();
         let mut timeout = self.request_timeout(call);
-        if options.wait_ready && call.request_timeout.is_none() {
+        if held && call.request_timeout.is_none() {
             timeout = timeout.max(LEAST_HELD_TIMEOUT);
         }
-        let mut request = Request::post("/sandboxes", timeout).json(options);
+        let unheld;
+        let body = if held == options.wait_ready {
+            options
+        } else {
+            unheld = CreateOptions { wait_ready: false, ..options.clone() };
+            &unheld
+        };
+        let mut request = Request::post("/sandboxes", timeout).json(body);
         request.idempotency_key = Some(Uuid::new_v4().to_string());
         let answer = self.transport().send(request).await?.object()?;
         let wait = if options.wait_ready { Wait::UntilReady } else { Wait::No };
-        self.settle(answer, wait, begun, call).await
+        self.settle(answer, wait, begun, onlooker, call).await
     }
 
     /// Lists sandboxes, one page of at most 100.
@@ -85,10 +106,25 @@ impl Client {
         wait: Wait,
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
+        self.connect_seen(sandbox_id, options, wait, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::connect`] before an onlooker.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_seen(
+        &self,
+        sandbox_id: &str,
+        options: &ConnectOptions,
+        wait: Wait,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
         let request = self.post_to(sandbox_id, "/connect", call)?.json(options);
         let answer = self.transport().send(request).await?.object()?;
-        self.settle(answer, wait, begun, call).await
+        self.settle(answer, wait, begun, onlooker, call).await
     }
 
     /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
@@ -101,7 +137,20 @@ impl Client {
     ///
     /// Route: `GET /sandboxes/:sandboxID`, repeated.
     pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
-        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), call).await
+        self.wait_ready_seen(sandbox_id, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::wait_ready`] before an onlooker.
+    ///
+    /// # Errors
+    /// As [`Client::wait_ready`].
+    pub async fn wait_ready_seen(
+        &self,
+        sandbox_id: &str,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
+        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), onlooker, call).await
     }
 
     /// Pauses a sandbox: its runtime stops, files and metadata stay.
@@ -196,24 +245,33 @@ impl Client {
         answer: Answer<Sandbox>,
         wait: Wait,
         begun: Instant,
+        onlooker: &Onlooker,
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
+        onlooker.show(&answer);
         match Readiness::of(&answer.value) {
             Readiness::Usable => Ok(answer),
             Readiness::Failed => Err(readiness::ended(answer)),
             Readiness::Gone | Readiness::Pending if wait == Wait::No => Ok(answer),
             Readiness::Gone => Err(readiness::ended(answer)),
-            Readiness::Pending => self.wait(answer.value, begun, call).await,
+            Readiness::Pending => self.wait(answer.value, begun, onlooker, call).await,
         }
     }
 
-    async fn wait(&self, seen: Sandbox, begun: Instant, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+    async fn wait(
+        &self,
+        seen: Sandbox,
+        begun: Instant,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let sandbox_id = seen.sandbox_id.clone();
         let limit = self.ready_timeout(call);
         let request_timeout = self.request_timeout(call);
         readiness::wait(seen, begun, limit, |left: Duration| {
             let look = CallOptions { request_timeout: Some(request_timeout.min(left)), ..call };
-            self.get(&sandbox_id, look)
+            let looking = self.get(&sandbox_id, look);
+            async { looking.await.inspect(|answer| onlooker.show(answer)) }
         })
         .await
     }
