@@ -65,6 +65,55 @@ export class Sandbox {
   static create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
 
   /**
+   * Creates many equal sandboxes: all of them, or none.
+   *
+   * If one can't be created, no more are begun, those that are there are deleted, and the call fails with a report of both.
+   * With `onFailure: "keep"` it never fails for that: the others are still tried, and stay.
+   *
+   * @param count - How many, 0 to 1000.
+   * @param template - As for {@link Sandbox.create}.
+   * @param options - Those of {@link Sandbox.create} but `onTimeline`, how many are created at the same time
+   * (`concurrency`, 1 to 64, default 8), what a failure does, and `onProgress`.
+   * @returns The handles, in the order in which they were begun; with `onFailure: "keep"` those that there are, and the
+   * errors of the others.
+   * @throws {@link ValidationError} if an argument is wrong or unknown; nothing was sent.
+   * @throws {@link CreateManyError} if a sandbox could not be created, unless `onFailure` is `"keep"`.
+   *
+   * Routes: `POST /api/v1/sandboxes`, and `DELETE /api/v1/sandboxes/:sandboxID` after a failure.
+   *
+   * @example
+   * const sandboxes = await Sandbox.createMany(20, "base", {
+   *   waitReady: true,
+   *   metadata: { run: "42" },
+   *   onProgress: ({ created, total }) => console.log(`${created} of ${total}`),
+   * });
+   *
+   * @example
+   * const { sandboxes, errors } = await Sandbox.createMany(20, "base", { onFailure: "keep" });
+   */
+  static createMany(
+    count: number,
+    template: TemplateName | undefined,
+    options: CreateManyOptions & { onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** All of them, or a {@link CreateManyError}. */
+  static createMany(
+    count: number,
+    template?: TemplateName,
+    options?: CreateManyOptions & { onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+  /** From options alone; the template is `options.templateID`, or `"base"`. */
+  static createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** From options alone: all of them, or a {@link CreateManyError}. */
+  static createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+
+  /**
    * Creates a sandbox for the time of a callback, and deletes it at the end, whatever happens.
    *
    * @param template - As for {@link Sandbox.create}, and so are the options; both may be left out.
@@ -146,6 +195,22 @@ export class Sandbox {
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
    */
   static kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Deletes all sandboxes with some metadata, of all pages of the list, and looks again until none is left untried.
+   *
+   * @param options - `metadata` must hold at least one pair, and all of them must match; `state` as for
+   * {@link Sandbox.list}; `concurrency` is how many are deleted at the same time, 1 to 64, default 8.
+   * @returns The IDs of those that are gone, by this call or by others meanwhile, and those that could not be deleted.
+   * @throws {@link ValidationError} without metadata, which would match every sandbox of the project; nothing was sent.
+   * @throws {@link SandboxError} if the sandboxes can't be listed; repeating it is safe.
+   *
+   * Routes: `GET /api/v1/sandboxes`, `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { deleted, failed } = await Sandbox.deleteAll({ metadata: { run: "42" } });
+   */
+  static deleteAll(options: DeleteAllOptions): Promise<DeleteReport>;
 
   /**
    * Stops a sandbox's runtime and keeps its files and metadata. A paused sandbox has no running TTL.
@@ -439,6 +504,28 @@ export class SandboxClient {
   ): Promise<Result>;
   /** The same from the template `"base"`. */
   with<Result>(use: (sandbox: Sandbox) => Result | PromiseLike<Result>): Promise<Result>;
+  /** Creates many sandboxes, and reports those that could not be: see {@link Sandbox.createMany}. */
+  createMany(
+    count: number,
+    template: TemplateName | undefined,
+    options: CreateManyOptions & { onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** Creates many sandboxes: see {@link Sandbox.createMany}. */
+  createMany(
+    count: number,
+    template?: TemplateName,
+    options?: CreateManyOptions & { onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+  /** From options alone; the template is `options.templateID`, or `"base"`. */
+  createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** From options alone: all of them, or a {@link CreateManyError}. */
+  createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
   /** Reaches an existing sandbox: see {@link Sandbox.connect}. */
   connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
   /** Lists sandboxes: see {@link Sandbox.list}. */
@@ -447,6 +534,8 @@ export class SandboxClient {
   getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
   /** Deletes a sandbox for good: see {@link Sandbox.kill}. */
   kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+  /** Deletes all sandboxes with some metadata: see {@link Sandbox.deleteAll}. */
+  deleteAll(options: DeleteAllOptions): Promise<DeleteReport>;
   /** Stops a sandbox's runtime: see {@link Sandbox.pause}. */
   pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
   /** Replaces a sandbox's TTL, in seconds, 0 to 86400: see {@link Sandbox.setTimeout}. */
@@ -536,6 +625,36 @@ export interface CreateOptions extends WaitOptions {
    * @default false
    */
   autoPause?: boolean;
+}
+
+/** Options of {@link Sandbox.createMany}. */
+export interface CreateManyOptions extends Omit<CreateOptions, "onTimeline"> {
+  /**
+   * How many are created at the same time, 1 to 64.
+   * @default 8
+   */
+  concurrency?: number;
+  /**
+   * What happens to the others if one can't be created: `"delete"` deletes them and fails the call, `"keep"` goes on, and
+   * makes the call give back a report.
+   * @default "delete"
+   */
+  onFailure?: "delete" | "keep";
+  /** Called after each one that was created, or could not be. What it throws becomes a process warning. */
+  onProgress?: (progress: CreateManyProgress) => void;
+}
+
+/** Options of {@link Sandbox.deleteAll}. */
+export interface DeleteAllOptions extends CallOptions {
+  /** What the sandboxes must have, at least one pair. */
+  metadata: Record<string, string>;
+  /** Only sandboxes in this state, or in one of these. Default: all but deleted. */
+  state?: KnownSandboxState | KnownSandboxState[];
+  /**
+   * How many are deleted at the same time, 1 to 64.
+   * @default 8
+   */
+  concurrency?: number;
 }
 
 /** Options of {@link Sandbox.connect}. */
@@ -734,6 +853,32 @@ export interface SandboxPage extends Array<SandboxInfo> {
   readonly nextToken: string | undefined;
   /** Fetches the next page; an empty one after the last. */
   nextPage(): Promise<SandboxPage>;
+}
+
+/** How far {@link Sandbox.createMany} is. */
+export interface CreateManyProgress {
+  /** How many were created. */
+  created: number;
+  /** How many could not be. */
+  failed: number;
+  /** How many were asked for. */
+  total: number;
+}
+
+/** What {@link Sandbox.createMany} gives back with `onFailure: "keep"`. */
+export interface CreateManyReport {
+  /** Those that were created. */
+  sandboxes: Sandbox[];
+  /** Why there are not more: one error for each. */
+  errors: SandboxError[];
+}
+
+/** What came of deleting several sandboxes. */
+export interface DeleteReport {
+  /** The IDs of those that are gone, by whomever. */
+  deleted: string[];
+  /** Those that may still be there, and why. */
+  failed: { sandboxId: string; error: SandboxError }[];
 }
 
 /** How grave a log line is. */
@@ -940,6 +1085,8 @@ export type ErrorKind =
   // ReadinessError
   | "not_ready"
   | "ready_timeout"
+  // CreateManyError
+  | "create_many"
   // A defect of this package
   | "internal"
   | (string & {});
@@ -1056,3 +1203,25 @@ export class ServerError extends APIError {}
 
 /** The sandbox did not become usable: its start failed, or took longer than `readyTimeoutMs`. */
 export class ReadinessError extends SandboxError {}
+
+/**
+ * Not all sandboxes of {@link Sandbox.createMany} could be created, and those that were are deleted again. `cause` is the
+ * first of the errors; `retryable` holds if it does for all of them.
+ */
+export class CreateManyError extends SandboxError {
+  constructor(
+    message?: string,
+    details?: ErrorDetails & {
+      cause?: unknown;
+      errors?: SandboxError[];
+      created?: string[];
+      cleanup?: DeleteReport;
+    },
+  );
+  /** Why, one for each that could not be created, in the order in which they were begun. */
+  readonly errors: SandboxError[];
+  /** The IDs of those that were created. */
+  readonly created: string[];
+  /** What became of them, and of those that were created but did not become ready: `cleanup.failed` may still be there. */
+  readonly cleanup: DeleteReport;
+}

@@ -19,6 +19,7 @@ const {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 } = errors;
 
 // Written out so that Node finds the names for `import { Sandbox } from "sandbar"`.
@@ -39,4 +40,5 @@ module.exports = {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 };

@@ -1,6 +1,7 @@
 // Checked by `tsc --noEmit`: what compiles, and with @ts-expect-error what must not.
 import sandbar, {
   APIError,
+  CreateManyError,
   type CreateOptions,
   type LogEntry,
   NotFoundError,
@@ -141,10 +142,29 @@ await sandbox.connect({ onTimeline: async () => {} });
 // @ts-expect-error
 await sandbox.reload({ onTimeline: () => {} });
 
+// Many at once: all, or a report.
+expectType<Sandbox[]>()(await Sandbox.createMany(3), true);
+expectType<Sandbox[]>()(await Sandbox.createMany(3, "base", { concurrency: 2, waitReady: true }), true);
+expectType<Sandbox[]>()(await Sandbox.createMany(3, { templateID: "base" }), true);
+const report = await Sandbox.createMany(3, "base", { onFailure: "keep", onProgress: ({ created }) => created + 1 });
+expectType<Sandbox[]>()(report.sandboxes, true);
+expectType<SandboxError[]>()((await Sandbox.createMany(3, { onFailure: "keep" })).errors, true);
+expectType<string[]>()((await Sandbox.deleteAll({ metadata: { run: "42" }, state: "paused" })).deleted, true);
+// @ts-expect-error
+await Sandbox.createMany("base", 3);
+// @ts-expect-error
+await Sandbox.createMany(3, "base", { onTimeline: () => {} });
+// @ts-expect-error
+await Sandbox.deleteAll({});
+// @ts-expect-error
+await Sandbox.deleteAll();
+
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });
 expectType<Sandbox>()(await client.create("base"), true);
 expectType<Sandbox>()(await client.connect("sb-1"), true);
+expectType<Sandbox[]>()(await client.createMany(2), true);
+expectType<string>()((await client.deleteAll({ metadata: { a: "b" } })).failed[0].sandboxId, true);
 expectType<boolean>()(await client.with((own) => own.isRunning()), true);
 const { items, sandboxes } = await client.getMetrics(["sb-1"]);
 expectType<number | null | undefined>()(items[0]?.load1, true);
@@ -158,6 +178,7 @@ try {
 } catch (error) {
   if (error instanceof NotFoundError) expectType<number>()(error.statusCode, true);
   if (error instanceof APIError) expectType<string | undefined>()(error.requestId, true);
+  if (error instanceof CreateManyError) expectType<string[]>()(error.cleanup.deleted, true);
   if (error instanceof SandboxError) expectType<string | undefined>()(error.diagnostic?.reason, true);
 }
 

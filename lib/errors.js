@@ -56,6 +56,15 @@ class TimeoutAPIError extends APIError {}
 class ServerError extends APIError {}
 class ReadinessError extends SandboxError {}
 
+class CreateManyError extends SandboxError {
+  constructor(message, details = {}) {
+    super(message, details);
+    this.errors = details.errors ?? [];
+    this.created = details.created ?? [];
+    this.cleanup = details.cleanup ?? { deleted: [], failed: [] };
+  }
+}
+
 const classes = {
   SandboxError,
   ConfigurationError,
@@ -71,6 +80,7 @@ const classes = {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 };
 
 function brandOf(name) {

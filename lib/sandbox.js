@@ -4,10 +4,11 @@ const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
-const { ItemStream } = require("./item-stream.js");
 const { KeepAlives } = require("./keep-alive.js");
+const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
 const { listSandboxes } = require("./sandbox-list.js");
+const { followLogs, watchTimeline } = require("./streams.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
@@ -44,6 +45,10 @@ class Sandbox {
     return await useAndDelete(create, args);
   }
 
+  static async createMany(count, template, options) {
+    return await createSandboxes(classOf(this), Connection.standard(), count, template, options);
+  }
+
   static async connect(sandboxId, options) {
     return await connectSandbox(classOf(this), Connection.standard(), sandboxId, options);
   }
@@ -58,6 +63,10 @@ class Sandbox {
 
   static async kill(sandboxId, options) {
     return await Connection.standard().call("kill", { sandboxId: given(sandboxId) }, options);
+  }
+
+  static async deleteAll(options) {
+    return await deleteAll(Connection.standard(), options);
   }
 
   static async pause(sandboxId, options) {
@@ -189,15 +198,11 @@ class Sandbox {
   }
 
   logs(options) {
-    return options?.follow ? this.#followLogs(options) : this.#readLogs(options);
+    return options?.follow ? followLogs(this.#connection, this.sandboxId, options) : this.#readLogs(options);
   }
 
   watch(options) {
-    const stream = this.#connection.open("watch", { sandboxId: this.sandboxId }, options);
-    return new ItemStream(stream, ({ sandbox, events }) => {
-      this.#replace(sandbox);
-      return answers.timelineOf(events);
-    });
+    return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
   }
 
   async getMetrics(options) {
@@ -223,11 +228,6 @@ class Sandbox {
 
   async #readLogs(options) {
     return answers.logs(await this.#call("logs", options));
-  }
-
-  #followLogs(options) {
-    const stream = this.#connection.open("followLogs", { sandboxId: this.sandboxId }, options);
-    return new ItemStream(stream, (raw) => answers.logs(raw).logs);
   }
 
   #call(method, options) {
@@ -273,7 +273,15 @@ async function createSandbox(type, standard, template, options) {
     return await createSandbox(type, standard, undefined, template);
   }
   const connection = standard.route(options);
-  const raw = await requestTelling(connection, "create", { template, options });
+  return created(type, connection, await requestTelling(connection, "create", { template, options }), options);
+}
+
+async function createSandboxes(type, standard, count, template, options) {
+  const handleOf = (connection, raw, fields) => created(type, connection, raw, fields);
+  return await createMany(standard, count, template, options, handleOf);
+}
+
+function created(type, connection, raw, options) {
   // The answer leaves the metadata out, and this is what was sent.
   if (options?.metadata) raw.metadata ??= { ...options.metadata };
   return new type(FROM_ANSWER, connection, raw);
@@ -285,4 +293,4 @@ async function connectSandbox(type, standard, sandboxId, options) {
   return new type(FROM_ANSWER, connection, raw);
 }
 
-module.exports = { connectSandbox, createSandbox, Sandbox };
+module.exports = { connectSandbox, createSandbox, createSandboxes, Sandbox };

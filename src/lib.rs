@@ -2,6 +2,8 @@
 
 /// Sandboxes that are kept alive.
 pub mod keep_alive;
+/// Calls on many sandboxes.
+pub mod many;
 /// The class whose methods are the service's routes.
 pub mod native_client;
 /// Where a client comes from.
@@ -12,3 +14,4 @@ mod promise;
 mod runtime;
 /// What comes piece by piece.
 pub mod stream;
+mod telling;

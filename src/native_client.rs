@@ -14,7 +14,7 @@ pub struct NativeClient {
     client: std::result::Result<Client, Box<ErrorRecord>>,
 }
 
-type Promised<'env> = Result<PromiseRaw<'env, String>>;
+pub(crate) type Promised<'env> = Result<PromiseRaw<'env, String>>;
 
 #[napi]
 impl NativeClient {
@@ -155,7 +155,7 @@ impl NativeClient {
     }
 
     /// Reads the arguments, which are judged before the configuration, and runs the call with them.
-    fn call<'env, A, F>(
+    pub(crate) fn call<'env, A, F>(
         &self,
         env: &'env Env,
         args: String,

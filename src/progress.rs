@@ -1,19 +1,11 @@
-use futures_util::future::BoxFuture;
-use futures_util::stream::try_unfold;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
 use napi_derive::napi;
-use sandbar_client::{Args, ClientError, Onlooker, Progress};
+use sandbar_client::{Args, ClientError, Onlooker};
 
-use crate::native_client::{NativeClient, record};
-use crate::promise::Outcome;
+use crate::native_client::NativeClient;
 use crate::stream::{NativeStream, Pieces};
-
-/// A call that waits, and what it sees.
-struct Telling {
-    progress: Progress,
-    call: Option<BoxFuture<'static, Outcome>>,
-    outcome: Option<Outcome>,
-}
+use crate::telling::telling;
 
 /// Each is its namesake without `Telling`, as a stream: pieces are `{"sandbox": raw, "events": [raw, …]}` while it waits,
 /// the last one is `{"result": raw}`.
@@ -23,7 +15,7 @@ impl NativeClient {
     #[napi]
     pub fn create_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::create, |client, (options, call)| {
-            telling(|onlooker| async move { Ok(client.create_seen(&options, &onlooker, call).await?.text) })
+            seen(|onlooker| async move { Ok(client.create_seen(&options, &onlooker, call).await?.text) })
         })
     }
 
@@ -31,7 +23,7 @@ impl NativeClient {
     #[napi]
     pub fn connect_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::connect, |client, (connect, call)| {
-            telling(|onlooker| async move {
+            seen(|onlooker| async move {
                 let (id, options) = (&connect.sandbox_id, &connect.options);
                 Ok(client.connect_seen(id, options, connect.wait, &onlooker, call).await?.text)
             })
@@ -42,39 +34,16 @@ impl NativeClient {
     #[napi]
     pub fn wait_ready_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::sandbox, |client, (id, call)| {
-            telling(|onlooker| async move { Ok(client.wait_ready_seen(&id, &onlooker, call).await?.text) })
+            seen(|onlooker| async move { Ok(client.wait_ready_seen(&id, &onlooker, call).await?.text) })
         })
     }
 }
 
-fn telling<F>(call: impl FnOnce(Onlooker) -> F) -> Pieces
+fn seen<F>(call: impl FnOnce(Onlooker) -> F) -> Pieces
 where
     F: Future<Output = Result<String, ClientError>> + Send + 'static,
 {
     let (onlooker, progress) = Onlooker::with_progress();
-    let call = call(onlooker).map(|outcome| outcome.map_err(record)).boxed();
-    let telling = Telling { progress, call: Some(call), outcome: None };
-    try_unfold(telling, |mut telling| async move { Ok(telling.next().await?.map(|piece| (piece, telling))) }).boxed()
-}
-
-impl Telling {
-    /// All that was seen comes before the outcome.
-    async fn next(&mut self) -> Result<Option<String>, Box<sandbar_client::ErrorRecord>> {
-        while let Some(call) = &mut self.call {
-            tokio::select! {
-                biased;
-                Some(news) = self.progress.next() => return Ok(Some(news)),
-                outcome = call => {
-                    self.outcome = Some(outcome);
-                    // Its onlooker goes with it, so that the progress has an end.
-                    self.call = None;
-                }
-            }
-        }
-        if let Some(news) = self.progress.next().await {
-            return Ok(Some(news));
-        }
-        let result = self.outcome.take().transpose()?;
-        Ok(result.map(|raw| format!(r#"{{"result":{raw}}}"#)))
-    }
+    let told = unfold(progress, |mut progress| async move { Some((progress.next().await?, progress)) });
+    telling(told.boxed(), call(onlooker))
 }

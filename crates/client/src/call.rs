@@ -6,7 +6,7 @@ use sandbar_protocol::{
     ConnectOptions, CreateOptions, Fields, ListQuery, LogsQuery, RefreshOptions, TimeoutOptions, ValidationError,
     check_sandbox_id, closest,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::MetricsBatchQuery;
 use crate::options::{CLIENT_OPTION_NAMES, split, time_limits};
@@ -148,11 +148,10 @@ impl Args {
     /// # Errors
     /// [`ValidationError`].
     pub fn logs(&self) -> Result<(String, LogsQuery, CallOptions), ValidationError> {
-        let sandbox_id = self.sandbox_id()?;
-        let (mut query, call) = self.options()?;
-        if let Some(follow) = query.as_object_mut().and_then(|map| map.remove("follow")) {
-            Fields::of("logs options", &json!({ "follow": follow }), &["follow"])?.boolean("follow")?;
-        }
+        let (rest, own) = self.without_options(&["follow"]);
+        Fields::of("logs options", &own, &["follow"])?.boolean("follow")?;
+        let sandbox_id = rest.sandbox_id()?;
+        let (query, call) = rest.options()?;
         Ok((sandbox_id, LogsQuery::from_json(&query)?, call))
     }
 
@@ -163,6 +162,21 @@ impl Args {
     pub fn metrics_batch(&self) -> Result<(MetricsBatchQuery, CallOptions), ValidationError> {
         let (query, call) = self.options()?;
         Ok((MetricsBatchQuery::from_json(&query)?, call))
+    }
+
+    /// An argument as it came.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    /// The arguments without these options, and these options alone.
+    pub(crate) fn without_options(&self, names: &[&str]) -> (Self, Value) {
+        let mut rest = self.clone();
+        let mut own = Map::new();
+        if let Some(Value::Object(options)) = rest.map.get_mut("options") {
+            own.extend(names.iter().filter_map(|name| options.remove_entry(*name)));
+        }
+        (rest, Value::Object(own))
     }
 
     pub(crate) fn sandbox_id(&self) -> Result<String, ValidationError> {

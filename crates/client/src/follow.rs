@@ -39,8 +39,10 @@ impl Args {
     /// # Errors
     /// [`ValidationError`].
     pub fn follow_logs(&self) -> Result<(String, LogsQuery, CallOptions), ValidationError> {
-        let sandbox_id = self.sandbox_id()?;
-        let (options, call) = self.options()?;
+        let (rest, own) = self.without_options(&["follow"]);
+        Fields::of("logs options", &own, &["follow"])?.boolean("follow")?;
+        let sandbox_id = rest.sandbox_id()?;
+        let (options, call) = rest.options()?;
         let refuse = |name: &str, way_out: &str| {
             ValidationError::new(name, format!("`{name}` is not accepted together with `follow`: {way_out}"))
         };
@@ -50,13 +52,7 @@ impl Args {
         if options.get("limit").is_some() {
             return Err(refuse("limit", "leave the loop when you have enough lines"));
         }
-        let fields = Fields::of("logs options", &options, &["follow", "cursor", "level", "search"])?;
-        fields.boolean("follow")?;
-        let mut query = options.clone();
-        if let Some(map) = query.as_object_mut() {
-            map.remove("follow");
-        }
-        Ok((sandbox_id, LogsQuery::from_json(&query)?, call))
+        Ok((sandbox_id, LogsQuery::from_json(&options)?, call))
     }
 }
 

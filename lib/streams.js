@@ -1,5 +1,6 @@
 "use strict";
 
+const { logs, timelineOf } = require("./answers.js");
 const { ASYNC_DISPOSE } = require("./disposal.js");
 const { thrownFor } = require("./errors.js");
 
@@ -52,4 +53,17 @@ class ItemStream {
   }
 }
 
-module.exports = { ItemStream };
+/** A sandbox's log lines, as they come. */
+function followLogs(connection, sandboxId, options) {
+  return new ItemStream(connection.open("followLogs", { sandboxId }, options), (raw) => logs(raw).logs);
+}
+
+/** The entries of a sandbox's timeline, as they come; `onSandbox` gets each answer with new ones. */
+function watchTimeline(connection, sandboxId, options, onSandbox) {
+  return new ItemStream(connection.open("watch", { sandboxId }, options), ({ sandbox, events }) => {
+    onSandbox(sandbox);
+    return timelineOf(events);
+  });
+}
+
+module.exports = { followLogs, watchTimeline };
