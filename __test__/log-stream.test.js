@@ -105,6 +105,22 @@ test("return ends an iteration that waits, and what is in flight", async () => {
   expect(await next).toEqual({ value: undefined, done: true });
 });
 
+test("the longer no lines come, the rarer it is asked, until some come", async () => {
+  const sandbox = await created();
+  const times = [];
+  const at = (reply) => (response) => {
+    times.push(performance.now());
+    reply(response);
+  };
+  server.on(LOGS, ...Array(6).fill(at(lines([], 0))), at(lines(["a"], 1)), at(lines(["b"], 2)));
+  for await (const { message } of sandbox.logs({ follow: true })) if (message === "b") break;
+  const gaps = times.slice(1).map((time, place) => time - times[place]);
+  expect(gaps[0]).toBeGreaterThan(70);
+  // Each is half as long again as the one before, give or take a quarter.
+  expect(gaps[5]).toBeGreaterThan(500);
+  expect(gaps[6]).toBeLessThan(gaps[5]);
+});
+
 test("a log that is gone with its sandbox is at its end; one that never was is an error", async () => {
   const sandbox = await created();
   server.on(LOGS, lines(["a"], 1), gone);
