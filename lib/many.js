@@ -16,7 +16,7 @@ async function createMany(standard, count, template, options, handleOf) {
   const { sandboxes, report } = await resultOf(stream, (progress) => notify(onProgress, progress));
   const created = sandboxes.map((raw) => handleOf(connection, raw, fields));
   const errors = report.errors.map(errorFrom);
-  if (fields?.onFailure === "keep") return { sandboxes: created, errors };
+  if (report.kept) return { sandboxes: created, errors };
   if (errors.length > 0) throw manyError(report, created, errors);
   return created;
 }

@@ -2,7 +2,7 @@ use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use napi::Env;
 use napi_derive::napi;
-use sandbar_client::{Args, ClientError, CreateReport, Created, DeleteReport, ErrorRecord};
+use sandbar_client::{Args, ClientError, CreateMany, CreateReport, Created, DeleteReport, ErrorRecord, OnFailure};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -13,8 +13,8 @@ use crate::telling::telling;
 #[napi]
 impl NativeClient {
     /// Creates `count` sandboxes, as a stream: pieces are `{"created": n, "failed": n, "total": n}`, the last one is
-    /// `{"result": {"sandboxes": [raw, …], "report": {"errors": ["record", …], "message": string, "cleanup": … | null}}}`,
-    /// with a cleanup as `deleteAll` gives it.
+    /// `{"result": {"sandboxes": [raw, …], "report": {"errors": ["record", …], "message": string, "kept": boolean,
+    /// "cleanup": … | null}}}`, with a cleanup as `deleteAll` gives it.
     #[napi]
     pub fn create_many(&self, args: String) -> NativeStream {
         self.stream(&args, Args::create_many, |client, (many, call)| {
@@ -27,7 +27,7 @@ impl NativeClient {
                     drop(sender.send(json!({ "created": created, "failed": failed, "total": total }).to_string()));
                 };
                 let report = client.create_many(&many, call, progress).await;
-                Ok(created(&report, total))
+                Ok(created(&many, &report))
             })
         })
     }
@@ -41,12 +41,13 @@ impl NativeClient {
     }
 }
 
-fn created(report: &CreateReport, total: usize) -> String {
+fn created(many: &CreateMany, report: &CreateReport) -> String {
     // The raw texts go in as they are.
     let sandboxes: Vec<_> = report.created.iter().map(|answer| answer.text.as_str()).collect();
     let errors: Vec<_> = report.errors.iter().map(record_of).collect();
     let cleanup = report.cleanup.as_ref().map(deleted);
-    let rest = json!({ "errors": errors, "message": report.message(total), "cleanup": cleanup });
+    let kept = many.on_failure == OnFailure::Keep;
+    let rest = json!({ "errors": errors, "message": report.message(many.count), "kept": kept, "cleanup": cleanup });
     format!(r#"{{"sandboxes":[{}],"report":{rest}}}"#, sandboxes.join(","))
 }
 
