@@ -14,6 +14,8 @@
  * @packageDocumentation
  */
 
+/// <reference lib="esnext.disposable" />
+
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
 
 /**
@@ -50,6 +52,10 @@ export class Sandbox {
    *   envVars: { FOO: "bar" },
    *   metadata: { purpose: "demo" },
    * });
+   *
+   * @example
+   * const onTimeline = ({ phase, message }) => console.log(phase, message ?? "");
+   * const sandbox = await Sandbox.create("base", { waitReady: true, onTimeline });
    */
   static create(template?: TemplateName, options?: CreateOptions): Promise<Sandbox>;
   /**
@@ -59,6 +65,85 @@ export class Sandbox {
    * const sandbox = await Sandbox.create({ timeout: 60, autoPause: true });
    */
   static create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+
+  /**
+   * Creates many equal sandboxes: all of them, or none.
+   *
+   * If one can't be created, no more are begun, those that are there are deleted, and the call fails with a report of both.
+   * With `onFailure: "keep"` it never fails for that: the others are still tried, and stay.
+   *
+   * @param count - How many, 0 to 1000.
+   * @param template - As for {@link Sandbox.create}.
+   * @param options - Those of {@link Sandbox.create} but `onTimeline`, how many are created at the same time
+   * (`concurrency`, 1 to 64, default 8), what a failure does, and `onProgress`.
+   * @returns The handles, in the order in which they were begun; with `onFailure: "keep"` those that there are, and the
+   * errors of the others.
+   * @throws {@link ValidationError} if an argument is wrong or unknown; nothing was sent.
+   * @throws {@link CreateManyError} if a sandbox could not be created, unless `onFailure` is `"keep"`.
+   *
+   * Routes: `POST /api/v1/sandboxes`, and `DELETE /api/v1/sandboxes/:sandboxID` after a failure.
+   *
+   * @example
+   * const sandboxes = await Sandbox.createMany(20, "base", {
+   *   waitReady: true,
+   *   metadata: { run: "42" },
+   *   onProgress: ({ created, total }) => console.log(`${created} of ${total}`),
+   * });
+   *
+   * @example
+   * const { sandboxes, errors } = await Sandbox.createMany(20, "base", { onFailure: "keep" });
+   */
+  static createMany(
+    count: number,
+    template: TemplateName | undefined,
+    options: CreateManyOptions & { onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** All of them, or a {@link CreateManyError}. */
+  static createMany(
+    count: number,
+    template?: TemplateName,
+    options?: CreateManyOptions & { onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+  /** From options alone; the template is `options.templateID`, or `"base"`. */
+  static createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** From options alone: all of them, or a {@link CreateManyError}. */
+  static createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+
+  /**
+   * Creates a sandbox for the time of a callback, and deletes it at the end, whatever happens.
+   *
+   * @param template - As for {@link Sandbox.create}, and so are the options; both may be left out.
+   * @param use - What to do with the sandbox. It may delete the sandbox itself.
+   * @returns What the callback gave back, once the sandbox is deleted.
+   * @throws What the callback threw, as it is. A delete that fails as well does not hide it: its error is `suppressed` on
+   * the callback's error, or a process warning if that error can't be written to.
+   * @throws What {@link Sandbox.create} throws, and {@link SandboxError} if only the delete fails.
+   *
+   * Routes: `POST /api/v1/sandboxes`, `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const answer = await Sandbox.with("base", { waitReady: true }, async (sandbox) => {
+   *   return await ask(sandbox.envdUrl, sandbox.envdAccessToken);
+   * });
+   */
+  static with<Result>(
+    template: TemplateName | undefined,
+    options: CreateOptions | undefined,
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from a template, or from options, alone. */
+  static with<Result>(
+    templateOrOptions: TemplateName | (CreateOptions & { templateID?: TemplateName }),
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from the template `"base"`. */
+  static with<Result>(use: (sandbox: Sandbox) => Result | PromiseLike<Result>): Promise<Result>;
 
   /**
    * Reaches an existing sandbox, from any process. A paused one is resumed with its files, metadata and environment; its
@@ -112,6 +197,22 @@ export class Sandbox {
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
    */
   static kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Deletes all sandboxes with some metadata, of all pages of the list, and looks again until none is left untried.
+   *
+   * @param options - `metadata` must hold at least one pair, and all of them must match; `state` as for
+   * {@link Sandbox.list}; `concurrency` is how many are deleted at the same time, 1 to 64, default 8.
+   * @returns The IDs of those that are gone, by this call or by others meanwhile, and those that could not be deleted.
+   * @throws {@link ValidationError} without metadata, which would match every sandbox of the project; nothing was sent.
+   * @throws {@link SandboxError} if the sandboxes can't be listed; repeating it is safe.
+   *
+   * Routes: `GET /api/v1/sandboxes`, `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { deleted, failed } = await Sandbox.deleteAll({ metadata: { run: "42" } });
+   */
+  static deleteAll(options: DeleteAllOptions): Promise<DeleteReport>;
 
   /**
    * Stops a sandbox's runtime and keeps its files and metadata. A paused sandbox has no running TTL.
@@ -191,7 +292,7 @@ export class Sandbox {
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID`, repeated.
    */
-  waitReady(options?: CallOptions): Promise<this>;
+  waitReady(options?: WaitOptions): Promise<this>;
 
   /**
    * Brings this handle up to date with the current runtime URL and token. A paused sandbox is resumed.
@@ -228,6 +329,36 @@ export class Sandbox {
   refresh(options?: RefreshOptions): Promise<void>;
 
   /**
+   * Keeps the sandbox alive while you hold it: refreshes the TTL at once, and again whenever a third of `duration` is left.
+   *
+   * Times are counted on this machine from each refresh on, so that its clock may be wrong. Refreshes only extend: a
+   * longer TTL stays. Failures that may pass (no connection, 429, 5xx) are repeated until the time is over. It ends by
+   * itself, without an error, when the sandbox is deleted, paused or failed, by whomever; {@link Sandbox.delete} and
+   * {@link Sandbox.pause} of this handle leave nothing of it in flight. Waiting for the next refresh does not keep the
+   * process alive, and a process that ends stops it: the sandbox then ends with its TTL.
+   *
+   * A {@link Sandbox.setTimeout} that is shorter than `duration` holds until the next refresh: stop it before.
+   *
+   * @param options - `duration` is how long the sandbox has at least, in seconds, 1 to 3600; default 300.
+   * @returns What stops it; {@link Sandbox.endAt} moves with each refresh.
+   * @throws {@link ValidationError}, not as a rejection, if an option is wrong; nothing was sent.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/refreshes`, repeated.
+   *
+   * @example
+   * const held = sandbox.keepAlive({ onError: (error) => console.error("the sandbox will end:", error) });
+   * await longWork(sandbox);
+   * await held.stop();
+   *
+   * @example
+   * {
+   *   using held = sandbox.keepAlive();
+   *   await longWork(sandbox);
+   * }
+   */
+  keepAlive(options?: KeepAliveOptions): KeepAlive;
+
+  /**
    * Stops the runtime and keeps files and metadata; {@link Sandbox.connect} resumes it.
    *
    * @returns False if it was paused already.
@@ -252,6 +383,18 @@ export class Sandbox {
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
    */
   kill(options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Deletes the sandbox at the end of a scope, as {@link Sandbox.delete} does.
+   *
+   * On a runtime or in a realm without `Symbol.asyncDispose` this is under `Symbol.for("Symbol.asyncDispose")`.
+   *
+   * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * await using sandbox = await Sandbox.create("base", { waitReady: true });
+   */
+  [Symbol.asyncDispose](): Promise<void>;
 
   // Looking at it.
 
@@ -279,7 +422,46 @@ export class Sandbox {
    * @example
    * const { logs } = await sandbox.logs({ limit: 50, direction: "backward", level: "error" });
    */
-  logs(options?: LogsOptions): Promise<SandboxLogs>;
+  logs(options?: LogsOptions & { follow?: false }): Promise<SandboxLogs>;
+  /**
+   * Follows the log: its lines from the first, or from `cursor`, and then new ones as they come.
+   *
+   * Lost connections lose no line and repeat none: places in the log are counted by the service, and an answer that did
+   * not arrive is asked for again, for as long as `requestTimeoutMs`. New lines are looked for after about 0.1 s, and less
+   * often, up to 1 s, while none come. It ends when the sandbox is deleted or failed and its lines are read; through a
+   * pause it goes on. Nothing is sent before it is iterated; `break`, or `return()`, stops it and leaves nothing in flight.
+   *
+   * @returns What to iterate, once. A wrong option, and any other error, is thrown by the iteration.
+   * @throws {@link ValidationError} for `limit` and `direction`, too.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID/logs`, repeated; while no lines come, `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * for await (const { timestamp, message } of sandbox.logs({ follow: true })) {
+   *   console.log(timestamp, message);
+   *   if (message === "done") break;
+   * }
+   */
+  logs(options: FollowLogsOptions): LogStream;
+
+  /**
+   * Watches the timeline: what happened so far, oldest first, and then each new entry as it comes.
+   *
+   * An entry comes once, when it is first seen; its status may still be `"in_progress"`. The handle learns what is seen.
+   * Failures that may pass are repeated for as long as `requestTimeoutMs`; looks are 0.1 s to 1 s apart. It ends when the
+   * sandbox is deleted or failed; through a pause it goes on. Nothing is sent before it is iterated; `break`, or
+   * `return()`, stops it and leaves nothing in flight.
+   *
+   * @returns What to iterate, once. Errors are thrown by the iteration.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   *
+   * Route: `GET /api/v1/sandboxes/:sandboxID`, repeated.
+   *
+   * @example
+   * for await (const { phase, status, message } of sandbox.watch()) console.log(phase, status, message ?? "");
+   */
+  watch(options?: CallOptions): TimelineStream;
 
   /**
    * Fetches the current CPU, memory, disk, network and task counters.
@@ -311,6 +493,41 @@ export class SandboxClient {
   create(template?: TemplateName, options?: CreateOptions): Promise<Sandbox>;
   /** Creates a sandbox from options alone: see {@link Sandbox.create}. */
   create(options: CreateOptions & { templateID?: TemplateName }): Promise<Sandbox>;
+  /** Creates a sandbox for the time of a callback: see {@link Sandbox.with}. */
+  with<Result>(
+    template: TemplateName | undefined,
+    options: CreateOptions | undefined,
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from a template, or from options, alone. */
+  with<Result>(
+    templateOrOptions: TemplateName | (CreateOptions & { templateID?: TemplateName }),
+    use: (sandbox: Sandbox) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+  /** The same from the template `"base"`. */
+  with<Result>(use: (sandbox: Sandbox) => Result | PromiseLike<Result>): Promise<Result>;
+  /** Creates many sandboxes, and reports those that could not be: see {@link Sandbox.createMany}. */
+  createMany(
+    count: number,
+    template: TemplateName | undefined,
+    options: CreateManyOptions & { onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** Creates many sandboxes: see {@link Sandbox.createMany}. */
+  createMany(
+    count: number,
+    template?: TemplateName,
+    options?: CreateManyOptions & { onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
+  /** From options alone; the template is `options.templateID`, or `"base"`. */
+  createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure: "keep" },
+  ): Promise<CreateManyReport>;
+  /** From options alone: all of them, or a {@link CreateManyError}. */
+  createMany(
+    count: number,
+    options: CreateManyOptions & { templateID?: TemplateName; onFailure?: "delete" },
+  ): Promise<Sandbox[]>;
   /** Reaches an existing sandbox: see {@link Sandbox.connect}. */
   connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
   /** Lists sandboxes: see {@link Sandbox.list}. */
@@ -319,6 +536,8 @@ export class SandboxClient {
   getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
   /** Deletes a sandbox for good: see {@link Sandbox.kill}. */
   kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
+  /** Deletes all sandboxes with some metadata: see {@link Sandbox.deleteAll}. */
+  deleteAll(options: DeleteAllOptions): Promise<DeleteReport>;
   /** Stops a sandbox's runtime: see {@link Sandbox.pause}. */
   pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
   /** Replaces a sandbox's TTL, in seconds, 0 to 86400: see {@link Sandbox.setTimeout}. */
@@ -462,8 +681,20 @@ export interface CallOptions extends ClientOptions {
   signal?: AbortSignal;
 }
 
+/** Options of the calls that may wait until a sandbox is usable. */
+export interface WaitOptions extends CallOptions {
+  /**
+   * Called once for each timeline entry that the call sees, in order, before the call is done; with it the sandbox as it
+   * was then. Past entries count too. What it throws, or rejects with, becomes a process warning: the call goes on.
+   *
+   * To see all of it, a waiting `create` looks at the sandbox itself, 0.02 s to 1.9 s apart, instead of having the service
+   * hold the answer.
+   */
+  onTimeline?: (event: TimelineEvent, sandbox: SandboxInfo) => void;
+}
+
 /** Options of {@link Sandbox.create}. A field that is not listed here is refused, never ignored. */
-export interface CreateOptions extends CallOptions {
+export interface CreateOptions extends WaitOptions {
   /**
    * The TTL in seconds, 1 to 86400. When it ends, the sandbox is deleted, or paused with `autoPause`.
    * @default 300
@@ -493,8 +724,38 @@ export interface CreateOptions extends CallOptions {
   idempotencyKey?: string;
 }
 
+/** Options of {@link Sandbox.createMany}. */
+export interface CreateManyOptions extends Omit<CreateOptions, "onTimeline"> {
+  /**
+   * How many are created at the same time, 1 to 64.
+   * @default 8
+   */
+  concurrency?: number;
+  /**
+   * What happens to the others if one can't be created: `"delete"` deletes them and fails the call, `"keep"` goes on, and
+   * makes the call give back a report.
+   * @default "delete"
+   */
+  onFailure?: "delete" | "keep";
+  /** Called after each one that was created, or could not be. What it throws becomes a process warning. */
+  onProgress?: (progress: CreateManyProgress) => void;
+}
+
+/** Options of {@link Sandbox.deleteAll}. */
+export interface DeleteAllOptions extends CallOptions {
+  /** What the sandboxes must have, at least one pair. */
+  metadata: Record<string, string>;
+  /** Only sandboxes in this state, or in one of these. Default: all but deleted. */
+  state?: KnownSandboxState | KnownSandboxState[];
+  /**
+   * How many are deleted at the same time, 1 to 64.
+   * @default 8
+   */
+  concurrency?: number;
+}
+
 /** Options of {@link Sandbox.connect}. */
-export interface ConnectOptions extends CallOptions {
+export interface ConnectOptions extends WaitOptions {
   /**
    * Whether to wait until the runtime is usable again.
    * @default true
@@ -513,6 +774,20 @@ export interface ConnectOptions extends CallOptions {
 export interface RefreshOptions extends CallOptions {
   /** The least TTL from now on, in seconds, 0 to 3600. Default: the sandbox's own timeout. */
   duration?: number;
+}
+
+/** Options of {@link Sandbox.keepAlive}. */
+export interface KeepAliveOptions extends CallOptions {
+  /**
+   * How long the sandbox has at least, from each refresh on, in seconds, 1 to 3600.
+   * @default 300
+   */
+  duration?: number;
+  /**
+   * Called once if a refresh fails for good, or until the time is over: the sandbox will end with its TTL. What it throws
+   * becomes a process warning.
+   */
+  onError?: (error: SandboxError) => void;
 }
 
 /** Options of {@link Sandbox.list}. */
@@ -541,6 +816,18 @@ export interface LogsOptions extends CallOptions {
    * @default "forward"
    */
   direction?: "forward" | "backward";
+  /** Only lines of this level. */
+  level?: LogLevel;
+  /** Only lines that contain this text, at most 256 characters. */
+  search?: string;
+}
+
+/** Options of {@link Sandbox.logs} that is followed; `limit` and `direction` are refused. */
+export interface FollowLogsOptions extends CallOptions {
+  /** Whether to go on with new lines as they come. */
+  follow: true;
+  /** Where to begin: a `nextCursor` of an earlier answer. Default: the first line. */
+  cursor?: number;
   /** Only lines of this level. */
   level?: LogLevel;
   /** Only lines that contain this text, at most 256 characters. */
@@ -646,6 +933,14 @@ export interface SandboxLimits {
   diskSizeMB?: number;
 }
 
+/** What keeps a sandbox alive: see {@link Sandbox.keepAlive}. */
+export interface KeepAlive extends Disposable, AsyncDisposable {
+  /** Whether it still does: false once it is stopped, and when there is nothing to keep alive any more. */
+  readonly active: boolean;
+  /** Stops it. Once this resolves, nothing is in flight any more; it never rejects, and may be repeated. */
+  stop(): Promise<void>;
+}
+
 /** A list that was asked for, but not sent yet: await it for the first page, iterate it for all sandboxes. */
 export interface SandboxList extends Promise<SandboxPage>, AsyncIterable<SandboxInfo> {}
 
@@ -657,6 +952,32 @@ export interface SandboxPage extends Array<SandboxInfo> {
   readonly nextToken: string | undefined;
   /** Fetches the next page; an empty one after the last. */
   nextPage(): Promise<SandboxPage>;
+}
+
+/** How far {@link Sandbox.createMany} is. */
+export interface CreateManyProgress {
+  /** How many were created. */
+  created: number;
+  /** How many could not be. */
+  failed: number;
+  /** How many were asked for. */
+  total: number;
+}
+
+/** What {@link Sandbox.createMany} gives back with `onFailure: "keep"`. */
+export interface CreateManyReport {
+  /** Those that were created. */
+  sandboxes: Sandbox[];
+  /** Why there are not more: one error for each. */
+  errors: SandboxError[];
+}
+
+/** What came of deleting several sandboxes. */
+export interface DeleteReport {
+  /** The IDs of those that are gone, by whomever. */
+  deleted: string[];
+  /** Those that may still be there, and why. */
+  failed: { sandboxId: string; error: SandboxError }[];
 }
 
 /** How grave a log line is. */
@@ -688,6 +1009,18 @@ export interface SandboxLogs {
   diagnostic?: { reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {}); message: string };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
+}
+
+/** Log lines as they come: see {@link Sandbox.logs} with `follow`. */
+export interface LogStream extends AsyncIterableIterator<LogEntry>, AsyncDisposable {
+  /** Stops it; an iteration that waits ends. */
+  return(): Promise<IteratorResult<LogEntry>>;
+}
+
+/** Entries of a timeline as they come: see {@link Sandbox.watch}. */
+export interface TimelineStream extends AsyncIterableIterator<TimelineEvent>, AsyncDisposable {
+  /** Stops it; an iteration that waits ends. */
+  return(): Promise<IteratorResult<TimelineEvent>>;
 }
 
 /** Counters of one sandbox at one moment. Null is "not known", never 0. */
@@ -855,6 +1188,8 @@ export type ErrorKind =
   // ReadinessError
   | "not_ready"
   | "ready_timeout"
+  // CreateManyError
+  | "create_many"
   // A defect of this package
   | "internal"
   | (string & {});
@@ -992,3 +1327,25 @@ export class ServerError extends APIError {}
 
 /** The sandbox did not become usable: its start failed, or took longer than `readyTimeoutMs`. */
 export class ReadinessError extends SandboxError {}
+
+/**
+ * Not all sandboxes of {@link Sandbox.createMany} could be created, and those that were are deleted again. `cause` is the
+ * first of the errors; `retryable` holds if it does for all of them.
+ */
+export class CreateManyError extends SandboxError {
+  constructor(
+    message?: string,
+    details?: ErrorDetails & {
+      cause?: unknown;
+      errors?: SandboxError[];
+      created?: string[];
+      cleanup?: DeleteReport;
+    },
+  );
+  /** Why, one for each that could not be created, in the order in which they were begun. */
+  readonly errors: SandboxError[];
+  /** The IDs of those that were created. */
+  readonly created: string[];
+  /** What became of them, and of those that were created but did not become ready: `cleanup.failed` may still be there. */
+  readonly cleanup: DeleteReport;
+}

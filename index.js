@@ -20,6 +20,7 @@ const {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 } = errors;
 
 // Written out so that Node finds the names for `import { Sandbox } from "sandbar"`.
@@ -41,4 +42,5 @@ module.exports = {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 };

@@ -3,7 +3,8 @@ const ts = require("typescript");
 const sandbar = require("..");
 const { ROOT } = require("./support/child.js");
 
-const INHERITED = new Set(["constructor", "name"]);
+// And what Node.js and `instanceof` look for, which is no one's to call.
+const INHERITED = new Set(["constructor", "name", Symbol.for("nodejs.util.inspect.custom"), Symbol.hasInstance]);
 
 /** The classes of index.d.ts, as {name: {statics, members}}. */
 function declaredClasses() {
@@ -29,9 +30,17 @@ function isStaticKeyword(modifier) {
 }
 
 function own(object, isWanted) {
-  const descriptors = Object.entries(Object.getOwnPropertyDescriptors(object));
-  const names = descriptors.filter(([name, descriptor]) => !INHERITED.has(name) && isWanted(descriptor));
-  return names.map(([name]) => name).sort();
+  const keys = Reflect.ownKeys(object).filter((key) => !INHERITED.has(key));
+  return keys
+    .filter((key) => isWanted(Object.getOwnPropertyDescriptor(object, key)))
+    .map(nameOf)
+    .sort();
+}
+
+/** The name of a property as it is declared: `[Symbol.asyncDispose]` for a symbol. */
+function nameOf(key) {
+  // Its description is `nodejs.asyncDispose` where V8 does not have it itself.
+  return typeof key === "symbol" ? `[Symbol.${key.description.split(".").at(-1)}]` : key;
 }
 
 const isMethod = ({ value }) => typeof value === "function";

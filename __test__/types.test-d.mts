@@ -1,12 +1,15 @@
 // Checked by `tsc --noEmit`: what compiles, and with @ts-expect-error what must not.
 import sandbar, {
   APIError,
+  CreateManyError,
   type CreateOptions,
+  type LogEntry,
   NotFoundError,
   Sandbox,
   SandboxClient,
   SandboxError,
   type SandboxInfo,
+  type SandboxLogs,
   type SandboxPage,
   type TimelineEvent,
 } from "sandbar";
@@ -86,10 +89,83 @@ expectType<string | undefined>()(page.nextToken, true);
 expectType<SandboxPage>()(await page.nextPage(), true);
 for await (const info of Sandbox.list()) expectType<SandboxInfo>()(info, true);
 
+// A scope's end deletes.
+async function scope() {
+  await using own = await Sandbox.create();
+  return own.sandboxId;
+}
+expectType<string>()(await scope(), true);
+expectType<number>()(await Sandbox.with("base", { timeout: 60 }, async ({ sandboxId }) => sandboxId.length), true);
+expectType<string>()(await Sandbox.with(({ sandboxId }) => sandboxId), true);
+await Sandbox.with("base", async () => {});
+await Sandbox.with({ templateID: "base", waitReady: true }, async () => {});
+// @ts-expect-error
+await Sandbox.with("base", { timeout: 60 });
+// @ts-expect-error
+await Sandbox.with({ timeoutMs: 60 }, async () => {});
+
+// What is kept alive is stopped by hand, or by a scope.
+const held = sandbox.keepAlive({ duration: 60, onError: (error) => expectType<SandboxError>()(error, true) });
+expectType<boolean>()(held.active, true);
+expectType<void>()(await held.stop(), true);
+async function keptAlive() {
+  using _held = sandbox.keepAlive();
+  await using _other = sandbox.keepAlive({ requestTimeoutMs: 1000 });
+}
+await keptAlive();
+// @ts-expect-error
+sandbox.keepAlive({ duration: "60" });
+// @ts-expect-error
+sandbox.keepAlive({ timeout: 60 });
+
+// Logs are read, or followed.
+expectType<SandboxLogs>()(await sandbox.logs({ limit: 10, direction: "backward" }), true);
+expectType<SandboxLogs>()(await sandbox.logs({ follow: false }), true);
+for await (const line of sandbox.logs({ follow: true, level: "error" })) expectType<LogEntry>()(line, true);
+await sandbox.logs({ follow: true }).return();
+// @ts-expect-error
+sandbox.logs({ follow: true, limit: 10 });
+
+// A timeline is watched.
+for await (const event of sandbox.watch()) expectType<TimelineEvent>()(event, true);
+
+// What goes on while a call waits.
+await Sandbox.create("base", {
+  waitReady: true,
+  onTimeline: (event, info) => {
+    expectType<TimelineEvent>()(event, true);
+    expectType<SandboxInfo>()(info, true);
+  },
+});
+await sandbox.waitReady({ onTimeline: ({ phase }) => console.log(phase) });
+await sandbox.connect({ onTimeline: async () => {} });
+// @ts-expect-error
+await sandbox.reload({ onTimeline: () => {} });
+
+// Many at once: all, or a report.
+expectType<Sandbox[]>()(await Sandbox.createMany(3), true);
+expectType<Sandbox[]>()(await Sandbox.createMany(3, "base", { concurrency: 2, waitReady: true }), true);
+expectType<Sandbox[]>()(await Sandbox.createMany(3, { templateID: "base" }), true);
+const report = await Sandbox.createMany(3, "base", { onFailure: "keep", onProgress: ({ created }) => created + 1 });
+expectType<Sandbox[]>()(report.sandboxes, true);
+expectType<SandboxError[]>()((await Sandbox.createMany(3, { onFailure: "keep" })).errors, true);
+expectType<string[]>()((await Sandbox.deleteAll({ metadata: { run: "42" }, state: "paused" })).deleted, true);
+// @ts-expect-error
+await Sandbox.createMany("base", 3);
+// @ts-expect-error
+await Sandbox.createMany(3, "base", { onTimeline: () => {} });
+// @ts-expect-error
+await Sandbox.deleteAll({});
+// @ts-expect-error
+await Sandbox.deleteAll();
+
 // A client has the same calls.
 const client = new SandboxClient({ baseUrl: "https://sandbox.example.com", apiKey: "key" });
 expectType<Sandbox>()(await client.create("base"), true);
 expectType<Sandbox>()(await client.connect("sb-1"), true);
+expectType<Sandbox[]>()(await client.createMany(2), true);
+expectType<string>()((await client.deleteAll({ metadata: { a: "b" } })).failed[0].sandboxId, true);
+expectType<boolean>()(await client.with((own) => own.isRunning()), true);
 const { items, sandboxes } = await client.getMetrics(["sb-1"]);
 expectType<number | null | undefined>()(items[0]?.load1, true);
 expectType<Date | undefined>()(sandboxes["sb-1"]?.collectedAt, true);
@@ -102,6 +178,7 @@ try {
 } catch (error) {
   if (error instanceof NotFoundError) expectType<number>()(error.statusCode, true);
   if (error instanceof APIError) expectType<string | undefined>()(error.requestId, true);
+  if (error instanceof CreateManyError) expectType<string[]>()(error.cleanup.deleted, true);
   if (error instanceof SandboxError) expectType<string | undefined>()(error.diagnostic?.reason, true);
 }
 

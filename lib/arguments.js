@@ -48,8 +48,22 @@ function encode(args) {
   } catch (cause) {
     // A reference in a circle, or a getter or toJSON of the user's that throws.
     const message = "the options can't be written as JSON: pass plain values that do not contain themselves";
-    throw new ValidationError(message, { kind: "validation", field: "options", retryable: false, cause });
+    throw refusal("options", message, cause);
   }
+}
+
+/** The error of an argument that can't cross to the native side, which judges all others. */
+function refusal(field, message, cause) {
+  return new ValidationError(message, { kind: "validation", field, retryable: false, attempts: 0, cause });
+}
+
+/** The kind of a value for people, as the native side names it. */
+function kindOf(value) {
+  if (value === undefined || value === null) return String(value);
+  const kind = foreignKind(value);
+  if (kind !== undefined) return kind;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 /** Keeps an argument that was left out from being dropped, so that the message can say what was found. */
@@ -66,4 +80,4 @@ function withField(options, name, value) {
   return options === undefined || isObject(options) ? { ...options, [name]: value } : options;
 }
 
-module.exports = { encode, given, isObject, withField };
+module.exports = { encode, given, isObject, kindOf, refusal, withField };

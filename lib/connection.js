@@ -5,7 +5,7 @@ const { errorFrom, thrownFor } = require("./errors.js");
 const { mergeHeaders } = require("./headers.js");
 const { EventLog } = require("./logger.js");
 const native = require("./native.js");
-const { Aborted, cancellable, takeSignal } = require("./signal.js");
+const { CancellableStream, cancellable, takeSignal } = require("./signal.js");
 const { startSpan } = require("./tracing.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
@@ -60,6 +60,29 @@ class Connection {
     return this.route(options).request(method, { ...args, options });
   }
 
+  /** Begins what comes piece by piece, with the user's options for it. */
+  open(method, args, options) {
+    return this.route(options).begin(method, { ...args, options });
+  }
+
+  /** Begins it over this very connection. */
+  begin(method, args) {
+    const { options, signal } = takeSignal(args.options);
+    const stream = this.#native[method](encode(plainArgs({ ...args, options })));
+    return signal === undefined ? stream : new CancellableStream(stream, signal);
+  }
+
+  /** Begins to keep a sandbox alive, which tells what happens. */
+  keepAlive(args, options, tell) {
+    const connection = this.route(options);
+    return connection.#native.keepAlive(encode(plainArgs({ ...args, options })), tell);
+  }
+
+  /** Keeps the process alive until what failed creates have left is deleted; at once if there is nothing. */
+  settle() {
+    this.#native.settled().catch(() => {});
+  }
+
   /** One call over this very connection. */
   async request(method, args) {
     const { options, signal } = takeSignal(args.options);
@@ -70,9 +93,8 @@ class Connection {
       span?.succeed(answer);
       return answer;
     } catch (failure) {
-      // Keeps the process alive until what a failed create has left is deleted; at once if there is nothing.
-      if (method === "create") this.#native.settled().catch(() => {});
-      const error = failure instanceof Aborted ? failure.reason : thrownFor(failure, this.request);
+      if (method === "create") this.settle();
+      const error = thrownFor(failure, this.request);
       span?.fail(error);
       throw error;
     } finally {

@@ -1,5 +1,6 @@
 "use strict";
 
+const { Aborted } = require("./aborted.js");
 const { timelineOf } = require("./answers.js");
 
 const FIELDS = [
@@ -62,6 +63,15 @@ class TimeoutAPIError extends APIError {}
 class ServerError extends APIError {}
 class ReadinessError extends SandboxError {}
 
+class CreateManyError extends SandboxError {
+  constructor(message, details = {}) {
+    super(message, details);
+    this.errors = details.errors ?? [];
+    this.created = details.created ?? [];
+    this.cleanup = details.cleanup ?? { deleted: [], failed: [] };
+  }
+}
+
 const classes = {
   SandboxError,
   ConfigurationError,
@@ -78,6 +88,7 @@ const classes = {
   TimeoutAPIError,
   ServerError,
   ReadinessError,
+  CreateManyError,
 };
 
 function brandOf(name) {
@@ -99,6 +110,7 @@ function errorFrom(json) {
 
 /** What is to be thrown for a failed native call: `method` and what is below it stay out of the stack. */
 function thrownFor(failure, method) {
+  if (failure instanceof Aborted) return failure.reason;
   if (typeof failure?.record !== "string") return failure;
   const error = errorFrom(failure.record);
   // Taken after the await, V8 adds the frames of the user's async functions.

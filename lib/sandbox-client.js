@@ -3,7 +3,9 @@
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
-const { connectSandbox, createSandbox, Sandbox } = require("./sandbox.js");
+const { useAndDelete } = require("./disposal.js");
+const { deleteAll } = require("./many.js");
+const { connectSandbox, createSandbox, createSandboxes, Sandbox } = require("./sandbox.js");
 const { listSandboxes } = require("./sandbox-list.js");
 
 class SandboxClient {
@@ -21,6 +23,14 @@ class SandboxClient {
     return await createSandbox(Sandbox, this.#connection, template, options);
   }
 
+  async with(...args) {
+    return await useAndDelete((template, options) => this.create(template, options), args);
+  }
+
+  async createMany(count, template, options) {
+    return await createSandboxes(Sandbox, this.#connection, count, template, options);
+  }
+
   async connect(sandboxId, options) {
     return await connectSandbox(Sandbox, this.#connection, sandboxId, options);
   }
@@ -35,6 +45,10 @@ class SandboxClient {
 
   async kill(sandboxId, options) {
     return await this.#connection.call("kill", { sandboxId: given(sandboxId) }, options);
+  }
+
+  async deleteAll(options) {
+    return await deleteAll(this.#connection, options);
   }
 
   async pause(sandboxId, options) {

@@ -3,7 +3,12 @@
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
 const { Connection } = require("./connection.js");
+const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { KeepAlives } = require("./keep-alive.js");
+const { createMany, deleteAll } = require("./many.js");
+const { requestTelling } = require("./progress.js");
 const { listSandboxes } = require("./sandbox-list.js");
+const { followLogs, watchTimeline } = require("./streams.js");
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
@@ -19,6 +24,7 @@ class Sandbox {
   #connection;
   #raw;
   #info;
+  #keepAlives;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -32,6 +38,15 @@ class Sandbox {
 
   static async create(template, options) {
     return await createSandbox(classOf(this), Connection.standard(), template, options);
+  }
+
+  static async with(...args) {
+    const create = (template, options) => createSandbox(classOf(this), Connection.standard(), template, options);
+    return await useAndDelete(create, args);
+  }
+
+  static async createMany(count, template, options) {
+    return await createSandboxes(classOf(this), Connection.standard(), count, template, options);
   }
 
   static async connect(sandboxId, options) {
@@ -48,6 +63,10 @@ class Sandbox {
 
   static async kill(sandboxId, options) {
     return await Connection.standard().call("kill", { sandboxId: given(sandboxId) }, options);
+  }
+
+  static async deleteAll(options) {
+    return await deleteAll(Connection.standard(), options);
   }
 
   static async pause(sandboxId, options) {
@@ -120,17 +139,17 @@ class Sandbox {
   }
 
   async waitReady(options) {
-    this.#replace(await this.#call("waitReady", options));
+    this.#replace(await this.#callTelling("waitReady", options));
     return this;
   }
 
   async connect(options) {
-    this.#replace(await this.#call("connect", options));
+    this.#replace(await this.#callTelling("connect", options));
     return this;
   }
 
   async resume(options) {
-    this.#replace(await this.#call("connect", options));
+    this.#replace(await this.#callTelling("connect", options));
     return this;
   }
 
@@ -153,15 +172,20 @@ class Sandbox {
     this.#moveDeadline(await this.#call("refresh", options));
   }
 
+  keepAlive(options) {
+    this.#keepAlives ??= new KeepAlives();
+    return this.#keepAlives.start(this.#connection, this.sandboxId, options, (end) => this.#moveDeadline(end));
+  }
+
   async pause(options) {
     const changed = await this.#call("pause", options);
-    this.#leave("paused");
+    await this.#leave("paused");
     return changed;
   }
 
   async kill(options) {
     const killed = await this.#call("kill", options);
-    this.#leave("deleted");
+    await this.#leave("deleted");
     return killed;
   }
 
@@ -169,8 +193,16 @@ class Sandbox {
     await this.kill(options);
   }
 
-  async logs(options) {
-    return answers.logs(await this.#call("logs", options));
+  async [ASYNC_DISPOSE]() {
+    await this.delete();
+  }
+
+  logs(options) {
+    return options?.follow ? followLogs(this.#connection, this.sandboxId, options) : this.#readLogs(options);
+  }
+
+  watch(options) {
+    return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
   }
 
   async getMetrics(options) {
@@ -194,8 +226,16 @@ class Sandbox {
     return this.#info;
   }
 
+  async #readLogs(options) {
+    return answers.logs(await this.#call("logs", options));
+  }
+
   #call(method, options) {
     return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
+  }
+
+  #callTelling(method, options) {
+    return requestTelling(this.#connection.route(options), method, { sandboxId: this.sandboxId, options });
   }
 
   #replace(raw) {
@@ -215,9 +255,10 @@ class Sandbox {
     this.#info = undefined;
   }
 
-  /** A sandbox that does not run has no runtime to reach. */
-  #leave(state) {
+  /** A sandbox that does not run has no runtime to reach, and nothing to keep alive. */
+  async #leave(state) {
     this.#change({ state, status: state, envdUrl: null, envdAccessToken: null });
+    await this.#keepAlives?.stop();
   }
 }
 
@@ -232,7 +273,15 @@ async function createSandbox(type, standard, template, options) {
     return await createSandbox(type, standard, undefined, template);
   }
   const connection = standard.route(options);
-  const raw = await connection.request("create", { template, options });
+  return created(type, connection, await requestTelling(connection, "create", { template, options }), options);
+}
+
+async function createSandboxes(type, standard, count, template, options) {
+  const handleOf = (connection, raw, fields) => created(type, connection, raw, fields);
+  return await createMany(standard, count, template, options, handleOf);
+}
+
+function created(type, connection, raw, options) {
   // The answer leaves the metadata out, and this is what was sent.
   if (options?.metadata) raw.metadata ??= { ...options.metadata };
   return new type(FROM_ANSWER, connection, raw);
@@ -240,8 +289,8 @@ async function createSandbox(type, standard, template, options) {
 
 async function connectSandbox(type, standard, sandboxId, options) {
   const connection = standard.route(options);
-  const raw = await connection.request("connect", { sandboxId: given(sandboxId), options });
+  const raw = await requestTelling(connection, "connect", { sandboxId: given(sandboxId), options });
   return new type(FROM_ANSWER, connection, raw);
 }
 
-module.exports = { connectSandbox, createSandbox, Sandbox };
+module.exports = { connectSandbox, createSandbox, createSandboxes, Sandbox };

@@ -1,5 +1,6 @@
 "use strict";
 
+const { Aborted } = require("./aborted.js");
 const { ValidationError } = require("./errors.js");
 const { CancelHandle } = require("./native.js");
 
@@ -16,10 +17,10 @@ function takeSignal(options) {
   return { options: rest, signal };
 }
 
-/** Runs a native call, which is given a handle that the signal cancels. Rejects with the signal's reason. */
+/** Runs a native call, which is given a handle that the signal cancels. */
 async function cancellable(signal, run) {
   if (signal === undefined) return await run();
-  if (signal.aborted) throw new Aborted(signal.reason);
+  if (signal.aborted) throw new Aborted(signal);
   const handle = new CancelHandle();
   const cancel = () => handle.cancel();
   signal.addEventListener("abort", cancel, { once: true });
@@ -27,17 +28,45 @@ async function cancellable(signal, run) {
     return await run(handle);
   } catch (failure) {
     // Whatever came first: the caller has asked for this.
-    throw signal.aborted ? new Aborted(signal.reason) : failure;
+    throw signal.aborted ? new Aborted(signal) : failure;
   } finally {
     signal.removeEventListener("abort", cancel);
   }
 }
 
-/** Carries a signal's reason, which may be anything. */
-class Aborted {
-  constructor(reason) {
-    this.reason = reason;
+/** A native stream that a signal stops. */
+class CancellableStream {
+  #native;
+  #signal;
+  #abort = () => this.#native.stop();
+
+  constructor(native, signal) {
+    this.#native = native;
+    this.#signal = signal;
+    if (signal.aborted) native.stop();
+    else signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  async next() {
+    try {
+      const piece = await this.#native.next();
+      if (this.#signal.aborted) throw new Aborted(this.#signal);
+      if (piece === "null") this.#leave();
+      return piece;
+    } catch (failure) {
+      this.#leave();
+      throw failure;
+    }
+  }
+
+  stop() {
+    this.#leave();
+    this.#native.stop();
+  }
+
+  #leave() {
+    this.#signal.removeEventListener("abort", this.#abort);
   }
 }
 
-module.exports = { Aborted, cancellable, takeSignal };
+module.exports = { CancellableStream, cancellable, takeSignal };

@@ -4,10 +4,19 @@
 pub mod cancel_handle;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
+/// Sandboxes that are kept alive.
+pub mod keep_alive;
+/// Calls on many sandboxes.
+pub mod many;
 /// The class whose methods are the service's routes.
 pub mod native_client;
 /// Where a client comes from.
 pub mod open;
+/// Calls that tell what they see while they wait.
+pub mod progress;
 mod promise;
 mod runtime;
 mod stderr_log;
+/// What comes piece by piece.
+pub mod stream;
+mod telling;

@@ -21,13 +21,18 @@ pub struct NativeClient {
 const SETTLE_WITHIN: Duration = Duration::from_secs(15);
 
 /// What ends a call early.
-type Cancel<'a> = Option<ClassInstance<'a, CancelHandle>>;
-type Promised<'env> = Result<PromiseRaw<'env, String>>;
+pub(crate) type Cancel<'a> = Option<ClassInstance<'a, CancelHandle>>;
+pub(crate) type Promised<'env> = Result<PromiseRaw<'env, String>>;
 
 #[napi]
 impl NativeClient {
     pub(crate) fn new(client: std::result::Result<Client, ClientError>) -> Self {
         Self { client: client.map_err(record) }
+    }
+
+    /// The client, or what is wrong with its configuration.
+    pub(crate) fn client(&self) -> std::result::Result<Client, Box<ErrorRecord>> {
+        self.client.clone()
     }
 
     /// What is wrong with the configuration, as an ErrorRecord's JSON text; null if nothing is.
@@ -169,7 +174,7 @@ impl NativeClient {
     }
 
     /// Reads the arguments, which are judged before the configuration, and runs the call with them.
-    fn call<'env, A, F>(
+    pub(crate) fn call<'env, A, F>(
         &self,
         env: &'env Env,
         args: String,
@@ -196,6 +201,6 @@ impl NativeClient {
     }
 }
 
-fn record(error: ClientError) -> Box<ErrorRecord> {
+pub(crate) fn record(error: ClientError) -> Box<ErrorRecord> {
     Box::new(ErrorRecord::from(&error))
 }

@@ -30,6 +30,6 @@ where
     })
 }
 
-fn defect() -> ErrorRecord {
+pub(crate) fn defect() -> ErrorRecord {
     ErrorRecord::internal("the call ended in a defect of the SDK: please report it, with what was printed on stderr")
 }

@@ -182,13 +182,15 @@ impl Args {
         Ok((sandbox_id, RefreshOptions::from_json(&body)?, call))
     }
 
-    /// Arguments of logs.
+    /// Arguments of logs, which here are not followed: `follow` may only be false.
     ///
     /// # Errors
     /// [`ValidationError`].
     pub fn logs(&self) -> Result<(String, LogsQuery, CallOptions), ValidationError> {
-        let sandbox_id = self.sandbox_id()?;
-        let (query, call) = self.options()?;
+        let (rest, own) = self.without_options(&["follow"]);
+        Fields::of("logs options", &own, &["follow"])?.boolean("follow")?;
+        let sandbox_id = rest.sandbox_id()?;
+        let (query, call) = rest.options()?;
         Ok((sandbox_id, LogsQuery::from_json(&query)?, call))
     }
 
@@ -206,7 +208,22 @@ impl Args {
         TraceContext::read(self.map.get("trace"))
     }
 
-    fn sandbox_id(&self) -> Result<String, ValidationError> {
+    /// An argument as it came.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    /// The arguments without these options, and these options alone.
+    pub(crate) fn without_options(&self, names: &[&str]) -> (Self, Value) {
+        let mut rest = self.clone();
+        let mut own = Map::new();
+        if let Some(Value::Object(options)) = rest.map.get_mut("options") {
+            own.extend(names.iter().filter_map(|name| options.remove_entry(*name)));
+        }
+        (rest, Value::Object(own))
+    }
+
+    pub(crate) fn sandbox_id(&self) -> Result<String, ValidationError> {
         match self.map.get("sandboxId") {
             Some(id) => check_sandbox_id(id).map(str::to_owned),
             None => {
@@ -217,7 +234,7 @@ impl Args {
     }
 
     /// The options of the route itself, and the call's time limits.
-    fn options(&self) -> Result<(Value, CallOptions), ValidationError> {
+    pub(crate) fn options(&self) -> Result<(Value, CallOptions), ValidationError> {
         let Some(options) = self.map.get("options") else {
             return Ok((Value::Object(Map::new()), CallOptions::default()));
         };

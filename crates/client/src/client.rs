@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,15 @@ pub struct Client {
     request_timeout: Duration,
     ready_timeout: Duration,
     max_retries: u32,
+}
+
+impl fmt::Debug for Client {
+    /// Leaves out the connections, which know the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request_timeout, ready_timeout, .. } = self;
+        let mut out = f.debug_struct("Client");
+        out.field("request_timeout", request_timeout).field("ready_timeout", ready_timeout).finish_non_exhaustive()
+    }
 }
 
 impl Client {

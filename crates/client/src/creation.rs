@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use crate::answer::RawAnswer;
 use crate::request::{Limits, Request};
 use crate::retry::Fate;
-use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Wait};
+use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
 
 /// How long the service may hold a create that waits.
 const HELD: Duration = Duration::from_secs(30);
@@ -25,6 +25,7 @@ type Outcome = Result<Answer<Sandbox>, ClientError>;
 pub(crate) struct Creation {
     pub(crate) client: Client,
     pub(crate) options: CreateOptions,
+    pub(crate) onlooker: Onlooker,
     pub(crate) call: CallOptions,
     pub(crate) key: String,
 }
@@ -44,7 +45,7 @@ impl Creation {
         let outcome = tokio::select! {
             biased;
             () = caller.closed() => None,
-            outcome = self.client.settle(answer, wait, begun, &self.call) => Some(outcome),
+            outcome = self.client.settle(answer, wait, begun, &self.onlooker, &self.call) => Some(outcome),
         };
         match outcome {
             Some(Err(error)) => self.tell_failed(error, &sandbox_id, caller).await,
@@ -63,10 +64,10 @@ impl Creation {
         Request::post("/sandboxes", limits).json(&self.on_the_wire()).keyed(self.key.clone())
     }
 
-    /// Who has less time to wait than the service may hold the create waits here alone.
+    /// Who has less time to wait than the service may hold the create waits here alone, as does one before an onlooker.
     fn on_the_wire(&self) -> CreateOptions {
         let mut options = self.options.clone();
-        options.wait_ready &= self.client.ready_timeout(&self.call) > HELD;
+        options.wait_ready &= self.client.ready_timeout(&self.call) > HELD && !self.onlooker.is_there();
         options
     }
 

@@ -6,13 +6,12 @@ use sandbar_protocol::{PublicState, Sandbox};
 use tokio::time::{Instant, sleep};
 
 use crate::error::NotReady;
+use crate::pauses::Pauses;
 use crate::{Answer, ClientError};
 
+/// Quick at first, when most starts end.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_500);
-const GROWTH: f64 = 1.5;
-/// Pauses differ by up to a quarter, so that many waits do not ask all at once.
-const JITTER: f64 = 0.25;
 
 /// How a sandbox stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ where
     F: Future<Output = Result<Answer<Sandbox>, ClientError>> + Send,
     L: FnMut(Duration) -> F + Send,
 {
-    let mut pauses = Pauses::new();
+    let mut pauses = Pauses::growing(FIRST_PAUSE, LONGEST_PAUSE);
     let mut pause = if seen.public_state().is_some() { pauses.next() } else { Duration::ZERO };
     let mut last = seen;
     let mut request_id = None;
@@ -115,23 +114,6 @@ fn not_ready(
         request_id,
         deleted: None,
     }))
-}
-
-/// Growing pauses between looks: quick at first, when most starts end, and gentle to the service later.
-struct Pauses {
-    next: Duration,
-}
-
-impl Pauses {
-    fn new() -> Self {
-        Self { next: FIRST_PAUSE }
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = pause.mul_f64(GROWTH).min(LONGEST_PAUSE);
-        pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64())
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::answer::RawAnswer;
 use crate::creation::Creation;
 use crate::readiness::{self, Readiness};
 use crate::request::{Limits, Request};
-use crate::{Answer, CallOptions, Client, ClientError, Page, Wait};
+use crate::{Answer, CallOptions, Client, ClientError, Onlooker, Page, Wait};
 
 impl Client {
     /// Creates a sandbox; with `options.wait_ready`, returns once it is usable.
@@ -37,12 +37,25 @@ impl Client {
     ///
     /// Route: `POST /sandboxes`, with an `Idempotency-Key`.
     pub async fn create(&self, options: &CreateOptions, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+        self.create_seen(options, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::create`] before an onlooker: the service is not asked to hold the answer, so that all of the wait is seen.
+    ///
+    /// # Errors
+    /// As [`Client::create`].
+    pub async fn create_seen(
+        &self,
+        options: &CreateOptions,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let key = idempotency_key(&call)?;
-        let (client, options) = (self.clone(), options.clone());
+        let (client, options, onlooker) = (self.clone(), options.clone(), onlooker.clone());
         let entered = self.transport().transport.creations.enter();
         let (caller, outcome) = oneshot::channel();
         tokio::spawn(async move {
-            Creation { client, options, call, key }.run(caller).await;
+            Creation { client, options, onlooker, call, key }.run(caller).await;
             drop(entered);
         });
         outcome.await.unwrap_or_else(|_| Err(self.transport().transport.stopped()))
@@ -86,10 +99,25 @@ impl Client {
         wait: Wait,
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
+        self.connect_seen(sandbox_id, options, wait, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::connect`] before an onlooker.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_seen(
+        &self,
+        sandbox_id: &str,
+        options: &ConnectOptions,
+        wait: Wait,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
         let request = self.post_to(sandbox_id, "/connect", &call)?.json(options).keyed(idempotency_key(&call)?);
         let answer = self.transport().send(&request, RawAnswer::object).await?;
-        self.settle(answer, wait, begun, &call).await
+        self.settle(answer, wait, begun, onlooker, &call).await
     }
 
     /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
@@ -102,7 +130,20 @@ impl Client {
     ///
     /// Route: `GET /sandboxes/:sandboxID`, repeated.
     pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
-        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), &call).await
+        self.wait_ready_seen(sandbox_id, &Onlooker::default(), call).await
+    }
+
+    /// [`Client::wait_ready`] before an onlooker.
+    ///
+    /// # Errors
+    /// As [`Client::wait_ready`].
+    pub async fn wait_ready_seen(
+        &self,
+        sandbox_id: &str,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
+        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), onlooker, &call).await
     }
 
     /// Pauses a sandbox: its runtime stops, files and metadata stay.
@@ -197,24 +238,33 @@ impl Client {
         answer: Answer<Sandbox>,
         wait: Wait,
         begun: Instant,
+        onlooker: &Onlooker,
         call: &CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
+        onlooker.show(&answer);
         match Readiness::of(&answer.value) {
             Readiness::Usable => Ok(answer),
             Readiness::Failed => Err(readiness::ended(answer)),
             Readiness::Gone | Readiness::Pending if wait == Wait::No => Ok(answer),
             Readiness::Gone => Err(readiness::ended(answer)),
-            Readiness::Pending => self.wait(answer.value, begun, call).await,
+            Readiness::Pending => self.wait(answer.value, begun, onlooker, call).await,
         }
     }
 
-    async fn wait(&self, seen: Sandbox, begun: Instant, call: &CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+    async fn wait(
+        &self,
+        seen: Sandbox,
+        begun: Instant,
+        onlooker: &Onlooker,
+        call: &CallOptions,
+    ) -> Result<Answer<Sandbox>, ClientError> {
         let sandbox_id = seen.sandbox_id.clone();
         let limits = self.limits(call);
         readiness::wait(seen, begun, self.ready_timeout(call), |left: Duration| {
             // The next look is the repeat of one that failed.
             let limits = Limits { timeout: limits.timeout.min(left), max_retries: 0, ..limits };
-            self.look(&sandbox_id, limits)
+            let looking = self.look(&sandbox_id, limits);
+            async { looking.await.inspect(|answer| onlooker.show(answer)) }
         })
         .await
     }

@@ -105,7 +105,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of the words.
-    pub(crate) fn word(&self, name: &str, words: &[&str]) -> Result<Option<&'a str>, ValidationError> {
+    pub fn word(&self, name: &str, words: &[&str]) -> Result<Option<&'a str>, ValidationError> {
         self.get(name).map(|value| one_of(name, value, words)).transpose()
     }
 

@@ -1,0 +1,69 @@
+"use strict";
+
+const { logs, timelineOf } = require("./answers.js");
+const { ASYNC_DISPOSE } = require("./disposal.js");
+const { thrownFor } = require("./errors.js");
+
+/** An async iterator over what comes in pieces from the native side; nothing goes on unless the next item is asked for. */
+class ItemStream {
+  #native;
+  #itemsOf;
+  #items = [];
+  #ended = false;
+
+  constructor(native, itemsOf) {
+    this.#native = native;
+    this.#itemsOf = itemsOf;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  async next() {
+    while (this.#items.length === 0 && !this.#ended) {
+      const piece = await this.#piece();
+      // It may have been stopped meanwhile.
+      if (this.#ended) break;
+      if (piece === null) this.#ended = true;
+      else this.#items.push(...this.#itemsOf(piece));
+    }
+    if (this.#items.length === 0) return { value: undefined, done: true };
+    return { value: this.#items.shift(), done: false };
+  }
+
+  async return(value) {
+    this.#ended = true;
+    this.#items = [];
+    this.#native.stop();
+    return { value, done: true };
+  }
+
+  async [ASYNC_DISPOSE]() {
+    await this.return();
+  }
+
+  async #piece() {
+    try {
+      return JSON.parse(await this.#native.next());
+    } catch (failure) {
+      this.#ended = true;
+      throw thrownFor(failure, this.next);
+    }
+  }
+}
+
+/** A sandbox's log lines, as they come. */
+function followLogs(connection, sandboxId, options) {
+  return new ItemStream(connection.open("followLogs", { sandboxId }, options), (raw) => logs(raw).logs);
+}
+
+/** The entries of a sandbox's timeline, as they come; `onSandbox` gets each answer with new ones. */
+function watchTimeline(connection, sandboxId, options, onSandbox) {
+  return new ItemStream(connection.open("watch", { sandboxId }, options), ({ sandbox, events }) => {
+    onSandbox(sandbox);
+    return timelineOf(events);
+  });
+}
+
+module.exports = { followLogs, watchTimeline };

@@ -1,0 +1,49 @@
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use napi_derive::napi;
+use sandbar_client::{Args, ClientError, Onlooker};
+
+use crate::native_client::NativeClient;
+use crate::stream::{NativeStream, Pieces};
+use crate::telling::telling;
+
+/// Each is its namesake without `Telling`, as a stream: pieces are `{"sandbox": raw, "events": [raw, …]}` while it waits,
+/// the last one is `{"result": raw}`.
+#[napi]
+impl NativeClient {
+    /// Creates a sandbox; the service is not asked to hold the answer until it is ready.
+    #[napi]
+    pub fn create_telling(&self, args: String) -> NativeStream {
+        self.stream(&args, Args::create, |client, (options, call)| {
+            seen(|onlooker| async move { Ok(client.create_seen(&options, &onlooker, call).await?.text) })
+        })
+    }
+
+    /// Connects to a sandbox.
+    #[napi]
+    pub fn connect_telling(&self, args: String) -> NativeStream {
+        self.stream(&args, Args::connect, |client, (connect, call)| {
+            seen(|onlooker| async move {
+                let (id, options) = (&connect.sandbox_id, &connect.options);
+                Ok(client.connect_seen(id, options, connect.wait, &onlooker, call).await?.text)
+            })
+        })
+    }
+
+    /// Waits until a sandbox is usable.
+    #[napi]
+    pub fn wait_ready_telling(&self, args: String) -> NativeStream {
+        self.stream(&args, Args::sandbox, |client, (id, call)| {
+            seen(|onlooker| async move { Ok(client.wait_ready_seen(&id, &onlooker, call).await?.text) })
+        })
+    }
+}
+
+fn seen<F>(call: impl FnOnce(Onlooker) -> F) -> Pieces
+where
+    F: Future<Output = Result<String, ClientError>> + Send + 'static,
+{
+    let (onlooker, progress) = Onlooker::with_progress();
+    let told = unfold(progress, |mut progress| async move { Some((progress.next().await?, progress)) });
+    telling(told.boxed(), call(onlooker))
+}

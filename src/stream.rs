@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, try_unfold};
+use napi::bindgen_prelude::PromiseRaw;
+use napi::{Env, Result};
+use napi_derive::napi;
+use sandbar_client::{Args, Client, ErrorRecord};
+use sandbar_protocol::ValidationError;
+use tokio::sync::{Mutex, watch};
+
+use crate::native_client::{NativeClient, record};
+use crate::promise::promise;
+
+/// Pieces of JSON text, each made when it is asked for: nothing goes on in between.
+pub(crate) type Pieces = BoxStream<'static, std::result::Result<String, Box<ErrorRecord>>>;
+
+/// What comes piece by piece, until its end or `stop()`.
+#[napi]
+pub struct NativeStream {
+    pieces: Arc<Mutex<Pieces>>,
+    stopped: watch::Sender<bool>,
+}
+
+#[napi]
+impl NativeClient {
+    /// Follows a sandbox's log: pieces are the raw SandboxLogs.
+    #[napi]
+    pub fn follow_logs(&self, args: String) -> NativeStream {
+        self.stream(&args, Args::follow_logs, |client, (id, query, call)| {
+            let follower = client.follow_logs(&id, query, call);
+            try_unfold(follower, |mut follower| async move {
+                let window = follower.next().await.map_err(record)?;
+                Ok(window.map(|window| (window.text, follower)))
+            })
+            .boxed()
+        })
+    }
+
+    /// Watches a sandbox's timeline: pieces are `{"sandbox": raw SandboxDetail, "events": [raw, …]}`.
+    #[napi]
+    pub fn watch(&self, args: String) -> NativeStream {
+        self.stream(&args, Args::sandbox, |client, (id, call)| {
+            let watch = client.watch(&id, call);
+            try_unfold(watch, |mut watch| async move {
+                let piece = watch.next().await.map_err(record)?;
+                Ok(piece.map(|piece| (piece, watch)))
+            })
+            .boxed()
+        })
+    }
+
+    /// A stream of what `begin` makes; wrong arguments, or a wrong configuration, are its first and only piece.
+    pub(crate) fn stream<A>(
+        &self,
+        args: &str,
+        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        begin: impl FnOnce(Client, A) -> Pieces,
+    ) -> NativeStream {
+        let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
+        let pieces = match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
+            Ok((client, arguments)) => begin(client, arguments),
+            Err(refused) => futures_util::stream::iter([Err(refused)]).boxed(),
+        };
+        NativeStream { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+    }
+}
+
+#[napi]
+impl NativeStream {
+    /// The next piece, as JSON text; `null` at the end, and once it is stopped.
+    #[napi]
+    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        let pieces = Arc::clone(&self.pieces);
+        let mut stopped = self.stopped.subscribe();
+        promise(env, async move {
+            let next = async { pieces.lock().await.next().await };
+            tokio::select! {
+                biased;
+                // An error says that the stream is gone: stopped as well.
+                _ = stopped.wait_for(|stopped| *stopped) => Ok("null".to_owned()),
+                piece = next => piece.unwrap_or_else(|| Ok("null".to_owned())),
+            }
+        })
+    }
+
+    /// Stops it at once, and what is in flight for it.
+    #[napi]
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+}
