@@ -1,0 +1,141 @@
+//! One operation under one fault.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbar_client::{CallOptions, Client, ClientError, ClientOptions, Config, Environment, ErrorRecord};
+use sandbar_faults::{Fault, Plan, Proxy, from_then_on, once};
+use sandbar_protocol::{CreateOptions, Secret};
+
+use crate::certificates::authority;
+use crate::faults::{Happens, LONG, Row, SHORT, status};
+use crate::operations::{ENV_VALUE, Operation};
+use crate::secure::{self, Often, Wrong};
+use crate::service::{Keys, Service, TOKEN};
+
+const KEY: &str = "key-that-must-not-show";
+/// For how long nothing listens where that is to pass.
+const REFUSAL: Duration = Duration::from_millis(5);
+/// What a busy machine may add to a deadline.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Runs an operation under a fault; gives back how it ended, in the words of the table.
+pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
+    let name = format!("{operation:?}, keys {keys:?}, {often:?}: {}", row.name);
+    let limit = row.limit.max(if often == Often::Once { LONG } else { SHORT });
+    match tokio::time::timeout(limit + MARGIN, run(row, often, operation, keys)).await {
+        Ok(outcome) => outcome,
+        Err(_) => panic!("it hangs: {name}"),
+    }
+}
+
+async fn run(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
+    let service = Service::new(keys);
+    let ready_timeout = if often == Often::Once { LONG } else { SHORT };
+    match &row.happens {
+        Happens::Shown(certificate) => behind_tls(&service, Wrong::Shown(*certificate), often, operation, row).await,
+        Happens::Ends(ending) => behind_tls(&service, Wrong::Ends(*ending), often, operation, row).await,
+        happens => {
+            // The request before it: on its connection, or the one that tells whether keys are honoured.
+            let primed = keys == Keys::Honoured || matches!(happens, Happens::ToNextRequest(_) | Happens::Before(_));
+            let first = usize::from(primed);
+            let upstream = Arc::clone(&service).listen().await;
+            let mut proxy = Proxy::start(upstream, plan(happens, often, first)).await.unwrap();
+            let client = client(&proxy.url(), ready_timeout, None);
+            if primed {
+                prime(&client).await;
+            }
+            let refused = matches!(happens, Happens::Refused).then_some(());
+            let refusing = match refused {
+                Some(()) => Some(proxy.refuse().await.unwrap()),
+                None => None,
+            };
+            settle().await;
+            let call = operation.run(&client, row.limit);
+            let result = match refusing {
+                Some(refusing) if often == Often::Once => {
+                    let relent = async {
+                        tokio::time::sleep(REFUSAL).await;
+                        proxy.listen(refusing).unwrap();
+                    };
+                    tokio::join!(call, relent).0
+                }
+                _ => call.await,
+            };
+            let tries = refused.is_none().then(|| proxy.requests() - first);
+            assert!(service.made() <= 1 + first, "{operation:?} made {} sandboxes: {}", service.made(), row.name);
+            in_words(result, tries)
+        }
+    }
+}
+
+fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
+    let (number, fault): (usize, Fault) = match happens {
+        Happens::ToRequest(fault) | Happens::ToNextRequest(fault) => (first, fault()),
+        Happens::Before(fault) => (first - 1, fault()),
+        Happens::Status(code, retry_after) => (first, status(*code, *retry_after)),
+        Happens::Refused | Happens::Shown(_) | Happens::Ends(_) => return sandbar_faults::nothing(),
+    };
+    match often {
+        Often::Once => once(number, fault),
+        Often::Always => from_then_on(number, fault),
+    }
+}
+
+async fn behind_tls(service: &Arc<Service>, wrong: Wrong, often: Often, operation: Operation, row: &Row) -> String {
+    let address: SocketAddr = secure::listen(Arc::clone(service), wrong, often).await;
+    let ready_timeout = if often == Often::Once { LONG } else { SHORT };
+    let client = client(&format!("https://{address}"), ready_timeout, Some(authority()));
+    let result = operation.run(&client, row.limit).await;
+    // The service sees the tries that went well; with each fault that happens once, there was one before.
+    let tries = 1 + service.requests();
+    in_words(result, Some(tries))
+}
+
+fn client(base_url: &str, ready_timeout: Duration, ca: Option<String>) -> Client {
+    let options = ClientOptions {
+        base_url: Some(base_url.to_owned()),
+        api_key: Some(Secret::new(KEY)),
+        ready_timeout: Some(ready_timeout),
+        ca,
+        ..ClientOptions::default()
+    };
+    Client::new(Config::new(&options, &Environment::default()).unwrap())
+}
+
+async fn prime(client: &Client) {
+    client.create(&CreateOptions::default(), CallOptions::default()).await.unwrap();
+}
+
+/// Lets every other task of this thread run, so that the client knows of connections that were closed.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn in_words(result: Result<(), ClientError>, tries: Option<usize>) -> String {
+    let error = match result {
+        Ok(()) => {
+            return tries.map_or_else(|| "ok after retries".to_owned(), |tries| format!("ok ({})", counted(tries)));
+        }
+        Err(error) => error,
+    };
+    let record = ErrorRecord::from(&error);
+    let shown = format!("{error}\n{error:?}\n{}", record.to_json());
+    for secret in [KEY, TOKEN, ENV_VALUE] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(!record.message.is_empty(), "{shown}");
+    // How often a wait looks is a matter of its pauses.
+    let attempts = error.call().map(|call| usize::try_from(call.attempts).unwrap());
+    match attempts {
+        Some(attempts) => format!("{} ({})", record.kind, counted(attempts)),
+        None => record.kind.to_owned(),
+    }
+}
+
+fn counted(tries: usize) -> String {
+    if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") }
+}
