@@ -30,13 +30,15 @@ export class Sandbox {
   /**
    * Creates a sandbox.
    *
-   * A repeat after a lost answer is safe: the service gives back the sandbox of the first try.
+   * Nothing is left behind: what a create has made that fails, or is aborted by `signal`, is deleted again, unless
+   * `keepOnFailure` is set. A lost answer is asked for again under the request's idempotency key, where the service keeps
+   * keys; else the error says `outcomeUnknown`, with the key.
    *
    * @param template - The template's name: `"base"`, `"code-interpreter"` or `"tpl-…"`. Default `"base"`.
    * @param options - TTL, environment, metadata, and whether to wait until the runtime is usable.
    * @returns The handle. Without `waitReady` its state may still be `"starting"`.
    * @throws {@link ValidationError} if an argument is wrong or unknown; nothing was sent.
-   * @throws {@link RateLimitError} if a quota is used up.
+   * @throws {@link QuotaError} if a quota is used up.
    * @throws {@link ReadinessError} if `waitReady` is set and the start fails or takes longer than `readyTimeoutMs`.
    *
    * Route: `POST /api/v1/sandboxes`.
@@ -359,7 +361,12 @@ export interface ClientOptions {
   /** Certificates of the authorities to trust instead of the system's, as PEM text. */
   ca?: string;
   /**
-   * How long one request may take, in milliseconds, 1 to 86400000.
+   * How long a connection may take to come about, TLS included, in milliseconds, 1 to 86400000.
+   * @default 10000
+   */
+  connectTimeoutMs?: number;
+  /**
+   * How long one call's request may take, its repeats included, in milliseconds, 1 to 86400000.
    * @default 60000
    */
   requestTimeoutMs?: number;
@@ -368,10 +375,23 @@ export interface ClientOptions {
    * @default 120000
    */
   readyTimeoutMs?: number;
+  /**
+   * How often a request is repeated that failed in a way that may pass, 0 to 20: without a connection, after 408, 425, 429,
+   * 500, 502, 503 and 504. Pauses grow from 0.1 s to 5 s, or are what `Retry-After` asks for. What might be done twice by
+   * that, create and connect, is repeated only where that is safe.
+   * @default 3
+   */
+  maxRetries?: number;
 }
 
 /** Options that every call takes: those of the client, for this call and the handle that comes of it. */
-export interface CallOptions extends ClientOptions {}
+export interface CallOptions extends ClientOptions {
+  /**
+   * Ends the call early: it rejects with the signal's reason, its connection is closed, and waiting stops. A create goes on
+   * in the background until what it has made is deleted.
+   */
+  signal?: AbortSignal;
+}
 
 /** Options of {@link Sandbox.create}. A field that is not listed here is refused, never ignored. */
 export interface CreateOptions extends CallOptions {
@@ -394,6 +414,14 @@ export interface CreateOptions extends CallOptions {
    * @default false
    */
   autoPause?: boolean;
+  /**
+   * Whether a sandbox that is not ready in time, or fails, is left as it is, as is that of an aborted create. By default it
+   * is deleted, so that nothing is left that nobody knows of; the error has its ID, timeline and diagnostic either way.
+   * @default false
+   */
+  keepOnFailure?: boolean;
+  /** The request's idempotency key, 1 to 255 visible ASCII characters. Default: a new UUID. */
+  idempotencyKey?: string;
 }
 
 /** Options of {@link Sandbox.connect}. */
@@ -408,6 +436,8 @@ export interface ConnectOptions extends CallOptions {
    * @default 300
    */
   timeout?: number;
+  /** The request's idempotency key, 1 to 255 visible ASCII characters. Default: a new UUID. */
+  idempotencyKey?: string;
 }
 
 /** Options of {@link Sandbox.refresh}. */
@@ -733,11 +763,13 @@ export type ErrorKind =
   // TransportError
   | "dns"
   | "refused"
+  | "unreachable"
+  | "connect_timeout"
   | "tls"
-  | "reset"
-  | "timeout"
   | "proxy"
-  | "transport"
+  | "reset"
+  | "protocol"
+  | "other"
   | "request_timeout"
   // APIError
   | "redirect"
@@ -747,7 +779,9 @@ export type ErrorKind =
   | "permission"
   | "not_found"
   | "conflict"
+  | "timeout"
   | "rate_limit"
+  | "quota"
   | "server"
   // ReadinessError
   | "not_ready"
@@ -790,6 +824,19 @@ export interface ErrorDetails {
   diagnostic?: Diagnostic;
   /** What happened to the sandbox so far. */
   timeline?: TimelineEvent[];
+  /** Whether the sandbox of a create that failed was deleted again; absent where nobody tried. */
+  sandboxDeleted?: boolean;
+  /**
+   * True if a create or connect may have taken effect, as its answer was lost. A lost create is still looked for in the
+   * background, and deleted, where the service keeps idempotency keys, unless `keepOnFailure` is set.
+   */
+  outcomeUnknown?: boolean;
+  /** The key that a create or connect was sent under: passing it as `idempotencyKey` repeats the very same call. */
+  idempotencyKey?: string;
+  /** Of a {@link QuotaError}: the most there may be. */
+  limit?: number;
+  /** Of a {@link QuotaError}: how much of it is used. */
+  used?: number;
 }
 
 /**
@@ -823,6 +870,11 @@ export class SandboxError extends Error implements Readonly<ErrorDetails> {
   readonly state?: SandboxState;
   readonly diagnostic?: Diagnostic;
   readonly timeline?: TimelineEvent[];
+  readonly sandboxDeleted?: boolean;
+  readonly outcomeUnknown?: boolean;
+  readonly idempotencyKey?: string;
+  readonly limit?: number;
+  readonly used?: number;
   readonly cause?: unknown;
   /** Name, message and fields, but not the body. */
   toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
@@ -837,7 +889,7 @@ export class ValidationError extends SandboxError {}
 /** No answer came: the server was not reached, or the connection broke; `kind` tells which. */
 export class TransportError extends SandboxError {}
 
-/** No answer came within `requestTimeoutMs`. */
+/** No answer came within `requestTimeoutMs`, repeats included. */
 export class RequestTimeoutError extends TransportError {}
 
 /** The service answered with an error, or with something that is no answer of the service (`kind` `"invalid_answer"`). */
@@ -857,8 +909,11 @@ export class NotFoundError extends APIError {}
 /** The sandbox is in a state that does not allow this (409); `state` and `diagnostic` say more. */
 export class ConflictError extends APIError {}
 
-/** Too many requests, or a quota is used up (429); `detail.reason` tells which. */
+/** Too many requests (429); `retryAfterMs` says when to come back, if the service does. */
 export class RateLimitError extends APIError {}
+
+/** A quota is used up (429, `detail.reason` `"usage_limit"`): delete or pause sandboxes; `limit` and `used` say how it stands. */
+export class QuotaError extends RateLimitError {}
 
 /** The service gave up waiting (408). */
 export class TimeoutAPIError extends APIError {}

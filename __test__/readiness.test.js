@@ -32,7 +32,9 @@ test("a failed start ends the wait at once, with timeline and diagnostic", async
   const error = await errorOf(Sandbox.create("base", { waitReady: true }));
   expect(error).toBeInstanceOf(ReadinessError);
   expect(error).toBeInstanceOf(SandboxError);
-  expect(error.message).toBe("sandbox sb-1 failed to start: the start command exited with 3 (run it by hand)");
+  expect(error.message).toBe(
+    "sandbox sb-1 failed to start: the start command exited with 3 (run it by hand); it was deleted (`keepOnFailure` keeps it)",
+  );
   expect(error).toMatchObject({ kind: "not_ready", sandboxId: "sb-1", state: "failed" });
   expect(error.diagnostic.reason).toBe("start_command_failed");
   expect(error.timeline.map(({ phase, status }) => [phase, status])).toEqual([

@@ -3,6 +3,7 @@
 const { encode, isObject } = require("./arguments.js");
 const { errorFrom, thrownFor } = require("./errors.js");
 const native = require("./native.js");
+const { Aborted, cancellable, takeSignal } = require("./signal.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
 
@@ -53,9 +54,14 @@ class Connection {
 
   /** One call over this very connection. */
   async request(method, args) {
+    const { options, signal } = takeSignal(args.options);
     try {
-      return JSON.parse(await this.#native[method](encode(args)));
+      const text = encode({ ...args, options });
+      return JSON.parse(await cancellable(signal, (handle) => this.#native[method](text, handle)));
     } catch (failure) {
+      // Keeps the process alive until what a failed create has left is deleted; at once if there is nothing.
+      if (method === "create") this.#native.settled().catch(() => {});
+      if (failure instanceof Aborted) throw failure.reason;
       throw thrownFor(failure, this.request);
     }
   }

@@ -18,6 +18,11 @@ const FIELDS = [
   "state",
   "diagnostic",
   "timeline",
+  "sandboxDeleted",
+  "outcomeUnknown",
+  "idempotencyKey",
+  "limit",
+  "used",
 ];
 
 class SandboxError extends Error {
@@ -52,6 +57,7 @@ class PermissionError extends APIError {}
 class NotFoundError extends APIError {}
 class ConflictError extends APIError {}
 class RateLimitError extends APIError {}
+class QuotaError extends RateLimitError {}
 class TimeoutAPIError extends APIError {}
 class ServerError extends APIError {}
 class ReadinessError extends SandboxError {}
@@ -68,6 +74,7 @@ const classes = {
   NotFoundError,
   ConflictError,
   RateLimitError,
+  QuotaError,
   TimeoutAPIError,
   ServerError,
   ReadinessError,

@@ -1,5 +1,7 @@
 //! The native addon: JSON text in, client calls, JSON text out. Rules and HTTP live in `sandbar-client`.
 
+/// What ends a call early.
+pub mod cancel_handle;
 /// The class whose methods are the service's routes.
 pub mod native_client;
 /// Where a client comes from.

@@ -4,20 +4,56 @@ use std::time::Duration;
 
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, Fields, ListQuery, LogsQuery, RefreshOptions, TimeoutOptions, ValidationError,
-    check_sandbox_id, closest,
+    check_idempotency_key, check_sandbox_id, closest,
 };
 use serde_json::{Map, Value};
 
 use crate::MetricsBatchQuery;
-use crate::options::{CLIENT_OPTION_NAMES, split, time_limits};
+use crate::options::{CLIENT_OPTION_NAMES, call_options, split};
 
 /// What a single call may say differently from its client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallOptions {
-    /// How long one request may take.
+    /// How long its request may take, repeats included.
     pub request_timeout: Option<Duration>,
     /// How long to wait until the sandbox is ready.
     pub ready_timeout: Option<Duration>,
+    /// How often its request may be repeated.
+    pub max_retries: Option<u32>,
+    /// Of create: what becomes of a sandbox that its caller does not get.
+    pub on_failure: OnFailure,
+    /// Of create and connect: the key of the request, up to 255 visible ASCII characters; a new UUID by default.
+    pub idempotency_key: Option<String>,
+}
+
+impl CallOptions {
+    /// Nothing that differs from the client's configuration.
+    pub const fn new() -> Self {
+        Self {
+            request_timeout: None,
+            ready_timeout: None,
+            max_retries: None,
+            on_failure: OnFailure::Delete,
+            idempotency_key: None,
+        }
+    }
+
+    /// The request is sent once, whatever comes of it.
+    pub const fn once() -> Self {
+        let mut options = Self::new();
+        options.max_retries = Some(0);
+        options
+    }
+}
+
+/// What becomes of a sandbox whose create is given up, or fails after it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It is left as it is.
+    Keep,
 }
 
 /// Whether a call returns only once its sandbox is usable.
@@ -68,7 +104,11 @@ impl Args {
     /// # Errors
     /// [`ValidationError`], as every method in here.
     pub fn create(&self) -> Result<(CreateOptions, CallOptions), ValidationError> {
-        let (mut body, call) = self.options()?;
+        let (mut body, mut call) = self.options()?;
+        if take_flag(&mut body, "create options", "keepOnFailure")? == Some(true) {
+            call.on_failure = OnFailure::Keep;
+        }
+        call.idempotency_key = take_key(&mut body)?;
         if let (Some(template), Some(map)) = (self.map.get("template"), body.as_object_mut()) {
             if map.contains_key("templateID") {
                 let message = "the template is given twice, as the first argument and as `templateID`: give it once";
@@ -85,13 +125,12 @@ impl Args {
     /// [`ValidationError`].
     pub fn connect(&self) -> Result<(ConnectCall, CallOptions), ValidationError> {
         let sandbox_id = self.sandbox_id()?;
-        let (mut body, call) = self.options()?;
-        let wait_ready = body.as_object_mut().and_then(|map| map.remove("waitReady"));
-        let alone = Value::Object(wait_ready.map(|value| ("waitReady".to_owned(), value)).into_iter().collect());
-        let wait = match Fields::of("connect options", &alone, &["waitReady"])?.boolean("waitReady")? {
+        let (mut body, mut call) = self.options()?;
+        let wait = match take_flag(&mut body, "connect options", "waitReady")? {
             Some(false) => Wait::No,
             _ => Wait::UntilReady,
         };
+        call.idempotency_key = take_key(&mut body)?;
         Ok((ConnectCall { sandbox_id, options: ConnectOptions::from_json(&body)?, wait }, call))
     }
 
@@ -110,7 +149,7 @@ impl Args {
     pub fn account(&self) -> Result<CallOptions, ValidationError> {
         let (rest, call) = self.options()?;
         // Nothing is known but the time limits, which are taken out already: named for the message.
-        Fields::of("these options", &rest, &["requestTimeoutMs", "readyTimeoutMs"])?;
+        Fields::of("these options", &rest, &["requestTimeoutMs", "readyTimeoutMs", "maxRetries"])?;
         Ok(call)
     }
 
@@ -179,8 +218,25 @@ impl Args {
         };
         let (own, rest) = split(options);
         refuse_misspelt(&rest)?;
-        Ok((rest, time_limits(&own)?))
+        Ok((rest, call_options(&own)?))
     }
+}
+
+/// Takes a field out that is not sent, and gives it back alone.
+fn take(body: &mut Value, name: &str) -> Value {
+    let value = body.as_object_mut().and_then(|map| map.remove(name));
+    Value::Object(value.map(|value| (name.to_owned(), value)).into_iter().collect())
+}
+
+fn take_flag(body: &mut Value, of: &'static str, name: &'static str) -> Result<Option<bool>, ValidationError> {
+    Fields::of(of, &take(body, name), &[name])?.boolean(name)
+}
+
+fn take_key(body: &mut Value) -> Result<Option<String>, ValidationError> {
+    let alone = take(body, "idempotencyKey");
+    let fields = Fields::of("options", &alone, &["idempotencyKey"])?;
+    let key = fields.text("idempotencyKey")?.map(check_idempotency_key).transpose()?;
+    Ok(key.map(str::to_owned))
 }
 
 /// Refuses what was surely meant as a client's option: the routes know only their own fields to hint at.

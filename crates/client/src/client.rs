@@ -4,21 +4,25 @@ use std::time::Duration;
 use sandbar_protocol::{ValidationError, check_sandbox_id};
 use serde_json::Value;
 
-use crate::request::Request;
+use crate::request::{Limits, Request};
 use crate::transport::Transport;
 use crate::{CallOptions, ClientError, Config, pool};
 
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///
-/// Its calls run on the tokio runtime that they are awaited in. Every one of them fails with
-/// [`ClientError::Validation`] before anything is sent, [`ClientError::Transport`] or [`ClientError::RequestTimeout`] if
-/// no answer came, [`ClientError::Api`] if the service refused, and [`ClientError::InvalidAnswer`] if what answered does
-/// not speak the contract.
+/// Its calls run on the tokio runtime that they are awaited in, and are given up by dropping their futures. Every one of
+/// them fails with [`ClientError::Validation`] before anything is sent, [`ClientError::Transport`] or
+/// [`ClientError::RequestTimeout`] if no answer came, [`ClientError::Api`] if the service refused, and
+/// [`ClientError::InvalidAnswer`] if what answered does not speak the contract.
+///
+/// What may pass is repeated, up to `max_retries` times within the request timeout: after failures of the connection and
+/// 408, 425, 429, 500, 502, 503 and 504, unless a repeat could do it twice.
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<Transport>,
     request_timeout: Duration,
     ready_timeout: Duration,
+    max_retries: u32,
 }
 
 impl Client {
@@ -37,37 +41,51 @@ impl Client {
     }
 
     fn over(transport: Arc<Transport>, config: &Config) -> Self {
-        Self { transport, request_timeout: config.request_timeout, ready_timeout: config.ready_timeout }
+        let Config { request_timeout, ready_timeout, max_retries, .. } = *config;
+        Self { transport, request_timeout, ready_timeout, max_retries }
+    }
+
+    /// Waits until every create is over, also those that nobody waits for any more: until what an aborted or failed one
+    /// has left is deleted.
+    pub async fn settled(&self) {
+        self.transport.creations.settled().await;
     }
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    pub(crate) fn request_timeout(&self, call: CallOptions) -> Duration {
-        call.request_timeout.unwrap_or(self.request_timeout)
+    pub(crate) fn limits(&self, call: &CallOptions) -> Limits {
+        Limits {
+            timeout: call.request_timeout.unwrap_or(self.request_timeout),
+            max_retries: call.max_retries.unwrap_or(self.max_retries),
+            budgeted: true,
+        }
     }
 
-    pub(crate) fn ready_timeout(&self, call: CallOptions) -> Duration {
+    pub(crate) fn ready_timeout(&self, call: &CallOptions) -> Duration {
         call.ready_timeout.unwrap_or(self.ready_timeout)
     }
 
     /// A GET of one sandbox's route; `tail` is empty or begins with a slash.
-    pub(crate) fn get_of(&self, sandbox_id: &str, tail: &str, call: CallOptions) -> Result<Request, ClientError> {
-        let path = sandbox_path(sandbox_id, tail)?;
-        Ok(Request::get(path, self.request_timeout(call)).about(sandbox_id))
+    pub(crate) fn get_of(&self, sandbox_id: &str, tail: &str, call: &CallOptions) -> Result<Request, ClientError> {
+        self.get_within(sandbox_id, tail, self.limits(call))
+    }
+
+    pub(crate) fn get_within(&self, sandbox_id: &str, tail: &str, limits: Limits) -> Result<Request, ClientError> {
+        Ok(Request::get(sandbox_path(sandbox_id, tail)?, limits).about(sandbox_id))
     }
 
     /// A POST to one sandbox's route.
-    pub(crate) fn post_to(&self, sandbox_id: &str, tail: &str, call: CallOptions) -> Result<Request, ClientError> {
+    pub(crate) fn post_to(&self, sandbox_id: &str, tail: &str, call: &CallOptions) -> Result<Request, ClientError> {
         let path = sandbox_path(sandbox_id, tail)?;
-        Ok(Request::post(path, self.request_timeout(call)).about(sandbox_id))
+        Ok(Request::post(path, self.limits(call)).about(sandbox_id))
     }
 
     /// The DELETE of one sandbox.
-    pub(crate) fn delete_of(&self, sandbox_id: &str, call: CallOptions) -> Result<Request, ClientError> {
+    pub(crate) fn delete_of(&self, sandbox_id: &str, limits: Limits) -> Result<Request, ClientError> {
         let path = sandbox_path(sandbox_id, "")?;
-        Ok(Request::delete(path, self.request_timeout(call)).about(sandbox_id))
+        Ok(Request::delete(path, limits).about(sandbox_id))
     }
 }
 

@@ -5,9 +5,11 @@ use reqwest::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, Environment, tls};
+use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, tls};
 
-/// How long one request may take unless said otherwise.
+/// How long a connection may take to come about unless said otherwise.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call's request may take, its repeats included, unless said otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait until a sandbox is ready unless said otherwise.
 pub const DEFAULT_READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -24,6 +26,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How long to wait until a sandbox is ready.
     pub ready_timeout: Duration,
+    /// How often a request may be repeated.
+    pub max_retries: u32,
 }
 
 /// Where requests go, and as whom. Clients with equal endpoints share their connections.
@@ -39,6 +43,8 @@ pub struct Endpoint {
     pub proxy: Option<Secret>,
     /// The only certificate authorities to trust, as PEM text; `None` means the system's.
     pub ca: Option<String>,
+    /// How long a connection may take to come about, TLS included.
+    pub connect_timeout: Duration,
 }
 
 impl Config {
@@ -64,12 +70,14 @@ impl Config {
             project_id: project_id(options, &service, &base_url)?,
             proxy: proxy(options)?,
             ca: ca(options)?,
+            connect_timeout: options.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             base_url,
         };
         Ok(Self {
             endpoint,
             request_timeout: options.request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT),
             ready_timeout: options.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT),
+            max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
         })
     }
 

@@ -20,7 +20,7 @@ pub enum ClientError {
     #[error(transparent)]
     Validation(#[from] ValidationError),
     /// No answer came: the service was not reached, or the connection was lost.
-    #[error("{}", message::transport(*kind, origin, causes))]
+    #[error("{}", message::transport(*kind, origin, causes, call))]
     Transport {
         /// What kind of failure.
         kind: TransportKind,
@@ -32,10 +32,12 @@ pub enum ClientError {
         call: Box<Call>,
     },
     /// The request's time limit passed before its answer was there.
-    #[error("{}", message::request_timeout(*limit, call))]
+    #[error("{}", message::request_timeout(*limit, causes, call))]
     RequestTimeout {
         /// The limit.
         limit: Duration,
+        /// How the attempt before ended, if there was one.
+        causes: Vec<String>,
         /// The request.
         call: Box<Call>,
     },
@@ -74,6 +76,10 @@ pub struct Call {
     pub attempts: u32,
     /// The sandbox that it was about.
     pub sandbox_id: Option<String>,
+    /// The key that a create or connect was sent under: a repeat under it has the same outcome.
+    pub idempotency_key: Option<String>,
+    /// Whether a create or connect may have taken effect without anybody's knowledge.
+    pub outcome_unknown: bool,
 }
 
 /// Why no answer came.
@@ -87,12 +93,23 @@ pub enum TransportKind {
     Tls,
     /// The connection was lost.
     Reset,
-    /// No connection came about in time.
-    Timeout,
+    /// No connection came about within the connect timeout.
+    ConnectTimeout,
+    /// The address can't be reached, as without a network.
+    Unreachable,
+    /// What answers does not speak HTTP.
+    Protocol,
     /// The proxy could not be reached, or refused.
     Proxy,
     /// Anything else.
     Other,
+}
+
+impl TransportKind {
+    /// Whether the service may have got the request.
+    pub(crate) fn may_have_arrived(self) -> bool {
+        matches!(self, Self::Reset | Self::Protocol | Self::Other)
+    }
 }
 
 /// An answer that is an error.
@@ -133,12 +150,33 @@ pub struct NotReady {
     pub causes: Vec<String>,
     /// The ID of the request that saw it last.
     pub request_id: Option<String>,
+    /// Whether the create that made it has deleted it again; `None` where nobody tried.
+    pub deleted: Option<bool>,
 }
 
 impl ClientError {
     /// An error about a setting.
     pub(crate) fn configuration(setting: &str, message: impl Into<String>) -> Self {
         Self::Configuration { setting: setting.to_owned(), message: message.into() }
+    }
+
+    /// The same, for a caller who must know that a create or connect may have taken effect.
+    pub(crate) fn with_outcome_unknown(mut self) -> Self {
+        let call = match &mut self {
+            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) => return self,
+            Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
+            Self::Api(error) => &mut error.call,
+        };
+        call.outcome_unknown = true;
+        self
+    }
+
+    /// The same, saying whether the sandbox that did not become ready was deleted.
+    pub(crate) fn with_deleted(mut self, deleted: bool) -> Self {
+        if let Self::NotReady(error) = &mut self {
+            error.deleted = Some(deleted);
+        }
+        self
     }
 
     /// The request it is about, unless nothing was sent.
@@ -189,18 +227,19 @@ impl ClientError {
 }
 
 impl ApiError {
-    fn retryable(&self) -> bool {
+    pub(crate) fn retryable(&self) -> bool {
         match self.status {
-            408 => true,
-            // A used-up quota does not come back by waiting a little.
-            429 => !self.is_quota(),
+            408 | 425 => true,
+            // A used-up quota does not come back by waiting a little, unless the service says so.
+            429 => self.quota().is_none() || self.retry_after.is_some(),
             501 => false,
             status => status >= 500,
         }
     }
 
-    fn is_quota(&self) -> bool {
-        let reason = self.details.as_ref().and_then(|details| details.get("reason"));
-        reason.and_then(Value::as_str) == Some("usage_limit")
+    /// What the service says about the limit that is reached, if that is why it refused.
+    pub fn quota(&self) -> Option<&Value> {
+        let details = self.details.as_ref()?;
+        (self.status == 429 && details.get("reason")?.as_str()? == "usage_limit").then_some(details)
     }
 }

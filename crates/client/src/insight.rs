@@ -6,6 +6,7 @@ use sandbar_protocol::{
 };
 use serde_json::Value;
 
+use crate::answer::RawAnswer;
 use crate::request::Request;
 use crate::{Answer, CallOptions, Client, ClientError};
 
@@ -54,8 +55,8 @@ impl Client {
         query: &LogsQuery,
         call: CallOptions,
     ) -> Result<Answer<SandboxLogs>, ClientError> {
-        let request = self.get_of(sandbox_id, "/logs", call)?.query(query.to_pairs());
-        self.transport().send(request).await?.object()
+        let request = self.get_of(sandbox_id, "/logs", &call)?.query(query.to_pairs());
+        self.transport().send(&request, RawAnswer::object).await
     }
 
     /// Reads a sandbox's counters at this moment; what is not known is null.
@@ -65,7 +66,7 @@ impl Client {
     ///
     /// Route: `GET /sandboxes/:sandboxID/metrics`.
     pub async fn metrics(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<MetricSnapshot>, ClientError> {
-        self.transport().send(self.get_of(sandbox_id, "/metrics", call)?).await?.object()
+        self.transport().send(&self.get_of(sandbox_id, "/metrics", &call)?, RawAnswer::object).await
     }
 
     /// Reads the counters of several sandboxes in one request.
@@ -84,9 +85,8 @@ impl Client {
         }
         let ids = (!query.sandbox_ids.is_empty()).then(|| ("sandbox_ids", query.sandbox_ids.join(",")));
         let limit = query.limit.map(|limit| ("limit", limit.to_string()));
-        let request =
-            Request::get("/sandboxes/metrics", self.request_timeout(call)).query(ids.into_iter().chain(limit));
-        self.transport().send(request).await?.object()
+        let request = Request::get("/sandboxes/metrics", self.limits(&call)).query(ids.into_iter().chain(limit));
+        self.transport().send(&request, RawAnswer::object).await
     }
 
     /// Reads whether the service is well, which limits are near, and what to do about them.
@@ -96,8 +96,8 @@ impl Client {
     ///
     /// Route: `GET /observability/summary`.
     pub async fn observability_summary(&self, call: CallOptions) -> Result<Answer<ObservabilitySummary>, ClientError> {
-        let request = Request::get("/observability/summary", self.request_timeout(call));
-        self.transport().send(request).await?.object()
+        let request = Request::get("/observability/summary", self.limits(&call));
+        self.transport().send(&request, RawAnswer::object).await
     }
 
     /// Reads the caller's and the project's usage and limits.
@@ -107,6 +107,6 @@ impl Client {
     ///
     /// Route: `GET /usage/limits`.
     pub async fn usage_limits(&self, call: CallOptions) -> Result<Answer<SandboxUsageLimits>, ClientError> {
-        self.transport().send(Request::get("/usage/limits", self.request_timeout(call))).await?.object()
+        self.transport().send(&Request::get("/usage/limits", self.limits(&call)), RawAnswer::object).await
     }
 }

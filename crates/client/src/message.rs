@@ -8,7 +8,11 @@ use crate::error::{ApiError, Call, NotReady, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
-pub(crate) fn transport(kind: TransportKind, origin: &str, causes: &[String]) -> String {
+pub(crate) fn transport(kind: TransportKind, origin: &str, causes: &[String], call: &Call) -> String {
+    format!("{}{}{}", no_answer(kind, origin, causes), tried(call), outcome_unknown(call))
+}
+
+fn no_answer(kind: TransportKind, origin: &str, causes: &[String]) -> String {
     let cause = causes.last().map_or("no cause was given", String::as_str);
     match kind {
         TransportKind::Dns => {
@@ -18,12 +22,14 @@ pub(crate) fn transport(kind: TransportKind, origin: &str, causes: &[String]) ->
             format!("could not reach {origin}: connection refused: is the service running? {START_LOCAL}")
         }
         TransportKind::Tls => format!("could not make a secure connection to {origin}: {cause}: {}", trust(cause)),
-        TransportKind::Reset => format!(
-            "the connection to {origin} was lost before the answer came ({cause}): whether the call took effect is \
-             not known"
+        TransportKind::Reset => format!("the connection to {origin} was lost before the answer came ({cause})"),
+        TransportKind::ConnectTimeout => format!(
+            "could not reach {origin}: no connection came about within `connectTimeoutMs`: is the base URL right, and \
+             is a firewall in between?"
         ),
-        TransportKind::Timeout => {
-            format!("could not reach {origin}: no connection came about in time: is the base URL right?")
+        TransportKind::Unreachable => format!("could not reach {origin}: {cause}: is the network up?"),
+        TransportKind::Protocol => {
+            format!("what answers at {origin} does not speak HTTP ({cause}): is the base URL right?")
         }
         TransportKind::Proxy => {
             format!("could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY")
@@ -41,12 +47,35 @@ fn trust(cause: &str) -> &'static str {
     "for a private certificate authority, pass its certificate as `ca`"
 }
 
-pub(crate) fn request_timeout(limit: Duration, call: &Call) -> String {
+pub(crate) fn request_timeout(limit: Duration, causes: &[String], call: &Call) -> String {
     let Call { method, path, .. } = call;
-    format!("{method} {path} had no answer within {}: raise `requestTimeoutMs` if that is too short", seconds(limit))
+    let before = causes.first().map(|cause| format!(" (the attempt before failed: {cause})")).unwrap_or_default();
+    let limit = seconds(limit);
+    let unknown = outcome_unknown(call);
+    format!(
+        "{method} {path} had no answer within {limit}{before}: raise `requestTimeoutMs` if that is too short{unknown}"
+    )
+}
+
+/// How often it was tried, if that was more than once.
+fn tried(call: &Call) -> String {
+    if call.attempts > 1 { format!(" (tried {} times)", call.attempts) } else { String::new() }
+}
+
+/// What to add for a create or connect that may have taken effect.
+fn outcome_unknown(call: &Call) -> String {
+    if !call.outcome_unknown {
+        return String::new();
+    }
+    let key = call.idempotency_key.as_deref().unwrap_or_default();
+    format!("; whether it took effect is not known: `idempotencyKey` {key} repeats the very same call")
 }
 
 pub(crate) fn api(error: &ApiError) -> String {
+    format!("{}{}{}", refusal(error), tried(&error.call), outcome_unknown(&error.call))
+}
+
+fn refusal(error: &ApiError) -> String {
     let ApiError { status, message, call, .. } = error;
     let Call { method, path, .. } = call;
     let said = |nothing: &str| message.as_deref().unwrap_or(nothing).to_owned();
@@ -70,6 +99,15 @@ pub(crate) fn api(error: &ApiError) -> String {
 }
 
 pub(crate) fn not_ready(error: &NotReady) -> String {
+    let left = match error.deleted {
+        None => "",
+        Some(true) => "; it was deleted (`keepOnFailure` keeps it)",
+        Some(false) => "; it could not be deleted: delete it yourself",
+    };
+    format!("{}{left}", why_not_ready(error))
+}
+
+fn why_not_ready(error: &NotReady) -> String {
     let id = &error.sandbox_id;
     if let Some(limit) = error.limit {
         let unseen = error.causes.first().map(|cause| format!("; the last look at it failed: {cause}"));
@@ -114,7 +152,10 @@ fn standing(error: &NotReady) -> String {
 pub(crate) fn invalid_answer(status: u16, content_type: &str, excerpt: &str, problem: &str, call: &Call) -> String {
     let Call { method, path, .. } = call;
     let kind = if content_type.is_empty() { "no content type" } else { content_type };
-    format!("{method} {path} answered {status} ({kind}) with {problem}: {excerpt:?}: is the base URL right?")
+    format!(
+        "{method} {path} answered {status} ({kind}) with {problem}: {excerpt:?}: is the base URL right?{}",
+        outcome_unknown(call)
+    )
 }
 
 fn seconds(duration: Duration) -> String {

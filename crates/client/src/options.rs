@@ -3,11 +3,21 @@ use std::time::Duration;
 use sandbar_protocol::{Fields, Secret, ValidationError, bare_kind};
 use serde_json::{Map, Value};
 
+use crate::retry::MOST_RETRIES;
 use crate::{CallOptions, ClientError};
 
 /// The options that configure a client or a single call, beside those that a route sends.
-pub const CLIENT_OPTION_NAMES: [&str; 7] =
-    ["baseUrl", "apiKey", "projectId", "proxy", "ca", "requestTimeoutMs", "readyTimeoutMs"];
+pub const CLIENT_OPTION_NAMES: [&str; 9] = [
+    "baseUrl",
+    "apiKey",
+    "projectId",
+    "proxy",
+    "ca",
+    "connectTimeoutMs",
+    "requestTimeoutMs",
+    "readyTimeoutMs",
+    "maxRetries",
+];
 
 /// The longest time limit that can be asked for, in milliseconds: a day.
 const MAX_TIMEOUT_MS: u64 = 86_400_000;
@@ -25,10 +35,14 @@ pub struct ClientOptions {
     pub proxy: Option<Secret>,
     /// Certificates of the authorities to trust, as PEM text, instead of the system's.
     pub ca: Option<String>,
-    /// How long one request may take; default 60 s.
+    /// How long a connection may take to come about; default 10 s.
+    pub connect_timeout: Option<Duration>,
+    /// How long one call's request may take, its repeats included; default 60 s.
     pub request_timeout: Option<Duration>,
     /// How long to wait until a sandbox is ready; default 120 s.
     pub ready_timeout: Option<Duration>,
+    /// How often a request may be repeated, 0…20; default 3.
+    pub max_retries: Option<u32>,
 }
 
 impl ClientOptions {
@@ -47,15 +61,18 @@ impl ClientOptions {
     fn read(own: &Value) -> Result<Self, ValidationError> {
         let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
         let text = |name| Ok(fields.text(name)?.map(str::to_owned));
-        let limits = time_limits(own)?;
+        let limits = call_options(own)?;
+        let connect_timeout = fields.integer("connectTimeoutMs", 1, MAX_TIMEOUT_MS, "milliseconds")?;
         Ok(Self {
             base_url: text("baseUrl")?,
             api_key: secret(&fields, "apiKey")?,
             project_id: text("projectId")?,
             proxy: secret(&fields, "proxy")?,
             ca: secret(&fields, "ca")?.map(|pem| pem.expose().to_owned()),
+            connect_timeout: connect_timeout.map(Duration::from_millis),
             request_timeout: limits.request_timeout,
             ready_timeout: limits.ready_timeout,
+            max_retries: limits.max_retries,
         })
     }
 }
@@ -77,9 +94,16 @@ pub(crate) fn split(options: &Value) -> (Value, Value) {
     (Value::Object(own), Value::Object(rest))
 }
 
-/// Reads `requestTimeoutMs` and `readyTimeoutMs`, whole milliseconds from 1 to a day, out of a client's own fields.
-pub(crate) fn time_limits(own: &Value) -> Result<CallOptions, ValidationError> {
+/// Reads what a single call may say differently out of a client's own fields: `requestTimeoutMs` and `readyTimeoutMs`,
+/// whole milliseconds from 1 to a day, and `maxRetries`.
+pub(crate) fn call_options(own: &Value) -> Result<CallOptions, ValidationError> {
     let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
     let limit = |name| Ok(fields.integer(name, 1, MAX_TIMEOUT_MS, "milliseconds")?.map(Duration::from_millis));
-    Ok(CallOptions { request_timeout: limit("requestTimeoutMs")?, ready_timeout: limit("readyTimeoutMs")? })
+    let max_retries = fields.integer("maxRetries", 0, MOST_RETRIES, "repeats")?;
+    Ok(CallOptions {
+        request_timeout: limit("requestTimeoutMs")?,
+        ready_timeout: limit("readyTimeoutMs")?,
+        max_retries: max_retries.and_then(|most| most.try_into().ok()),
+        ..CallOptions::default()
+    })
 }

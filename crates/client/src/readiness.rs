@@ -113,6 +113,7 @@ fn not_ready(
         limit,
         causes,
         request_id,
+        deleted: None,
     }))
 }
 

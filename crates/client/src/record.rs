@@ -9,14 +9,14 @@ use crate::{ApiError, ClientError, TransportKind};
 #[serde(rename_all = "camelCase")]
 pub struct ErrorRecord {
     /// The class it becomes: `ConfigurationError`, `ValidationError`, `TransportError`, `RequestTimeoutError`,
-    /// `APIError`, `AuthenticationError`, `PermissionError`, `NotFoundError`, `ConflictError`, `RateLimitError`,
+    /// `APIError`, `AuthenticationError`, `PermissionError`, `NotFoundError`, `ConflictError`, `RateLimitError`, `QuotaError`,
     /// `TimeoutAPIError`, `ServerError`, `ReadinessError`, or `SandboxError` for a defect of the SDK.
     pub name: &'static str,
     /// The whole sentence.
     pub message: String,
-    /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `tls`, `reset`, `timeout`, `proxy`,
-    /// `other`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `rate_limit`,
-    /// `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `internal`.
+    /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
+    /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
+    /// `quota`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `cancelled`, `internal`.
     pub kind: &'static str,
     /// The service's word, as `sandbox_not_found`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +61,21 @@ pub struct ErrorRecord {
     /// The sandbox's state when it was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// The key that a create or connect was sent under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Whether a create or connect may have taken effect.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outcome_unknown: bool,
+    /// Whether the sandbox that did not become ready was deleted again; absent where nobody tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_deleted: Option<bool>,
+    /// Of a used-up quota: the most there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// Of a used-up quota: how much of it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<f64>,
     /// The chain of causes, the deepest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
@@ -70,6 +85,16 @@ impl ErrorRecord {
     /// The record of a defect of the SDK itself.
     pub fn internal(message: impl Into<String>) -> Self {
         Self { name: "SandboxError", kind: "internal", message: message.into(), ..Self::default() }
+    }
+
+    /// The record of a call that its caller has cancelled, who knows why.
+    pub fn cancelled() -> Self {
+        Self {
+            name: "SandboxError",
+            kind: "cancelled",
+            message: "the call was cancelled".to_owned(),
+            ..Self::default()
+        }
     }
 
     /// The record as JSON text.
@@ -92,6 +117,8 @@ impl From<&ClientError> for ErrorRecord {
             method: call.map(|call| call.method),
             path: call.map(|call| call.path.clone()),
             sandbox_id: error.sandbox_id().map(str::to_owned),
+            idempotency_key: call.and_then(|call| call.idempotency_key.clone()),
+            outcome_unknown: call.is_some_and(|call| call.outcome_unknown),
             ..own
         }
     }
@@ -110,7 +137,9 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
         ClientError::Transport { kind, causes, .. } => {
             ErrorRecord { causes: causes.clone(), ..of("TransportError", word(*kind)) }
         }
-        ClientError::RequestTimeout { .. } => of("RequestTimeoutError", "timeout"),
+        ClientError::RequestTimeout { causes, .. } => {
+            ErrorRecord { causes: causes.clone(), ..of("RequestTimeoutError", "request_timeout") }
+        }
         ClientError::Api(error) => api_fields(error),
         ClientError::InvalidAnswer { status, excerpt, .. } => ErrorRecord {
             status_code: Some(*status),
@@ -122,6 +151,7 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
             timeline: Some(error.timeline.clone()),
             diagnostic: error.diagnostic.clone(),
             causes: error.causes.clone(),
+            sandbox_deleted: error.deleted,
             ..of("ReadinessError", if error.limit.is_some() { "ready_timeout" } else { "not_ready" })
         },
     }
@@ -135,15 +165,19 @@ fn api_fields(error: &ApiError) -> ErrorRecord {
         404 => ("NotFoundError", "not_found"),
         408 => ("TimeoutAPIError", "timeout"),
         409 => ("ConflictError", "conflict"),
+        429 if error.quota().is_some() => ("QuotaError", "quota"),
         429 => ("RateLimitError", "rate_limit"),
         500.. => ("ServerError", "server"),
         _ => ("APIError", "invalid_request"),
     };
     // A refused connect to a failed sandbox says in here why it failed.
     let diagnostic = error.details.as_ref().and_then(|details| details.get("diagnostic"));
+    let number = |name| error.quota()?.get(name)?.as_f64();
     ErrorRecord {
         name,
         kind,
+        limit: number("limit"),
+        used: number("used"),
         code: error.code.clone(),
         status_code: Some(error.status),
         detail: error.details.clone(),
@@ -159,7 +193,9 @@ fn word(kind: TransportKind) -> &'static str {
         TransportKind::Refused => "refused",
         TransportKind::Tls => "tls",
         TransportKind::Reset => "reset",
-        TransportKind::Timeout => "timeout",
+        TransportKind::ConnectTimeout => "connect_timeout",
+        TransportKind::Unreachable => "unreachable",
+        TransportKind::Protocol => "protocol",
         TransportKind::Proxy => "proxy",
         TransportKind::Other => "other",
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use sandbar_protocol::DecodedError;
 use serde_json::Value;
 use url::Url;
@@ -32,10 +34,18 @@ pub(crate) fn api_error(status: u16, headers: &HeaderMap, body: &str, mut call: 
     }
 }
 
-/// `Retry-After` in seconds. The form with a date is not read: clocks differ.
+/// `Retry-After`, in seconds or as a date. A date counts from the answer's own `Date`, as clocks differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = headers.get(DATE).and_then(http_date).unwrap_or_else(Timestamp::now);
+    Some(http_date(headers.get(RETRY_AFTER)?)?.duration_since(now).try_into().unwrap_or_default())
+}
+
+fn http_date(value: &HeaderValue) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(value.to_str().ok()?).ok()
 }
 
 /// Where a redirect points, without what may be secret in it.

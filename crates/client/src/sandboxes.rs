@@ -6,24 +6,29 @@ use jiff::{SignedDuration, Timestamp};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, END_AT_HEADER, HAS_NEXT_HEADER, Heartbeat, HeartbeatAnswer, HeartbeatStatus,
     ListQuery, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PublicState, RefreshOptions, Sandbox, TimeoutOptions,
+    check_idempotency_key,
 };
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::answer::RawAnswer;
+use crate::creation::Creation;
 use crate::readiness::{self, Readiness};
-use crate::request::Request;
+use crate::request::{Limits, Request};
 use crate::{Answer, CallOptions, Client, ClientError, Page, Wait};
-
-/// The least time for a create that waits: the service may hold it for 30 s.
-const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
 
 impl Client {
     /// Creates a sandbox; with `options.wait_ready`, returns once it is usable.
     ///
     /// The service may hold such a request for up to 30 s and then answers `starting`; the rest of the wait is done
     /// here, all of it within the ready timeout (default 120 s). A failed start ends the wait at once.
+    ///
+    /// No sandbox is left that the caller does not know of. Dropping the future aborts the create: what it has made is
+    /// deleted in the background, as is one that does not become ready, unless `call.on_failure` keeps it. Where the
+    /// answer is lost, the request is repeated under its key if the service keeps keys; else, and when its time is up, the
+    /// error's [`Call`](crate::Call) says `outcome_unknown`, with the key. [`Client::settled`] waits for all that.
     ///
     /// Returns the sandbox as create answered it, or its detail if it had to be waited for.
     ///
@@ -32,16 +37,15 @@ impl Client {
     ///
     /// Route: `POST /sandboxes`, with an `Idempotency-Key`.
     pub async fn create(&self, options: &CreateOptions, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
-        let begun = Instant::now();
-        let mut timeout = self.request_timeout(call);
-        if options.wait_ready && call.request_timeout.is_none() {
-            timeout = timeout.max(LEAST_HELD_TIMEOUT);
-        }
-        let mut request = Request::post("/sandboxes", timeout).json(options);
-        request.idempotency_key = Some(Uuid::new_v4().to_string());
-        let answer = self.transport().send(request).await?.object()?;
-        let wait = if options.wait_ready { Wait::UntilReady } else { Wait::No };
-        self.settle(answer, wait, begun, call).await
+        let key = idempotency_key(&call)?;
+        let (client, options) = (self.clone(), options.clone());
+        let entered = self.transport().creations.enter();
+        let (caller, outcome) = oneshot::channel();
+        tokio::spawn(async move {
+            Creation { client, options, call, key }.run(caller).await;
+            drop(entered);
+        });
+        outcome.await.unwrap_or_else(|_| Err(self.transport().stopped()))
     }
 
     /// Lists sandboxes, one page of at most 100.
@@ -53,11 +57,8 @@ impl Client {
     ///
     /// Route: `GET /sandboxes`.
     pub async fn list(&self, query: &ListQuery, call: CallOptions) -> Result<Page, ClientError> {
-        let request = Request::get("/sandboxes", self.request_timeout(call)).query(list_pairs(query));
-        let answer = self.transport().send(request).await?;
-        let next_token = answer.header(NEXT_TOKEN_HEADER).filter(|token| !token.is_empty()).map(str::to_owned);
-        let has_next = answer.header(HAS_NEXT_HEADER).map_or(next_token.is_some(), |flag| flag == "true");
-        Ok(Page { has_next: has_next && next_token.is_some(), next_token, sandboxes: answer.array()? })
+        let request = Request::get("/sandboxes", self.limits(&call)).query(list_pairs(query));
+        self.transport().send(&request, page).await
     }
 
     /// Looks at one sandbox: state, deadline, sizes, metadata, timeline. A deleted one is shown for 24 h.
@@ -67,7 +68,7 @@ impl Client {
     ///
     /// Route: `GET /sandboxes/:sandboxID`.
     pub async fn get(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
-        self.transport().send(self.get_of(sandbox_id, "", call)?).await?.object()
+        self.transport().send(&self.get_of(sandbox_id, "", &call)?, RawAnswer::object).await
     }
 
     /// Connects to a sandbox and resumes it if it is paused; `wait` says whether to return only once it is usable.
@@ -86,9 +87,9 @@ impl Client {
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
-        let request = self.post_to(sandbox_id, "/connect", call)?.json(options);
-        let answer = self.transport().send(request).await?.object()?;
-        self.settle(answer, wait, begun, call).await
+        let request = self.post_to(sandbox_id, "/connect", &call)?.json(options).keyed(idempotency_key(&call)?);
+        let answer = self.transport().send(&request, RawAnswer::object).await?;
+        self.settle(answer, wait, begun, &call).await
     }
 
     /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
@@ -101,7 +102,7 @@ impl Client {
     ///
     /// Route: `GET /sandboxes/:sandboxID`, repeated.
     pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
-        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), call).await
+        self.wait(Sandbox::with_id(sandbox_id), Instant::now(), &call).await
     }
 
     /// Pauses a sandbox: its runtime stops, files and metadata stay.
@@ -113,7 +114,7 @@ impl Client {
     ///
     /// Route: `POST /sandboxes/:sandboxID/pause`.
     pub async fn pause(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
-        let answer = self.transport().send(self.post_to(sandbox_id, "/pause", call)?).await?;
+        let answer = self.transport().send(&self.post_to(sandbox_id, "/pause", &call)?, Ok).await?;
         Ok(answer.header(PREVIOUS_STATE_HEADER).map(PublicState::from) != Some(PublicState::Paused))
     }
 
@@ -131,11 +132,11 @@ impl Client {
         options: &RefreshOptions,
         call: CallOptions,
     ) -> Result<Option<Timestamp>, ClientError> {
-        let mut request = self.post_to(sandbox_id, "/refreshes", call)?;
+        let mut request = self.post_to(sandbox_id, "/refreshes", &call)?;
         if options.duration.is_some() {
             request = request.json(options);
         }
-        Ok(end_at(&self.transport().send(request).await?))
+        Ok(end_at(&self.transport().send(&request, Ok).await?))
     }
 
     /// Sets when a sandbox ends: now + `timeout` (0…86400 s; 0 ends it now).
@@ -152,8 +153,8 @@ impl Client {
         options: &TimeoutOptions,
         call: CallOptions,
     ) -> Result<Option<Timestamp>, ClientError> {
-        let request = self.post_to(sandbox_id, "/timeout", call)?.json(options);
-        let answer = self.transport().send(request).await?;
+        let request = self.post_to(sandbox_id, "/timeout", &call)?.json(options);
+        let answer = self.transport().send(&request, Ok).await?;
         let estimate = || Timestamp::now().checked_add(SignedDuration::from_secs(options.timeout.into())).ok();
         Ok(end_at(&answer).or_else(estimate))
     }
@@ -167,7 +168,7 @@ impl Client {
     ///
     /// Route: `DELETE /sandboxes/:sandboxID`.
     pub async fn delete(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
-        match self.transport().send(self.delete_of(sandbox_id, call)?).await {
+        match self.transport().send(&self.delete_of(sandbox_id, self.limits(&call))?, Ok).await {
             Ok(_) => Ok(true),
             Err(ClientError::Api(error)) if error.status == 404 => Ok(false),
             Err(error) => Err(error),
@@ -186,17 +187,17 @@ impl Client {
         status: HeartbeatStatus,
         call: CallOptions,
     ) -> Result<Answer<HeartbeatAnswer>, ClientError> {
-        let request = self.post_to(sandbox_id, "/heartbeat", call)?.json(&Heartbeat { status });
-        self.transport().send(request).await?.object()
+        let request = self.post_to(sandbox_id, "/heartbeat", &call)?.json(&Heartbeat { status });
+        self.transport().send(&request, RawAnswer::object).await
     }
 
     /// Goes on from the answer of create or connect.
-    async fn settle(
+    pub(crate) async fn settle(
         &self,
         answer: Answer<Sandbox>,
         wait: Wait,
         begun: Instant,
-        call: CallOptions,
+        call: &CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
         match Readiness::of(&answer.value) {
             Readiness::Usable => Ok(answer),
@@ -207,16 +208,33 @@ impl Client {
         }
     }
 
-    async fn wait(&self, seen: Sandbox, begun: Instant, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
+    async fn wait(&self, seen: Sandbox, begun: Instant, call: &CallOptions) -> Result<Answer<Sandbox>, ClientError> {
         let sandbox_id = seen.sandbox_id.clone();
-        let limit = self.ready_timeout(call);
-        let request_timeout = self.request_timeout(call);
-        readiness::wait(seen, begun, limit, |left: Duration| {
-            let look = CallOptions { request_timeout: Some(request_timeout.min(left)), ..call };
-            self.get(&sandbox_id, look)
+        let limits = self.limits(call);
+        readiness::wait(seen, begun, self.ready_timeout(call), |left: Duration| {
+            // The next look is the repeat of one that failed.
+            let limits = Limits { timeout: limits.timeout.min(left), max_retries: 0, ..limits };
+            self.look(&sandbox_id, limits)
         })
         .await
     }
+
+    async fn look(&self, sandbox_id: &str, limits: Limits) -> Result<Answer<Sandbox>, ClientError> {
+        self.transport().send(&self.get_within(sandbox_id, "", limits)?, RawAnswer::object).await
+    }
+}
+
+fn idempotency_key(call: &CallOptions) -> Result<String, ClientError> {
+    match &call.idempotency_key {
+        Some(key) => Ok(check_idempotency_key(key)?.to_owned()),
+        None => Ok(Uuid::new_v4().to_string()),
+    }
+}
+
+fn page(answer: RawAnswer) -> Result<Page, ClientError> {
+    let next_token = answer.header(NEXT_TOKEN_HEADER).filter(|token| !token.is_empty()).map(str::to_owned);
+    let has_next = answer.header(HAS_NEXT_HEADER).map_or(next_token.is_some(), |flag| flag == "true");
+    Ok(Page { has_next: has_next && next_token.is_some(), next_token, sandboxes: answer.array()? })
 }
 
 fn end_at(answer: &RawAnswer) -> Option<Timestamp> {

@@ -4,17 +4,19 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Response, redirect};
 use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::answer::{RawAnswer, header};
 use crate::error::{Call, TransportKind};
+use crate::in_flight::InFlight;
 use crate::refusal::api_error;
-use crate::request::Request;
+use crate::request::{Limits, Request};
+use crate::retry::{self, Budget, Fate, Repeat};
 use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, Endpoint, tls};
 
 const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
@@ -23,42 +25,132 @@ pub(crate) struct Transport {
     endpoint: Endpoint,
     /// Made at the first request, so that making a client costs nothing.
     http: OnceLock<reqwest::Client>,
+    budget: Budget,
+    /// Whether the service keeps idempotency keys, once an answer has told.
+    keeps_keys: OnceLock<bool>,
+    /// Creates that are not yet over, those included that nobody waits for any more.
+    pub(crate) creations: InFlight,
 }
+
+/// What reading an answer gives.
+pub(crate) type Reading<T> = Result<T, ClientError>;
 
 impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, http: OnceLock::new() }
+        Self {
+            endpoint,
+            http: OnceLock::new(),
+            budget: Budget::default(),
+            keeps_keys: OnceLock::new(),
+            creations: InFlight::default(),
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Sends a request and reads its answer, which is a success.
-    pub(crate) async fn send(&self, request: Request) -> Result<RawAnswer, ClientError> {
+    /// Sends a request until it has an answer that `read` takes: as often, and as long, as its limits allow.
+    pub(crate) async fn send<T>(&self, request: &Request, read: fn(RawAnswer) -> Reading<T>) -> Reading<T> {
+        let deadline = Instant::now() + request.limits.timeout;
+        let mut last: Option<ClientError> = None;
+        let mut attempts = 0;
+        let mut unknown = false;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(request, attempts, deadline, last.as_ref()).await.and_then(read) {
+                Ok(answer) => {
+                    self.budget.earn();
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let fate = Fate::of(&error);
+            // A refusal settles what attempts before it may have done: under one key, all of them are one.
+            unknown = fate == Fate::Unknown || (unknown && !matches!(error, ClientError::Api(_)));
+            match self.pause_before_repeat(request, fate, &error, attempts, deadline).await {
+                Some(pause) => sleep(pause).await,
+                None if unknown && request.repeat == Repeat::Keyed => return Err(error.with_outcome_unknown()),
+                None => return Err(error),
+            }
+            last = Some(error);
+        }
+    }
+
+    /// How long to wait before a request is sent again that failed for the `attempts`th time; `None` if it is not.
+    async fn pause_before_repeat(
+        &self,
+        request: &Request,
+        fate: Fate,
+        error: &ClientError,
+        attempts: u32,
+        deadline: Instant,
+    ) -> Option<Duration> {
+        let Limits { max_retries, budgeted, .. } = request.limits;
+        let pause = retry::pause(attempts, error.retry_after());
+        let in_time = pause < deadline.saturating_duration_since(Instant::now());
+        if fate == Fate::Settled || attempts > max_retries || !in_time {
+            return None;
+        }
+        let is_safe = fate == Fate::Untouched || request.repeat == Repeat::Harmless;
+        let may = (is_safe || self.keeps_keys(request, deadline).await) && (!budgeted || self.budget.spend());
+        may.then_some(pause)
+    }
+
+    /// Whether the service answers a repeat under a key with the first result. One that does echoes the key.
+    pub(crate) async fn keeps_keys(&self, request: &Request, deadline: Instant) -> bool {
+        if let Some(known) = self.keeps_keys.get() {
+            return *known;
+        }
+        // Any route tells; this one asks for little.
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let mut look =
+            Request::get("/sandboxes", Limits { timeout, ..request.limits }).query([("limit", "1".to_owned())]);
+        look.idempotency_key.clone_from(&request.idempotency_key);
+        // Boxed: it is one send within another, and asks for no third one, as it is harmless.
+        let _ = Box::pin(self.send(&look, Ok)).await;
+        self.keeps_keys.get() == Some(&true)
+    }
+
+    /// Sends a request once.
+    async fn attempt(
+        &self,
+        request: &Request,
+        attempts: u32,
+        deadline: Instant,
+        before: Option<&ClientError>,
+    ) -> Result<RawAnswer, ClientError> {
         let mut url = self.endpoint.base_url.join(&request.path);
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         let mut call = Call {
-            method: method_name(&request),
+            method: method_name(request),
             path: url.path().to_owned(),
             request_id: Uuid::new_v4().to_string(),
-            attempts: 1,
+            attempts,
             sandbox_id: request.sandbox_id.clone(),
+            idempotency_key: request.idempotency_key.clone(),
+            outcome_unknown: false,
         };
-        let limit = request.timeout;
         let exchange = async {
             let response = self.request(url, request, &call.request_id)?.send().await?;
             read(response).await
         };
-        let (status, headers, body) = match tokio::time::timeout(limit, exchange).await {
+        let (status, headers, body) = match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => return Err(self.describe(failure, call)),
-            Err(_) => return Err(ClientError::RequestTimeout { limit, call: Box::new(call) }),
+            Err(_) => {
+                let causes = before.map(ToString::to_string).into_iter().collect();
+                let limit = request.limits.timeout;
+                return Err(ClientError::RequestTimeout { limit, causes, call: Box::new(call) });
+            }
         };
         if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
             call.request_id = echo.to_owned();
+        }
+        if let Some(key) = &request.idempotency_key {
+            self.learn(header(&headers, IDEMPOTENCY_KEY_HEADER) == Some(key), status);
         }
         if (200..300).contains(&status) {
             return Ok(RawAnswer { status, headers, body, call });
@@ -67,13 +159,20 @@ impl Transport {
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
     }
 
-    fn request(&self, url: url::Url, request: Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {
-        let mut builder = self.http()?.request(request.method, url).header(REQUEST_ID_HEADER, request_id);
-        if let Some(key) = request.idempotency_key {
+    /// Takes from an answer whether the service keeps keys; a gateway's own error says nothing about that.
+    fn learn(&self, echoed: bool, status: u16) {
+        if echoed || status < 300 {
+            let _ = self.keeps_keys.set(echoed);
+        }
+    }
+
+    fn request(&self, url: url::Url, request: &Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {
+        let mut builder = self.http()?.request(request.method.clone(), url).header(REQUEST_ID_HEADER, request_id);
+        if let Some(key) = &request.idempotency_key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
         }
-        if let Some(body) = request.body {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
         }
         Ok(builder)
     }
@@ -94,7 +193,7 @@ impl Transport {
             .default_headers(self.default_headers())
             .tls_backend_preconfigured(tls::client_config(ca.as_deref()).map_err(Failure::Setup)?)
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(self.endpoint.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(60))
             .tcp_nodelay(true);
         if base_url.is_loopback() {
@@ -133,6 +232,13 @@ impl Transport {
             }
         };
         ClientError::Transport { kind, origin: self.endpoint.base_url.origin(), causes, call }
+    }
+
+    /// The error of a call whose runtime ended before it did.
+    pub(crate) fn stopped(&self) -> ClientError {
+        let causes = vec!["the runtime was shut down, or the call panicked".to_owned()];
+        let origin = self.endpoint.base_url.origin();
+        ClientError::Transport { kind: TransportKind::Other, origin, causes, call: Box::default() }
     }
 
     /// Services that repeat the key they refuse exist.

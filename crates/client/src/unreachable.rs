@@ -19,24 +19,41 @@ pub(crate) fn kind_of(error: &reqwest::Error, through_proxy: bool) -> TransportK
     if error.is_dns() {
         return TransportKind::Dns;
     }
-    if error.is_timeout() {
-        return TransportKind::Timeout;
+    if error.is_connect() {
+        let refused = chain(error).any(|cause| io_kind(cause) == Some(io::ErrorKind::ConnectionRefused));
+        return match (refused, error.is_timeout()) {
+            (true, _) => TransportKind::Refused,
+            (false, true) => TransportKind::ConnectTimeout,
+            (false, false) => TransportKind::Unreachable,
+        };
     }
     chain(error).find_map(kind_of_cause).unwrap_or(TransportKind::Other)
 }
 
+fn io_kind(cause: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    cause.downcast_ref::<io::Error>().map(io::Error::kind)
+}
+
 fn kind_of_cause(cause: &(dyn Error + 'static)) -> Option<TransportKind> {
-    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-        return (error.is_incomplete_message() || error.is_closed() || error.is_canceled())
-            .then_some(TransportKind::Reset);
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        return Some(if error.is_io() || error.is_go_away() || error.is_reset() {
+            TransportKind::Reset
+        } else {
+            TransportKind::Protocol
+        });
     }
-    match cause.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => Some(TransportKind::Refused),
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+            return Some(TransportKind::Reset);
+        }
+        return error.is_parse().then_some(TransportKind::Protocol);
+    }
+    match io_kind(cause)? {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Some(TransportKind::Reset),
-        io::ErrorKind::TimedOut => Some(TransportKind::Timeout),
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::TimedOut => Some(TransportKind::Reset),
         _ => None,
     }
 }

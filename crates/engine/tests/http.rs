@@ -325,6 +325,27 @@ async fn a_repeated_create_answers_with_the_first_result() {
         (StatusCode::CONFLICT, Some("idempotency_key_reused"))
     );
     assert_eq!(create(&"x".repeat(300), "{}").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(first.header("idempotency-key"), "k1", "the key comes back: a client may rely on it");
+}
+
+#[tokio::test]
+async fn a_repeated_connect_does_not_resume_what_was_paused_meanwhile() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    let other = engine.running(json!({})).await;
+    let connect = async |id: &str, timeout: u32| {
+        let uri = format!("/api/v1/sandboxes/{id}/connect");
+        let request = Request::post(uri).header("x-api-key", KEY).header("idempotency-key", "k1");
+        engine.send(request.body(Body::from(json!({ "timeout": timeout }).to_string())).unwrap()).await
+    };
+    engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
+    assert_eq!(connect(&id, 60).await.status, StatusCode::CREATED);
+    engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
+    let repeated = connect(&id, 60).await;
+    assert_eq!((repeated.status, repeated.text("state")), (StatusCode::OK, "paused"));
+    for reused in [connect(&id, 61).await, connect(&other, 60).await] {
+        assert_eq!(reused.json["error"]["code"], "idempotency_key_reused");
+    }
 }
 
 #[tokio::test]

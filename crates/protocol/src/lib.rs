@@ -41,7 +41,7 @@ pub use secret::Secret;
 pub use state::{InternalState, PublicState};
 pub use template::TemplateInfo;
 pub use timeline::{Diagnostic, PhaseStatus, TimelineEvent};
-pub use validation::{ValidationError, check_sandbox_id, check_template_id};
+pub use validation::{ValidationError, check_idempotency_key, check_sandbox_id, check_template_id};
 
 /// Response header of the list: the token of the next page.
 pub const NEXT_TOKEN_HEADER: &str = "x-next-token";

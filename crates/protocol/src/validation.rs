@@ -21,6 +21,8 @@ impl ValidationError {
 }
 
 const MAX_NAME_CHARS: usize = 128;
+/// The longest idempotency key.
+const MAX_KEY_BYTES: usize = 255;
 
 /// Checks a template reference: `base`, `code-interpreter`, `tpl-…`; a letter or digit, then letters, digits, `.`, `_`, `-`, at most 128.
 pub fn check_template_id(value: &Value) -> Result<&str, ValidationError> {
@@ -45,6 +47,15 @@ pub fn check_template_id(value: &Value) -> Result<&str, ValidationError> {
         )));
     }
     Ok(name)
+}
+
+/// Checks an idempotency key: 1 to 255 visible ASCII characters.
+pub fn check_idempotency_key(key: &str) -> Result<&str, ValidationError> {
+    if (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key);
+    }
+    let message = format!("`idempotencyKey` must have 1 to {MAX_KEY_BYTES} visible ASCII characters, as a UUID");
+    Err(ValidationError::new("idempotencyKey", message))
 }
 
 /// Checks a sandbox ID: letters, digits, `_` and `-`, at most 128, so that it can stand in a path.

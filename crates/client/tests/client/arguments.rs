@@ -139,7 +139,10 @@ fn a_call_without_options_of_its_own_knows_the_time_limits_only() {
     let (id, call) = args(json!({"sandboxId": "sb-1", "options": {"requestTimeoutMs": 1}})).sandbox().unwrap();
     assert_eq!((id.as_str(), call.request_timeout), ("sb-1", Some(Duration::from_millis(1))));
     let error = args(json!({"sandboxId": "sb-1", "options": {"force": true}})).sandbox().unwrap_err();
-    assert_eq!(error.message, "`force` is not a field of these options: known are requestTimeoutMs, readyTimeoutMs");
+    assert_eq!(
+        error.message,
+        "`force` is not a field of these options: known are requestTimeoutMs, readyTimeoutMs, maxRetries"
+    );
     assert!(args(json!({"options": {"force": true}})).account().is_err());
 }
 

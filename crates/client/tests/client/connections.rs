@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::service::{KEY, Reply, Service, client_of};
 
-const CALL: CallOptions = CallOptions { request_timeout: None, ready_timeout: None };
+const CALL: CallOptions = CallOptions::new();
 
 fn sandbox() -> Reply {
     Reply::json(200, &json!({"sandboxID": "sb-1", "state": "running"}))

@@ -8,6 +8,9 @@ use tokio::net::TcpListener;
 
 use crate::service::{Reply, Service, client_of};
 
+/// Each failure by itself: what comes of repeats is seen elsewhere.
+const ONCE: CallOptions = CallOptions::once();
+
 fn kind_of(error: &ClientError) -> TransportKind {
     match error {
         ClientError::Transport { kind, .. } => *kind,
@@ -17,7 +20,7 @@ fn kind_of(error: &ClientError) -> TransportKind {
 
 async fn error_at(base_url: &str) -> ClientError {
     let client = client_of(&ClientOptions::default(), base_url);
-    client.get("sb-1", CallOptions::default()).await.unwrap_err()
+    client.get("sb-1", ONCE).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -78,13 +81,14 @@ async fn what_does_not_speak_http_is_told() {
         stream.read_to_end(&mut Vec::new()).await.ok();
     });
     let error = error_at(&format!("http://{address}")).await;
-    assert_eq!(kind_of(&error), TransportKind::Other, "{error:?}");
+    assert_eq!(kind_of(&error), TransportKind::Protocol, "{error:?}");
+    assert!(error.to_string().starts_with(&format!("what answers at http://{address} does not speak HTTP")), "{error}");
 }
 
 #[tokio::test]
 async fn a_request_without_an_answer_ends_at_its_limit() {
     let service = Service::start(vec![Reply::Never]).await;
-    let call = CallOptions { request_timeout: Some(Duration::from_millis(50)), ready_timeout: None };
+    let call = CallOptions { request_timeout: Some(Duration::from_millis(50)), ..CallOptions::new() };
     let error = service.client().pause("sb-1", call).await.unwrap_err();
     assert!(matches!(error, ClientError::RequestTimeout { .. }), "{error:?}");
     assert_eq!(
@@ -92,7 +96,7 @@ async fn a_request_without_an_answer_ends_at_its_limit() {
         "POST /api/v1/sandboxes/sb-1/pause had no answer within 0.05 s: raise `requestTimeoutMs` if that is too short"
     );
     let record = ErrorRecord::from(&error);
-    assert_eq!((record.name, record.kind, record.retryable), ("RequestTimeoutError", "timeout", true));
+    assert_eq!((record.name, record.kind, record.retryable), ("RequestTimeoutError", "request_timeout", true));
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn the_limit_of_the_client_counts_where_the_call_has_none() {
 #[tokio::test]
 async fn an_answer_without_end_is_not_taken_in() {
     let service = Service::start(vec![Reply::text(200, "application/json", &" ".repeat(33 * 1024 * 1024))]).await;
-    let error = service.client().get("sb-1", CallOptions::default()).await.unwrap_err();
+    let error = service.client().get("sb-1", ONCE).await.unwrap_err();
     assert!(error.to_string().contains("200 (application/json) with a body larger than 32 MiB"), "{error}");
     assert!(!error.retryable());
 }

@@ -5,9 +5,11 @@
 mod arguments;
 mod configuration;
 mod connections;
+mod creations;
 mod failures;
 mod readiness;
 mod refusals;
+mod retries;
 mod routes;
 mod service;
 mod tls;

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::service::{Reply, Service};
 
-const CALL: CallOptions = CallOptions { request_timeout: None, ready_timeout: None };
-const SHORT: CallOptions = CallOptions { request_timeout: None, ready_timeout: Some(Duration::from_millis(80)) };
+const CALL: CallOptions = CallOptions::new();
+fn short() -> CallOptions {
+    CallOptions { ready_timeout: Some(Duration::from_millis(80)), ..CALL }
+}
 
 fn waiting() -> CreateOptions {
     CreateOptions { wait_ready: true, ..CreateOptions::default() }
@@ -60,7 +62,11 @@ async fn a_failed_start_ends_the_wait_at_once() {
     let script = vec![Reply::json(201, &in_state("starting")), Reply::json(200, &failed())];
     let service = Service::start(script).await;
     let error = service.client().create(&waiting(), CALL).await.unwrap_err();
-    assert_eq!(error.to_string(), "sandbox sb-1 failed to start: the start command exited with 1 (read its logs)");
+    assert_eq!(
+        error.to_string(),
+        "sandbox sb-1 failed to start: the start command exited with 1 (read its logs); it was deleted (`keepOnFailure` \
+         keeps it)"
+    );
     let record = serde_json::to_value(ErrorRecord::from(&error)).unwrap();
     assert_eq!(record["name"], "ReadinessError");
     assert_eq!(record["kind"], "not_ready");
@@ -68,7 +74,7 @@ async fn a_failed_start_ends_the_wait_at_once() {
     assert_eq!(record["state"], "failed");
     assert_eq!(record["diagnostic"]["reason"], "start_failed");
     assert_eq!(record["timeline"][1]["phase"], "runtime_starting");
-    assert_eq!(service.seen().len(), 2);
+    assert_eq!(service.seen().len(), 3, "create, look, delete");
 }
 
 #[tokio::test]
@@ -101,7 +107,7 @@ async fn what_ended_otherwise_will_not_become_ready() {
 #[tokio::test]
 async fn a_look_without_an_answer_does_not_outlast_the_limit() {
     let service = Service::start(vec![Reply::Never]).await;
-    let error = service.client().wait_ready("sb-1", SHORT).await.unwrap_err();
+    let error = service.client().wait_ready("sb-1", short()).await.unwrap_err();
     assert!(error.to_string().contains("(state unknown; the last look at it failed: GET "), "{error}");
     let record = ErrorRecord::from(&error);
     assert_eq!((record.name, record.kind, record.retryable), ("ReadinessError", "ready_timeout", true));
@@ -159,7 +165,7 @@ async fn connect_waits_unless_told_not_to() {
 #[tokio::test]
 async fn a_held_create_has_time_unless_the_call_says_otherwise() {
     let service = Service::start(vec![Reply::Never]).await;
-    let call = CallOptions { request_timeout: Some(Duration::from_millis(40)), ready_timeout: None };
+    let call = CallOptions { request_timeout: Some(Duration::from_millis(40)), ..CALL };
     let error = service.client().create(&waiting(), call).await.unwrap_err();
     assert!(matches!(error, ClientError::RequestTimeout { limit, .. } if limit.as_millis() == 40), "{error:?}");
 }

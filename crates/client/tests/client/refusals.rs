@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::service::{KEY, Reply, Service};
 
-const CALL: CallOptions = CallOptions { request_timeout: None, ready_timeout: None };
+/// Each refusal by itself: what comes of repeats is seen elsewhere.
+const CALL: CallOptions = CallOptions::once();
 
 async fn get_error(reply: Reply) -> ClientError {
     Service::start(vec![reply]).await.client().get("sb-1", CALL).await.unwrap_err()
@@ -78,9 +79,9 @@ async fn a_refused_key_says_where_keys_come_from_and_does_not_show_it() {
 
 #[tokio::test]
 async fn a_used_up_quota_is_not_worth_a_repeat() {
-    let details = json!({"reason": "usage_limit"});
+    let details = json!({"reason": "usage_limit", "limit": 20, "used": 20});
     let error = get_error(Reply::json(429, &json!({"message": "20 of 20 in use", "details": details}))).await;
-    assert_eq!(record(&error)["name"], "RateLimitError");
+    assert_eq!((&record(&error)["name"], &record(&error)["limit"]), (&json!("QuotaError"), &json!(20.0)));
     assert_eq!(record(&error)["detail"], details);
     assert!(!error.retryable());
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::service::{KEY, Reply, Service};
 
-const CALL: CallOptions = CallOptions { request_timeout: None, ready_timeout: None };
+const CALL: CallOptions = CallOptions::new();
 
 fn running() -> Value {
     json!({"sandboxID": "sb-1", "state": "running", "status": "running", "region": "eu"})

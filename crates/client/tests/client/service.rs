@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -46,7 +47,7 @@ impl Seen {
 /// What the service answers next.
 #[derive(Clone)]
 pub(crate) enum Reply {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String, after: Duration, keeps_keys: bool },
     Never,
 }
 
@@ -57,11 +58,31 @@ impl Reply {
 
     pub(crate) fn text(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("content-type", content_type.to_owned())];
-        Self::Answer { status, headers, body: body.to_owned() }
+        Self::answer(status, headers, body)
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: String::new() }
+        Self::answer(status, Vec::new(), "")
+    }
+
+    fn answer(status: u16, headers: Vec<(&'static str, String)>, body: &str) -> Self {
+        Self::Answer { status, headers, body: body.to_owned(), after: Duration::ZERO, keeps_keys: false }
+    }
+
+    /// As a service that keeps idempotency keys.
+    pub(crate) fn keeping_keys(mut self) -> Self {
+        if let Self::Answer { keeps_keys, .. } = &mut self {
+            *keeps_keys = true;
+        }
+        self
+    }
+
+    /// After a while.
+    pub(crate) fn after(mut self, while_: Duration) -> Self {
+        if let Self::Answer { after, .. } = &mut self {
+            *after = while_;
+        }
+        self
     }
 
     pub(crate) fn redirect(to: &str) -> Self {
@@ -152,6 +173,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
 async fn respond(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
+    let key = head.headers.get("idempotency-key").cloned();
     state.seen.lock().unwrap().push(Seen {
         method: head.method.to_string(),
         target: head.uri.to_string(),
@@ -165,10 +187,14 @@ async fn respond(request: Request<Incoming>, state: Arc<State>) -> Result<Respon
     };
     match reply {
         Reply::Never => std::future::pending().await,
-        Reply::Answer { status, headers, body } => {
+        Reply::Answer { status, headers, body, after, keeps_keys } => {
+            tokio::time::sleep(after).await;
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
                 response = response.header(name, value);
+            }
+            if let Some(key) = key.filter(|_| keeps_keys) {
+                response = response.header("idempotency-key", key);
             }
             Ok(response.body(Full::new(Bytes::from(body))).unwrap())
         }

@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sandbar_protocol::REQUEST_ID_HEADER;
+use sandbar_protocol::{IDEMPOTENCY_KEY_HEADER, REQUEST_ID_HEADER};
 use tracing::Instrument;
 
 use super::App;
@@ -24,11 +24,13 @@ pub(super) async fn name_requests(State(app): State<App>, mut request: Request, 
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let key = request.headers().get(IDEMPOTENCY_KEY_HEADER).cloned();
     let begun = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     // What runs in a sandbox answers with any status it likes.
-    let counted = if route.starts_with("/envd/") { status / 100 * 100 } else { status };
+    let of_runtime = route.starts_with("/envd/");
+    let counted = if of_runtime { status / 100 * 100 } else { status };
     app.service.telemetry().answered(method, route, counted, took);
     span.in_scope(|| tracing::debug!(status, duration_ms = took.as_secs_f64() * 1e3, "answered"));
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -40,6 +42,10 @@ pub(super) async fn name_requests(State(app): State<App>, mut request: Request, 
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, value);
+    }
+    // So a client knows that keys are kept here, and that a repeat under one is safe.
+    if let Some(key) = key.filter(|_| !of_runtime) {
+        response.headers_mut().insert(IDEMPOTENCY_KEY_HEADER, key);
     }
     response
 }

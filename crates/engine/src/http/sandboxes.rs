@@ -1,14 +1,14 @@
 use axum::Json;
 use axum::extract::{Extension, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
     HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, LogDirection, LogLevel, MAX_PAGE, MetricBatch,
     MetricSnapshot, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PageToken, PublicState, RefreshOptions, Sandbox,
-    SandboxLogs, TimeoutOptions, check_sandbox_id,
+    SandboxLogs, TimeoutOptions, check_idempotency_key, check_sandbox_id,
 };
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -24,7 +24,6 @@ use crate::lifecycle::Event;
 use crate::service::Applied;
 use crate::store::ListFilter;
 
-const MAX_KEY_BYTES: usize = 255;
 /// The parameter in paths.
 pub(super) const SANDBOX_ID: &str = "sandboxID";
 
@@ -91,7 +90,7 @@ impl FromRequestParts<App> for Origin {
 pub(super) async fn create(
     State(app): State<App>,
     Origin(origin): Origin,
-    headers: HeaderMap,
+    Key(key): Key,
     JsonBody(mut body): JsonBody,
 ) -> Result<(StatusCode, Json<Sandbox>), Problem> {
     if let Some(fields) = body.as_object_mut() {
@@ -102,19 +101,26 @@ pub(super) async fn create(
         }
     }
     let options = CreateOptions::from_json(&body).map_err(EngineError::from)?;
-    let key = headers.get(IDEMPOTENCY_KEY_HEADER).map(idempotency_key).transpose()?;
     let record = app.service.create(options, key).await?;
     Ok((StatusCode::CREATED, Json(view::sandbox(record, &origin))))
 }
 
-fn idempotency_key(value: &axum::http::HeaderValue) -> Result<String, Problem> {
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
-    key.map(str::to_owned).ok_or_else(|| {
-        Problem::bad_request(format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} visible ASCII characters"))
-    })
+/// The request's idempotency key.
+pub(super) struct Key(Option<String>);
+
+impl FromRequestParts<App> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(IDEMPOTENCY_KEY_HEADER) else { return Ok(Self(None)) };
+        // Bytes that are no text are no visible ASCII either.
+        match check_idempotency_key(value.to_str().unwrap_or_default()) {
+            Ok(key) => Ok(Self(Some(key.to_owned()))),
+            Err(_) => {
+                Err(Problem::bad_request("Idempotency-Key must have 1 to 255 visible ASCII characters".to_owned()))
+            }
+        }
+    }
 }
 
 /// GET /sandboxes
@@ -186,12 +192,17 @@ pub(super) async fn detail(
     tag = "Sandboxes",
     operation_id = "connectSandbox",
     summary = "Extend the TTL of a sandbox, and resume a paused one",
-    params(SandboxId),
+    params(
+        SandboxId,
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", nullable = false,
+            description = "A repeat under the same key, with the same body and within 24 h, changes nothing any more")
+    ),
     request_body = ConnectOptions,
     responses(
         (status = 200, description = "It was running", body = CreatedSandbox),
         (status = 201, description = "It was paused, and runs again on its files", body = CreatedSandbox),
-        (status = 409, description = "`sandbox_failed`; `sandbox_resume_failed`: it is still paused", body = ErrorBody),
+        (status = 409, description = "`sandbox_failed`; `sandbox_resume_failed`: it is still paused; \
+            `idempotency_key_reused`: the key came with another request", body = ErrorBody),
         (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
     )
@@ -200,11 +211,12 @@ pub(super) async fn connect(
     State(app): State<App>,
     Origin(origin): Origin,
     SandboxId(id): SandboxId,
+    Key(key): Key,
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<Sandbox>), Problem> {
     let options = ConnectOptions::from_json(&body).map_err(EngineError::from)?;
-    let applied = app.service.connect(&id, options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS)).await?;
-    let resumed = applied.previous == PublicState::Paused;
+    let applied = app.service.connect(&id, options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS), key).await?;
+    let resumed = applied.previous == PublicState::Paused && applied.record.state.public() != PublicState::Paused;
     let status = if resumed { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(view::sandbox(applied.record, &origin))))
 }

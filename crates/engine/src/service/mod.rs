@@ -90,6 +90,12 @@ pub struct Applied {
     pub previous: PublicState,
 }
 
+impl Applied {
+    fn unchanged(record: SandboxRecord) -> Self {
+        Self { previous: record.state.public(), record }
+    }
+}
+
 impl Service {
     /// Takes up the work: what the store says was running is started again, what is over is ended.
     pub async fn start(
@@ -185,8 +191,22 @@ impl Service {
     }
 
     /// Connects: extends the TTL, and resumes a paused sandbox. Answers once it is usable, or 30 s have passed.
-    pub async fn connect(&self, id: &str, timeout_secs: u32) -> Result<Applied, EngineError> {
-        let mut applied = self.apply(id, Event::Connect { timeout_secs, token: new_token() }).await?;
+    ///
+    /// Under a key that the same request was made with before, it only waits.
+    pub async fn connect(&self, id: &str, timeout_secs: u32, key: Option<String>) -> Result<Applied, EngineError> {
+        let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&("connect", id, timeout_secs)) });
+        let known = match &key {
+            Some(key) => self.inner.store.created_with(key).await?,
+            None => None,
+        };
+        let mut applied = match &known {
+            Some(Created::KeyReused) => return Err(EngineError::IdempotencyKeyReused),
+            Some(_) => Applied::unchanged(self.detail(id).await?),
+            None => self.apply(id, Event::Connect { timeout_secs, token: new_token() }).await?,
+        };
+        if let (Some(key), None) = (key, known) {
+            self.inner.store.keep_key(&key, id, self.now()).await?;
+        }
         applied.record = self.wait_ready(applied.record).await?;
         if applied.record.state == InternalState::Stopped
             && let Some(diagnostic) = applied.record.diagnostic.clone()

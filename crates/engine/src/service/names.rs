@@ -1,6 +1,7 @@
 //! What a service makes up: IDs, tokens and a request's fingerprint.
 
-use sandbar_protocol::{CreateOptions, Secret};
+use sandbar_protocol::Secret;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub(super) fn new_id() -> String {
@@ -16,8 +17,8 @@ pub(super) fn new_token() -> Secret {
     Secret::new(format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple()))
 }
 
-pub(super) fn hash(options: &CreateOptions) -> [u8; 32] {
+pub(super) fn hash(request: &impl Serialize) -> [u8; 32] {
     // Maps are sorted: the same request has the same text.
-    let text = serde_json::to_vec(options).unwrap_or_default();
+    let text = serde_json::to_vec(request).unwrap_or_default();
     Sha256::digest(text).into()
 }

@@ -18,6 +18,9 @@ pub trait Store: Send + Sync + 'static {
     /// What the key was used for: [`Created::Repeat`] or [`Created::KeyReused`]; `None` if it is new.
     async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError>;
 
+    /// Keeps a key of a request on a sandbox that is there; one that is known stays as it is.
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, now: Timestamp) -> Result<(), StoreError>;
+
     /// Replaces a record.
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError>;
 
@@ -40,7 +43,7 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// What makes a repeated create the same one.
+/// What makes a repeated create or connect the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The client's key.

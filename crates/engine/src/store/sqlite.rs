@@ -46,6 +46,18 @@ async fn find_key(
     Ok(Some(if same { Created::Repeat(row.try_get("sandbox_id")?) } else { Created::KeyReused }))
 }
 
+async fn insert_key(
+    executor: impl sqlx::SqliteExecutor<'_>,
+    IdempotencyKey { key, body_hash }: &IdempotencyKey,
+    sandbox_id: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = "INSERT OR IGNORE INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)";
+    let query = sqlx::query(text).bind(key).bind(&body_hash[..]).bind(sandbox_id).bind(now.as_millisecond());
+    query.execute(executor).await?;
+    Ok(())
+}
+
 fn push_states(query: &mut QueryBuilder<Sqlite>, states: &[InternalState]) {
     query.push("state IN (");
     let mut list = query.separated(", ");
@@ -63,14 +75,7 @@ impl Store for SqliteStore {
             if let Some(created) = find_key(&mut *transaction, known).await? {
                 return Ok(created);
             }
-            let IdempotencyKey { key, body_hash } = known;
-            sqlx::query("INSERT INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)")
-                .bind(key)
-                .bind(&body_hash[..])
-                .bind(&record.id)
-                .bind(record.created_at.as_millisecond())
-                .execute(&mut *transaction)
-                .await?;
+            insert_key(&mut *transaction, known, &record.id, record.created_at).await?;
         }
         sqlx::query("INSERT INTO sandboxes (id, state, record) VALUES (?, ?, ?)")
             .bind(&record.id)
@@ -84,6 +89,10 @@ impl Store for SqliteStore {
 
     async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError> {
         find_key(&self.pool, key).await
+    }
+
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        insert_key(&self.pool, key, sandbox_id, now).await
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {

@@ -49,6 +49,11 @@ impl Store for MemoryStore {
             .map(|(known, id)| if known == key { Created::Repeat(id.clone()) } else { Created::KeyReused }))
     }
 
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, _: Timestamp) -> Result<(), StoreError> {
+        self.held().keys.entry(key.key.clone()).or_insert((key.clone(), sandbox_id.to_owned()));
+        Ok(())
+    }
+
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
         let mut held = self.held();
         if let Some(held) = held.records.iter_mut().find(|held| held.id == record.id) {

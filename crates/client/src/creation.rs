@@ -1,0 +1,148 @@
+//! A create, from its request to a usable sandbox. What its caller does not get is deleted again.
+
+use std::time::Duration;
+
+use sandbar_protocol::{CreateOptions, Sandbox};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use crate::answer::RawAnswer;
+use crate::request::{Limits, Request};
+use crate::retry::Fate;
+use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Wait};
+
+/// How long the service may hold a create that waits.
+const HELD: Duration = Duration::from_secs(30);
+const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a failure is kept from its caller until what it left is deleted.
+const TELL_WITHIN: Duration = Duration::from_secs(5);
+/// How long it is tried to delete what a failed create has left, and to find out whether it has left something.
+const CLEAN_UP_WITHIN: Duration = Duration::from_secs(120);
+
+type Outcome = Result<Answer<Sandbox>, ClientError>;
+
+/// One create. It runs in a task of its own, so that it ends well also when nobody waits for it any more.
+pub(crate) struct Creation {
+    pub(crate) client: Client,
+    pub(crate) options: CreateOptions,
+    pub(crate) call: CallOptions,
+    pub(crate) key: String,
+}
+
+impl Creation {
+    /// Tells the outcome; a caller that is gone by then has aborted it.
+    pub(crate) async fn run(self, mut caller: oneshot::Sender<Outcome>) {
+        let begun = Instant::now();
+        // Goes on when the caller is gone: nothing but its answer tells what there is to delete.
+        let answer =
+            match self.client.transport().send(&self.request(self.limits()), RawAnswer::object::<Sandbox>).await {
+                Ok(answer) => answer,
+                Err(error) => return self.tell_refused(error, caller).await,
+            };
+        let sandbox_id = answer.value.sandbox_id.clone();
+        let wait = if self.options.wait_ready { Wait::UntilReady } else { Wait::No };
+        let outcome = tokio::select! {
+            biased;
+            () = caller.closed() => None,
+            outcome = self.client.settle(answer, wait, begun, &self.call) => Some(outcome),
+        };
+        match outcome {
+            Some(Err(error)) => self.tell_failed(error, &sandbox_id, caller).await,
+            Some(Ok(answer)) => {
+                if caller.send(Ok(answer)).is_err() {
+                    self.delete(&sandbox_id).await;
+                }
+            }
+            None => {
+                self.delete(&sandbox_id).await;
+            }
+        }
+    }
+
+    fn request(&self, limits: Limits) -> Request {
+        Request::post("/sandboxes", limits).json(&self.on_the_wire()).keyed(self.key.clone())
+    }
+
+    /// Who has less time to wait than the service may hold the create waits here alone.
+    fn on_the_wire(&self) -> CreateOptions {
+        let mut options = self.options.clone();
+        options.wait_ready &= self.client.ready_timeout(&self.call) > HELD;
+        options
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = self.client.limits(&self.call);
+        if self.options.wait_ready && self.call.request_timeout.is_none() {
+            limits.timeout = limits.timeout.max(LEAST_HELD_TIMEOUT);
+        }
+        limits
+    }
+
+    /// There is no sandbox, or nobody knows.
+    async fn tell_refused(&self, error: ClientError, caller: oneshot::Sender<Outcome>) {
+        let unknown = error.call().is_some_and(|call| call.outcome_unknown);
+        let _ = caller.send(Err(error));
+        if unknown && self.call.on_failure == OnFailure::Delete {
+            self.resolve().await;
+        }
+    }
+
+    /// There is a sandbox, and it is of no use.
+    async fn tell_failed(&self, error: ClientError, sandbox_id: &str, caller: oneshot::Sender<Outcome>) {
+        if self.call.on_failure == OnFailure::Keep {
+            let _ = caller.send(Err(error));
+            return;
+        }
+        let mut deletion = std::pin::pin!(self.delete(sandbox_id));
+        let deleted = timeout(TELL_WITHIN, &mut deletion).await;
+        let _ = caller.send(Err(error.with_deleted(deleted == Ok(true))));
+        if deleted.is_err() {
+            deletion.await;
+        }
+    }
+
+    /// Finds out what became of a request whose answer was lost, and deletes it.
+    async fn resolve(&self) {
+        let until = Instant::now() + CLEAN_UP_WITHIN;
+        // Without keys, a repeat would make another one.
+        if !self.client.transport().keeps_keys(&self.request(insisting()), until).await {
+            return;
+        }
+        if let Ok(answer) = self.insist(until, |limits| Ok(self.request(limits)), RawAnswer::object::<Sandbox>).await {
+            self.delete(&answer.value.sandbox_id).await;
+        }
+    }
+
+    /// Deletes a sandbox that was made for nothing; whether it is gone.
+    async fn delete(&self, sandbox_id: &str) -> bool {
+        if self.call.on_failure == OnFailure::Keep {
+            return false;
+        }
+        let request = |limits| self.client.delete_of(sandbox_id, limits);
+        match self.insist(Instant::now() + CLEAN_UP_WITHIN, request, Ok).await {
+            Ok(_) => true,
+            Err(ClientError::Api(error)) => error.status == 404,
+            Err(_) => false,
+        }
+    }
+
+    /// Repeats a request for as long as its failures may pass.
+    async fn insist<T>(
+        &self,
+        until: Instant,
+        request: impl Fn(Limits) -> Result<Request, ClientError>,
+        read: fn(RawAnswer) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        loop {
+            match self.client.transport().send(&request(insisting())?, read).await {
+                Err(error) if Fate::of(&error) != Fate::Settled && Instant::now() < until => {}
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// What is to be cleaned up does not count as a burden on the service.
+fn insisting() -> Limits {
+    Limits { timeout: LEAST_HELD_TIMEOUT, max_retries: u32::MAX, budgeted: false }
+}

@@ -1,0 +1,142 @@
+//! What becomes of the sandbox of a create that fails or is given up.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sandbar_client::{CallOptions, Client, ClientError, OnFailure};
+use sandbar_protocol::CreateOptions;
+use serde_json::json;
+
+use crate::service::{Reply, Service};
+
+const CALL: CallOptions = CallOptions::new();
+const CREATE: &str = "POST /api/v1/sandboxes";
+const LOOK: &str = "GET /api/v1/sandboxes/sb-1";
+const DELETE: &str = "DELETE /api/v1/sandboxes/sb-1";
+
+fn in_state(state: &str) -> Reply {
+    Reply::json(200, &json!({"sandboxID": "sb-1", "state": state}))
+}
+
+fn waiting() -> CreateOptions {
+    CreateOptions { wait_ready: true, ..CreateOptions::default() }
+}
+
+fn keeping() -> CallOptions {
+    CallOptions { on_failure: OnFailure::Keep, ..CALL }
+}
+
+fn lines(service: &Service) -> Vec<String> {
+    service.seen().iter().map(super::service::Seen::line).collect()
+}
+
+/// Whether it was deleted, as the error says.
+async fn deleted(client: &Client, options: &CreateOptions, call: CallOptions) -> Option<bool> {
+    match client.create(options, call).await.unwrap_err() {
+        ClientError::NotReady(error) => error.deleted,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Begins a create, and drops it once the service has seen it.
+async fn abort(service: &Service, options: &CreateOptions, call: CallOptions) -> Client {
+    let client = service.client();
+    let mut create = Box::pin(client.create(options, call));
+    while service.seen().is_empty() {
+        assert!(create.as_mut().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop(create);
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_become_ready_is_deleted() {
+    let service = Service::start(vec![in_state("starting"), in_state("failed"), Reply::empty(204)]).await;
+    assert_eq!(deleted(&service.client(), &waiting(), CALL).await, Some(true));
+    assert_eq!(lines(&service), [CREATE, LOOK, DELETE]);
+    let service = Service::start(vec![in_state("failed"), Reply::empty(404)]).await;
+    assert_eq!(deleted(&service.client(), &CreateOptions::default(), CALL).await, Some(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_kept_if_the_caller_says_so() {
+    let service = Service::start(vec![in_state("starting"), in_state("failed")]).await;
+    let client = service.client();
+    assert_eq!(deleted(&client, &waiting(), keeping()).await, None);
+    client.settled().await;
+    assert_eq!(lines(&service), [CREATE, LOOK]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_fails_is_told_and_goes_on() {
+    let mut script = vec![in_state("failed")];
+    script.extend(vec![Reply::empty(503).with("retry-after", "2"); 10]);
+    script.push(Reply::empty(204));
+    let service = Service::start(script).await;
+    let client = service.client();
+    let error = client.create(&CreateOptions::default(), CALL).await.unwrap_err();
+    assert!(error.to_string().ends_with("; it could not be deleted: delete it yourself"), "{error}");
+    client.settled().await;
+    assert_eq!(lines(&service).iter().filter(|line| *line == DELETE).count(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aborted_create_leaves_nothing() {
+    let service = Service::start(vec![in_state("running").after(Duration::from_secs(5)), Reply::empty(204)]).await;
+    abort(&service, &CreateOptions::default(), CALL).await.settled().await;
+    assert_eq!(lines(&service), [CREATE, DELETE]);
+    let service = Service::start(vec![in_state("running").after(Duration::from_secs(5))]).await;
+    abort(&service, &CreateOptions::default(), keeping()).await.settled().await;
+    assert_eq!(lines(&service), [CREATE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_ends_the_wait_for_readiness() {
+    let mut script = vec![in_state("starting"); 4];
+    script.push(Reply::empty(204));
+    let service = Service::start(script).await;
+    let client = service.client();
+    let create = tokio::spawn({
+        let client = client.clone();
+        async move { client.create(&waiting(), CALL).await }
+    });
+    while service.seen().len() < 4 {
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    create.abort();
+    client.settled().await;
+    assert_eq!(lines(&service), [CREATE, LOOK, LOOK, LOOK, DELETE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_time_is_up_is_resolved_and_deleted_where_keys_are_kept() {
+    let list = Reply::json(200, &json!([])).keeping_keys();
+    let script = vec![Reply::Never, list, Reply::empty(503), in_state("running").keeping_keys(), Reply::empty(204)];
+    let service = Service::start(script).await;
+    let client = service.client();
+    let error = client.create(&CreateOptions::default(), CALL).await.unwrap_err();
+    assert!(matches!(error, ClientError::RequestTimeout { .. }), "{error:?}");
+    assert!(error.call().unwrap().outcome_unknown);
+    client.settled().await;
+    assert_eq!(lines(&service), [CREATE, "GET /api/v1/sandboxes?limit=1", CREATE, CREATE, DELETE]);
+    let keys: Vec<_> = service
+        .seen()
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.header("idempotency-key").to_owned())
+        .collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_wait_is_not_left_to_the_service() {
+    let script = vec![in_state("starting"), in_state("running")];
+    let service = Service::start(script.clone()).await;
+    let call = CallOptions { ready_timeout: Some(Duration::from_secs(30)), ..CALL };
+    service.client().create(&waiting(), call).await.unwrap();
+    assert_eq!(service.seen()[0].json()["waitReady"], json!(null));
+    let service = Service::start(script).await;
+    service.client().create(&waiting(), CALL).await.unwrap();
+    assert_eq!(service.seen()[0].json()["waitReady"], json!(true));
+}
