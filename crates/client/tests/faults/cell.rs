@@ -1,7 +1,7 @@
 //! One operation under one fault.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sandbar_client::{CallOptions, Client, ClientError, ClientOptions, Config, Environment, ErrorRecord};
@@ -11,14 +11,14 @@ use sandbar_protocol::{CreateOptions, Secret};
 use crate::certificates::authority;
 use crate::faults::{Happens, LONG, Row, SHORT, status};
 use crate::operations::{ENV_VALUE, Operation};
-use crate::secure::{self, Often, Wrong};
+use crate::secure::{Often, Secure, Wrong};
 use crate::service::{Keys, Service, TOKEN};
 
 const KEY: &str = "key-that-must-not-show";
 /// For how long nothing listens where that is to pass.
 const REFUSAL: Duration = Duration::from_millis(5);
 /// What a busy machine may add to a deadline.
-const MARGIN: Duration = Duration::from_secs(10);
+const MARGIN: Duration = Duration::from_secs(20);
 
 /// Runs an operation under a fault; gives back how it ended, in the words of the table.
 pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
@@ -32,42 +32,58 @@ pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys:
 
 async fn run(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
     let service = Service::new(keys);
-    let ready_timeout = if often == Often::Once { LONG } else { SHORT };
     match &row.happens {
         Happens::Shown(certificate) => behind_tls(&service, Wrong::Shown(*certificate), often, operation, row).await,
         Happens::Ends(ending) => behind_tls(&service, Wrong::Ends(*ending), often, operation, row).await,
-        happens => {
-            // The request before it: on its connection, or the one that tells whether keys are honoured.
-            let primed = keys == Keys::Honoured || matches!(happens, Happens::ToNextRequest(_) | Happens::Before(_));
-            let first = usize::from(primed);
-            let upstream = Arc::clone(&service).listen().await;
-            let mut proxy = Proxy::start(upstream, plan(happens, often, first)).await.unwrap();
-            let client = client(&proxy.url(), ready_timeout, None);
-            if primed {
-                prime(&client).await;
-            }
-            let refused = matches!(happens, Happens::Refused).then_some(());
-            let refusing = match refused {
-                Some(()) => Some(proxy.refuse().await.unwrap()),
-                None => None,
-            };
-            settle().await;
-            let call = operation.run(&client, row.limit);
-            let result = match refusing {
-                Some(refusing) if often == Often::Once => {
-                    let relent = async {
-                        tokio::time::sleep(REFUSAL).await;
-                        proxy.listen(refusing).unwrap();
-                    };
-                    tokio::join!(call, relent).0
-                }
-                _ => call.await,
-            };
-            let tries = refused.is_none().then(|| proxy.requests() - first);
-            assert!(service.made() <= 1 + first, "{operation:?} made {} sandboxes: {}", service.made(), row.name);
-            in_words(result, tries)
-        }
+        _ => behind_proxy(&service, row, often, operation, keys).await,
     }
+}
+
+async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
+    let happens = &row.happens;
+    // The request before it: on its connection, or the one that tells whether keys are honoured.
+    let primed = keys == Keys::Honoured || matches!(happens, Happens::ToNextRequest(_) | Happens::Before(_));
+    let first = usize::from(primed);
+    let upstream = Arc::clone(service).listen().await;
+    let mut proxy = Proxy::start(upstream, plan(happens, often, first)).await.unwrap();
+    let client = client(&proxy.url(), ready_timeout(often), None);
+    if primed {
+        client.create(&CreateOptions::default(), CallOptions::new()).await.unwrap();
+    }
+    let is_refused = matches!(happens, Happens::Refused);
+    let refusing = if is_refused { Some(proxy.refuse().await.unwrap()) } else { None };
+    let_others_run().await;
+    let call = operation.run(&client, row.limit);
+    let (result, refusing) = match refusing {
+        Some(refusing) if often == Often::Once => {
+            let relent = async {
+                tokio::time::sleep(REFUSAL).await;
+                proxy.listen(refusing).unwrap();
+            };
+            (tokio::join!(call, relent).0, None)
+        }
+        refusing => (call.await, refusing),
+    };
+    let tries = (!is_refused).then(|| proxy.requests() - first);
+    let kept = first + usize::from(result.is_ok() && operation.creates());
+    let words = in_words(result, tries);
+    // All is well from here on: what the client knows it has left behind goes away.
+    proxy.heal();
+    if let Some(refusing) = refusing {
+        proxy.listen(refusing).unwrap();
+    }
+    client.settled().await;
+    let made = service.made();
+    assert!(made <= 1 + first, "{operation:?} made {made} sandboxes: {}, {often:?}, keys {keys:?}", row.name);
+    if keys == Keys::Honoured {
+        assert_eq!(service.held(), kept, "{operation:?} left sandboxes: {}, {often:?}, {words}", row.name);
+    }
+    words
+}
+
+/// How long a wait may take: where the fault happens once, it outlasts it.
+fn ready_timeout(often: Often) -> Duration {
+    if often == Often::Once { LONG } else { SHORT }
 }
 
 fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
@@ -84,12 +100,13 @@ fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
 }
 
 async fn behind_tls(service: &Arc<Service>, wrong: Wrong, often: Often, operation: Operation, row: &Row) -> String {
-    let address: SocketAddr = secure::listen(Arc::clone(service), wrong, often).await;
-    let ready_timeout = if often == Often::Once { LONG } else { SHORT };
-    let client = client(&format!("https://{address}"), ready_timeout, Some(authority()));
+    let secure = Secure::listen(Arc::clone(service), wrong, often).await;
+    let client = client(&format!("https://{}", secure.address), ready_timeout(often), Some(authority()));
     let result = operation.run(&client, row.limit).await;
     // The service sees the tries that went well; with each fault that happens once, there was one before.
     let tries = 1 + service.requests();
+    secure.healed.store(true, Ordering::SeqCst);
+    client.settled().await;
     in_words(result, Some(tries))
 }
 
@@ -104,12 +121,8 @@ fn client(base_url: &str, ready_timeout: Duration, ca: Option<String>) -> Client
     Client::new(Config::new(&options, &Environment::default()).unwrap())
 }
 
-async fn prime(client: &Client) {
-    client.create(&CreateOptions::default(), CallOptions::default()).await.unwrap();
-}
-
 /// Lets every other task of this thread run, so that the client knows of connections that were closed.
-async fn settle() {
+async fn let_others_run() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -130,10 +143,11 @@ fn in_words(result: Result<(), ClientError>, tries: Option<usize>) -> String {
     assert!(!record.message.is_empty(), "{shown}");
     // How often a wait looks is a matter of its pauses.
     let attempts = error.call().map(|call| usize::try_from(call.attempts).unwrap());
-    match attempts {
+    let words = match attempts {
         Some(attempts) => format!("{} ({})", record.kind, counted(attempts)),
         None => record.kind.to_owned(),
-    }
+    };
+    if record.outcome_unknown { format!("{words}, outcome unknown") } else { words }
 }
 
 fn counted(tries: usize) -> String {

@@ -72,9 +72,14 @@ impl Operation {
         }
     }
 
+    /// Whether it makes a sandbox.
+    pub(crate) fn creates(self) -> bool {
+        matches!(self, Self::Create | Self::CreateAndWait)
+    }
+
     pub(crate) async fn run(self, client: &Client, request_timeout: Duration) -> Result<(), ClientError> {
         let id = "sb-1";
-        let call = CallOptions { request_timeout: Some(request_timeout), ..CallOptions::default() };
+        let call = CallOptions { request_timeout: Some(request_timeout), ..CallOptions::new() };
         match self {
             Self::List => client.list(&ListQuery::default(), call).await.map(drop),
             Self::Get => client.get(id, call).await.map(drop),

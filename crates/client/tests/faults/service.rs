@@ -70,6 +70,11 @@ impl Service {
         *self.made.lock().unwrap()
     }
 
+    /// How many sandboxes there are.
+    pub(crate) fn held(&self) -> usize {
+        self.sandboxes.lock().unwrap().len()
+    }
+
     /// How many requests came.
     pub(crate) fn requests(&self) -> usize {
         *self.requests.lock().unwrap()
