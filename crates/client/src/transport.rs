@@ -66,8 +66,10 @@ impl Transport {
                 Err(error) => error,
             };
             let fate = Fate::of(&error);
-            // A refusal settles what attempts before it may have done: under one key, all of them are one.
-            unknown = fate == Fate::Unknown || (unknown && !matches!(error, ClientError::Api(_)));
+            // A refusal for good settles what attempts before it may have done: under one key, all of them are one. To
+            // come again later is what a gateway may ask for as well, which knows nothing of them.
+            let settled = fate == Fate::Settled && matches!(error, ClientError::Api(_));
+            unknown = fate == Fate::Unknown || (unknown && !settled);
             match self.pause_before_repeat(request, fate, &error, attempts, deadline).await {
                 Some(pause) => sleep(pause).await,
                 None if unknown && request.repeat == Repeat::Keyed => return Err(error.with_outcome_unknown()),

@@ -6,6 +6,7 @@
 
 mod cell;
 mod certificates;
+mod cleanup;
 mod faults;
 mod goaway;
 mod operations;
