@@ -6,7 +6,7 @@ use sandbar_protocol::{PublicState, Sandbox};
 use tokio::time::{Instant, sleep};
 
 use crate::error::NotReady;
-use crate::{Answer, ClientError};
+use crate::{Answer, ClientError, DEFAULT_MAX_RETRIES};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_500);
@@ -65,6 +65,7 @@ where
     let mut last = seen;
     let mut request_id = None;
     let mut causes = Vec::new();
+    let mut unreadable = 0;
     loop {
         let left = limit.saturating_sub(begun.elapsed());
         sleep(pause.min(left)).await;
@@ -80,15 +81,22 @@ where
                 Readiness::Pending => {
                     (last, request_id) = (answer.value, Some(answer.request_id));
                     causes.clear();
+                    unreadable = 0;
                 }
             },
-            Err(error) if error.retryable() => {
+            // An answer that is cut short may be whole the next time, but a wrong service is not waited out.
+            Err(error) if error.retryable() || (invalid(&error) && unreadable < DEFAULT_MAX_RETRIES) => {
+                unreadable += u32::from(invalid(&error));
                 pause = pause.max(error.retry_after().unwrap_or_default());
                 causes = causes_of(&error);
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+fn invalid(error: &ClientError) -> bool {
+    matches!(error, ClientError::InvalidAnswer { .. })
 }
 
 fn causes_of(error: &ClientError) -> Vec<String> {
