@@ -17,6 +17,8 @@ use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, Endpoint, tls};
 
 const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
+/// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
+const MOST_IDLE: usize = 128;
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
@@ -197,6 +199,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .connect_timeout(self.endpoint.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(MOST_IDLE)
             .tcp_nodelay(true);
         if base_url.is_loopback() {
             builder = builder.no_proxy();
