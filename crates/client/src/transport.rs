@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Response, redirect};
-use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
+use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER, Sandbox};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -63,6 +63,10 @@ impl Transport {
             let error = match self.attempt(request, attempts, deadline, last.as_ref()).await.and_then(read) {
                 Ok(answer) => {
                     self.budget.earn();
+                    // It is the service's own, and without the key: a gateway's page or error would not tell that.
+                    if request.idempotency_key.is_some() {
+                        let _ = self.keeps_keys.set(false);
+                    }
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -112,7 +116,7 @@ impl Transport {
             Request::get("/sandboxes", Limits { timeout, ..request.limits }).query([("limit", "1".to_owned())]);
         look.idempotency_key.clone_from(&request.idempotency_key);
         // Boxed: it is one send within another, and asks for no third one, as it is harmless.
-        let _ = Box::pin(self.send(&look, Ok)).await;
+        let _ = Box::pin(self.send(&look, RawAnswer::array::<Sandbox>)).await;
         self.keeps_keys.get() == Some(&true)
     }
 
@@ -153,21 +157,17 @@ impl Transport {
         if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
             call.request_id = echo.to_owned();
         }
-        if let Some(key) = &request.idempotency_key {
-            self.learn(header(&headers, IDEMPOTENCY_KEY_HEADER) == Some(key), status);
+        // Who echoes the key keeps it.
+        if request.idempotency_key.is_some()
+            && header(&headers, IDEMPOTENCY_KEY_HEADER) == request.idempotency_key.as_deref()
+        {
+            let _ = self.keeps_keys.set(true);
         }
         if (200..300).contains(&status) {
             return Ok(RawAnswer { status, headers, body, call });
         }
         let text = self.without_key(&String::from_utf8_lossy(&body));
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
-    }
-
-    /// Takes from an answer whether the service keeps keys; a gateway's own error says nothing about that.
-    fn learn(&self, echoed: bool, status: u16) {
-        if echoed || status < 300 {
-            let _ = self.keeps_keys.set(echoed);
-        }
     }
 
     fn request(&self, url: url::Url, request: &Request, request_id: &str) -> Result<reqwest::RequestBuilder, Failure> {

@@ -9,7 +9,7 @@ use sandbar_faults::{Fault, Plan, Proxy, from_then_on, once};
 use sandbar_protocol::{CreateOptions, Secret};
 
 use crate::certificates::authority;
-use crate::faults::{Happens, LONG, Row, SHORT, status};
+use crate::faults::{Happens, LONG, Row, status};
 use crate::operations::{ENV_VALUE, Operation};
 use crate::secure::{Often, Secure, Wrong};
 use crate::service::{Keys, Service, TOKEN};
@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(20);
 /// Runs an operation under a fault; gives back how it ended, in the words of the table.
 pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
     let name = format!("{operation:?}, keys {keys:?}, {often:?}: {}", row.name);
-    let limit = row.limit.max(if often == Often::Once { LONG } else { SHORT });
+    let limit = row.limit.max(ready_timeout(row, often));
     match tokio::time::timeout(limit + MARGIN, run(row, often, operation, keys)).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("it hangs: {name}"),
@@ -46,7 +46,7 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
     let first = usize::from(primed);
     let upstream = Arc::clone(service).listen().await;
     let mut proxy = Proxy::start(upstream, plan(happens, often, first)).await.unwrap();
-    let client = client(&proxy.url(), ready_timeout(often), None);
+    let client = client(&proxy.url(), ready_timeout(row, often), None);
     if primed {
         client.create(&CreateOptions::default(), CallOptions::new()).await.unwrap();
     }
@@ -82,8 +82,8 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
 }
 
 /// How long a wait may take: where the fault happens once, it outlasts it.
-fn ready_timeout(often: Often) -> Duration {
-    if often == Often::Once { LONG } else { SHORT }
+fn ready_timeout(row: &Row, often: Often) -> Duration {
+    if often == Often::Once { LONG } else { row.ready_limit }
 }
 
 fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
@@ -101,7 +101,7 @@ fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
 
 async fn behind_tls(service: &Arc<Service>, wrong: Wrong, often: Often, operation: Operation, row: &Row) -> String {
     let secure = Secure::listen(Arc::clone(service), wrong, often).await;
-    let client = client(&format!("https://{}", secure.address), ready_timeout(often), Some(authority()));
+    let client = client(&format!("https://{}", secure.address), ready_timeout(row, often), Some(authority()));
     let result = operation.run(&client, row.limit).await;
     // The service sees the tries that went well; with each fault that happens once, there was one before.
     let tries = 1 + service.requests();

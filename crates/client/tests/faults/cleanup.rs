@@ -61,3 +61,14 @@ async fn a_cleanup_that_is_asked_to_come_later_does_not_come_again_and_again() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(proxy.requests() - before < 5, "{} requests", proxy.requests() - before);
 }
+
+#[tokio::test]
+async fn a_page_of_a_gateway_does_not_tell_that_keys_are_not_kept() {
+    let (service, _proxy, client) = behind(Box::new(|_, number| {
+        let page = || Message::answer(200, &[("content-type", "text/html")], "<html>please log in</html>");
+        (number == 0).then(|| Fault::Answer(page()))
+    }))
+    .await;
+    client.create(&CreateOptions::default(), CallOptions::new()).await.unwrap();
+    assert_eq!((service.made(), service.held()), (1, 1));
+}

@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) happens: Happens,
     /// The request timeout of the call.
     pub(crate) limit: Duration,
+    /// How long a wait may take where it happens each time.
+    pub(crate) ready_limit: Duration,
     /// How much memory it takes: of this many, one cell at a time.
     pub(crate) weight: u32,
     /// The operations that it can't happen to.
@@ -45,19 +47,26 @@ pub(crate) enum Happens {
 }
 
 fn row(name: &str, happens: Happens) -> Row {
-    Row { name: name.to_owned(), happens, limit: LONG, weight: 1, spares: &[] }
+    Row { name: name.to_owned(), happens, limit: LONG, ready_limit: SHORT, weight: 1, spares: &[] }
 }
 
 fn to_request(name: &str, fault: fn() -> Fault) -> Row {
     row(name, Happens::ToRequest(fault))
 }
 
+/// A wait ends by it, and need not be short.
+fn ending(row: Row) -> Row {
+    Row { ready_limit: LONG, ..row }
+}
+
 pub(crate) fn all() -> Vec<Row> {
-    [connections(), statuses(), bodies(), secure()].into_iter().flatten().collect()
+    let bodies = bodies().into_iter().map(ending).collect();
+    [connections(), statuses(), bodies, certificates(), endings()].into_iter().flatten().collect()
 }
 
 fn connections() -> Vec<Row> {
     let hang = to_request("nothing answers", || Fault::Hang);
+    let slow_bytes = to_request("slow bytes", || slow(Duration::from_millis(1)));
     let drip = to_request("bytes so slow that the answer never ends", || slow(Duration::from_millis(400)));
     vec![
         row("connection refused", Happens::Refused),
@@ -70,7 +79,7 @@ fn connections() -> Vec<Row> {
         to_request("body cut short, connection closed", || Fault::Truncate),
         row("kept connection closed between two calls", Happens::Before(|| Fault::CloseAfter)),
         row("kept connection closed as the next call comes", Happens::ToNextRequest(|| Fault::Close)),
-        to_request("slow bytes", || slow(Duration::from_micros(500))),
+        ending(slow_bytes),
         Row { limit: SHORT, ..drip },
         to_request("bytes that are not HTTP", || Fault::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec())),
         to_request("a head of 1 MiB", || {
@@ -99,7 +108,7 @@ fn statuses() -> Vec<Row> {
         Fault::Answer(Message::answer(429, &[("content-type", "application/json")], body.to_string()))
     }));
     for status in [400, 401, 403, 409, 501] {
-        rows.push(row(&format!("{status}"), Happens::Status(status, None)));
+        rows.push(ending(row(&format!("{status}"), Happens::Status(status, None))));
     }
     rows.push(to_request("302 to another host", || {
         Fault::Answer(Message::answer(302, &[("location", "https://elsewhere.example/api/v1/sandboxes")], ""))
@@ -179,13 +188,20 @@ fn of_a_later_version(body: &str) -> String {
     with_fields(body, &[("gravity", json!({"on": true})), ("state", json!("gliding"))])
 }
 
-fn secure() -> Vec<Row> {
+fn certificates() -> Vec<Row> {
+    let shown = |name, certificate| ending(row(name, Happens::Shown(certificate)));
     vec![
-        row("an expired certificate", Happens::Shown(Certificate::Expired)),
-        row("a self-signed certificate", Happens::Shown(Certificate::SelfSigned)),
-        row("a certificate of another host", Happens::Shown(Certificate::OfAnotherHost)),
-        row("HTTP/2: stream refused", Happens::Ends(Ending::RefusedStream)),
-        row("HTTP/2: GOAWAY, the call was not looked at", Happens::Ends(Ending::NotProcessed)),
-        row("HTTP/2: GOAWAY, the call may have taken effect", Happens::Ends(Ending::MaybeProcessed)),
+        shown("an expired certificate", Certificate::Expired),
+        shown("a self-signed certificate", Certificate::SelfSigned),
+        shown("a certificate of another host", Certificate::OfAnotherHost),
+    ]
+}
+
+fn endings() -> Vec<Row> {
+    let ends = |name, ending| row(name, Happens::Ends(ending));
+    vec![
+        ends("HTTP/2: stream refused", Ending::RefusedStream),
+        ends("HTTP/2: GOAWAY, the call was not looked at", Ending::NotProcessed),
+        ends("HTTP/2: GOAWAY, the call may have taken effect", Ending::MaybeProcessed),
     ]
 }
