@@ -34,7 +34,7 @@ async fn what_the_engine_has_is_what_the_client_holds() {
     let count = setting("SANDBAR_SOAK_LIFECYCLES", 200);
     println!("SANDBAR_SOAK_SEED={seed}");
     let mut serve = Serve::start();
-    let proxy = Proxy::start(address(&serve), faults(seed)).await.unwrap();
+    let proxy = Proxy::start(address(&serve), faults(seed, count)).await.unwrap();
     let (progress, mut seen) = watch::channel(0);
     let soak = Soak { client: client(&proxy), held: Mutex::default(), errors: Mutex::default(), progress };
     let begun = Instant::now();
@@ -68,16 +68,16 @@ fn client(proxy: &Proxy) -> Client {
     let options = ClientOptions {
         base_url: Some(proxy.url()),
         api_key: Some(Secret::new(KEY)),
-        request_timeout: Some(Duration::from_secs(15)),
+        request_timeout: Some(Duration::from_secs(10)),
         ready_timeout: Some(Duration::from_secs(60)),
         ..ClientOptions::default()
     };
     Client::new(Config::new(&options, &Environment::default()).unwrap())
 }
 
-fn faults(seed: u64) -> Plan {
+fn faults(seed: u64, count: u64) -> Plan {
     let refusal = |status, headers: &[(&str, &str)]| Fault::Answer(Message::answer(status, headers, "{}"));
-    let faults = vec![
+    let mut faults = vec![
         Fault::Close,
         Fault::Reset,
         Fault::ResetAfter,
@@ -94,6 +94,10 @@ fn faults(seed: u64) -> Plan {
         refusal(503, &[]),
         refusal(504, &[]),
     ];
+    // Each costs a time limit: too long for every day.
+    if count >= 1000 {
+        faults.push(Fault::Hang);
+    }
     random(seed, FAULTY, faults)
 }
 

@@ -14,7 +14,9 @@ use crate::operations::{ENV_VALUE, Operation};
 use crate::secure::{Often, Secure, Wrong};
 use crate::service::{Keys, Service, TOKEN};
 
+/// The API key, which no error may show.
 const KEY: &str = "key-that-must-not-show";
+pub(crate) const SECRETS: [&str; 3] = [KEY, TOKEN, ENV_VALUE];
 /// For how long nothing listens where that is to pass.
 const REFUSAL: Duration = Duration::from_millis(5);
 /// What a busy machine may add to a deadline.
@@ -137,7 +139,7 @@ fn in_words(result: Result<(), ClientError>, tries: Option<usize>) -> String {
     };
     let record = ErrorRecord::from(&error);
     let shown = format!("{error}\n{error:?}\n{}", record.to_json());
-    for secret in [KEY, TOKEN, ENV_VALUE] {
+    for secret in SECRETS {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!record.message.is_empty(), "{shown}");

@@ -10,6 +10,7 @@ mod cleanup;
 mod faults;
 mod goaway;
 mod operations;
+mod secrets;
 mod secure;
 mod service;
 mod suite;
