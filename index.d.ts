@@ -347,7 +347,10 @@ export type TemplateName = "base" | "code-interpreter" | (string & {});
 /**
  * Where calls go and how long they may take. What is left out is read from the environment at the time of the call:
  * `SEACLOUD_BASE_URL`, `SEACLOUD_API_KEY`, `SEACLOUD_PROJECT_ID`, or, where none of these is set, `E2B_DOMAIN` with
- * `E2B_API_KEY`.
+ * `E2B_API_KEY`. The variables of the network (`HTTPS_PROXY`, `NO_PROXY`, `NODE_EXTRA_CA_CERTS`) are read when a client
+ * is made. `docs/configuration.md` says what wins over what.
+ *
+ * A wrong option is a {@link ConfigurationError}; secrets are in no message.
  */
 export interface ClientOptions {
   /** The service's URL. Default: `SEACLOUD_BASE_URL`. */
@@ -356,10 +359,36 @@ export interface ClientOptions {
   apiKey?: string;
   /** The project that calls belong to. Default: `SEACLOUD_PROJECT_ID`, or the key's own project. */
   projectId?: string;
-  /** URL of an http, https or socks5 proxy, not used for loopback hosts. Default: the environment's proxy variables. */
+  /**
+   * URL of an http, https or socks5 proxy, with name and password if it wants them; never used for a service on this
+   * machine. Default: `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` by the scheme of `baseUrl`, unless `NO_PROXY` names its
+   * host.
+   *
+   * @example "http://user:password@proxy.example:3128"
+   */
   proxy?: string;
-  /** Certificates of the authorities to trust instead of the system's, as PEM text. */
+  /**
+   * Certificates of the authorities to trust, as PEM text: these alone. Default: the system's, and those in the file that
+   * `NODE_EXTRA_CA_CERTS` names.
+   */
   ca?: string;
+  /**
+   * Extra headers of every request, by name; those of a call are added to the client's and win over them. Values are
+   * treated as secrets: no error, log or print shows them. The client's own headers (`x-api-key`, `authorization`,
+   * `x-request-id`, `content-type` and so on) are refused; `traceparent` may be set.
+   *
+   * @throws {@link ConfigurationError} whose `field` is `headers.<name>` if HTTP can't carry a name or value.
+   */
+  headers?: Record<string, string>;
+  /**
+   * What is told of each request: a function, or a logger as the console, pino or winston are. It is called on this
+   * thread, never keeps the process alive, and fails no call if it throws or rejects. Default: nothing is told, but
+   * `SANDBAR_LOG=debug` in the environment prints the same on stderr.
+   *
+   * @example
+   * const client = new SandboxClient({ logger: ({ level, message }) => console.log(level, message) });
+   */
+  logger?: Logger | ((event: ClientEvent) => unknown);
   /**
    * How long a connection may take to come about, TLS included, in milliseconds, 1 to 86400000.
    * @default 10000
@@ -382,6 +411,46 @@ export interface ClientOptions {
    * @default 3
    */
   maxRetries?: number;
+}
+
+/** A logger with a function for each level, as the console, pino and winston are. */
+export interface Logger {
+  /** Called with the message and the {@link ClientEvent.fields}; pino is called with the fields first. */
+  debug(...args: unknown[]): unknown;
+  info(...args: unknown[]): unknown;
+  warn(...args: unknown[]): unknown;
+  error(...args: unknown[]): unknown;
+}
+
+/** Something that a client did or met. No header's value, body or query is in it. */
+export interface ClientEvent {
+  /** `"debug"`: a request and what came of it. `"warn"`: a repeat, a clean-up, or a setting that did not count. */
+  level: "debug" | "info" | "warn" | "error";
+  /** When it was. */
+  time: Date;
+  /** A sentence for people, as `"GET /api/v1/sandboxes/sb_7f3 answered 200 in 3.1 ms"`. */
+  message: string;
+  /** The same for programs; absent where it does not apply. */
+  fields: {
+    /** The request's HTTP method. */
+    method?: string;
+    /** The request's path, without the query. */
+    path?: string;
+    /** The answer's HTTP status. */
+    status?: number;
+    /** How long it took, in milliseconds. */
+    durationMs?: number;
+    /** The request's ID, for support. */
+    requestId?: string;
+    /** Which sending of the request it was; 1 for the first. */
+    attempt?: number;
+    /** The sandbox that it was about. */
+    sandboxId?: string;
+    /** What failed, as {@link SandboxError.kind}. */
+    kind?: ErrorKind;
+    /** Scheme, host and port of the service. */
+    origin?: string;
+  };
 }
 
 /** Options that every call takes: those of the client, for this call and the handle that comes of it. */

@@ -147,8 +147,14 @@ describe("a template whose start fails", () => {
     expect(error.timeline.some(({ status }) => status === "failed")).toBe(true);
   });
 
-  test("leaves a failed sandbox that can't be connected to, but read and deleted", async () => {
-    const { sandboxId } = await errorOf(Sandbox.create("tpl-broken", { waitReady: true }));
+  test("leaves nothing", async () => {
+    const error = await errorOf(Sandbox.create("tpl-broken", { waitReady: true }));
+    expect(error.sandboxDeleted).toBe(true);
+    expect(await Sandbox.getInfo(error.sandboxId)).toMatchObject({ state: "deleted" });
+  });
+
+  test("leaves a failed sandbox if it is to be kept, that can't be connected to, but read and deleted", async () => {
+    const { sandboxId } = await errorOf(Sandbox.create("tpl-broken", { waitReady: true, keepOnFailure: true }));
     expect((await Sandbox.getInfo(sandboxId)).state).toBe("failed");
     const refusal = await errorOf(Sandbox.connect(sandboxId));
     expect(refusal).toBeInstanceOf(ConflictError);

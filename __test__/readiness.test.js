@@ -1,7 +1,7 @@
 const { ReadinessError, Sandbox, SandboxError } = require("..");
 const { failedAnswer, sandboxAnswer } = require("./support/answers.js");
 const { errorOf } = require("./support/outcome.js");
-const { json, scriptedServer } = require("./support/scripted-server.js");
+const { json, noContent, scriptedServer } = require("./support/scripted-server.js");
 
 const server = scriptedServer();
 
@@ -29,6 +29,7 @@ test("create without waitReady gives a handle that is starting, which can wait l
 test("a failed start ends the wait at once, with timeline and diagnostic", async () => {
   server.on("POST /sandboxes", json(201, starting));
   server.on("GET /sandboxes/sb-1", json(200, failedAnswer()));
+  server.on("DELETE /sandboxes/sb-1", noContent());
   const error = await errorOf(Sandbox.create("base", { waitReady: true }));
   expect(error).toBeInstanceOf(ReadinessError);
   expect(error).toBeInstanceOf(SandboxError);

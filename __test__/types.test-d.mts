@@ -107,3 +107,13 @@ try {
 
 const options: CreateOptions = { timeout: 60 };
 await sandbar.Sandbox.create("base", options);
+
+// A logger is a function or an object of functions; headers are strings.
+new SandboxClient({ logger: console, headers: { "x-team": "core" } });
+await Sandbox.create({ logger: ({ fields }) => expectType<number | undefined>()(fields.status, true) });
+// @ts-expect-error
+new SandboxClient({ logger: "console" });
+// @ts-expect-error
+new SandboxClient({ logger: { debug() {} } });
+// @ts-expect-error
+new SandboxClient({ headers: { "x-team": 7 } });

@@ -2,13 +2,16 @@
 
 const { encode, isObject } = require("./arguments.js");
 const { errorFrom, thrownFor } = require("./errors.js");
+const { mergeHeaders } = require("./headers.js");
+const { EventLog } = require("./logger.js");
 const native = require("./native.js");
 const { Aborted, cancellable, takeSignal } = require("./signal.js");
+const { startSpan } = require("./tracing.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
 
-// Read here, at each call: the native side doesn't see the process.env of a worker thread.
-const VARIABLES = ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
+// Read here: the native side doesn't see the process.env of a worker thread.
+const VARIABLES = JSON.parse(native.environmentNames());
 
 /** Where calls go: one configuration, and the native client that was opened for it. */
 class Connection {
@@ -17,19 +20,23 @@ class Connection {
   #options;
   #environment;
   #native;
+  #events;
 
   constructor(options, environment = readEnvironment()) {
     this.#options = options;
     this.#environment = environment;
-    this.#native = native.openClient(encode({ options, env: environment }));
+    this.#events = EventLog.of(options?.logger);
+    const plain = this.#events ? withoutLogger(options) : options;
+    this.#native = native.openClient(encode({ options: plain, env: environment }), this.#events?.queue);
   }
 
   /** The connection of a caller that configured nothing: by the environment as it is now. */
   static standard() {
-    const environment = readEnvironment();
+    const { env } = process;
     const last = Connection.#standard;
-    if (last && VARIABLES.every((name) => environment[name] === last.#environment[name])) return last;
-    Connection.#standard = new Connection(undefined, environment);
+    // Reading a variable costs: those of the network are not compared at each call.
+    if (last && VARIABLES.service.every((name) => env[name] === last.#environment[name])) return last;
+    Connection.#standard = new Connection();
     return Connection.#standard;
   }
 
@@ -44,6 +51,7 @@ class Connection {
     const own = isObject(options) ? CLIENT_OPTIONS.filter((name) => options[name] !== undefined) : [];
     if (own.length === 0) return this;
     const chosen = Object.fromEntries(own.map((name) => [name, options[name]]));
+    if (own.includes("headers")) chosen.headers = mergeHeaders(this.#options?.headers, chosen.headers);
     return new Connection({ ...this.#options, ...chosen }, this.#environment);
   }
 
@@ -55,22 +63,39 @@ class Connection {
   /** One call over this very connection. */
   async request(method, args) {
     const { options, signal } = takeSignal(args.options);
+    const span = startSpan(method, args);
     try {
-      const text = encode({ ...args, options });
-      return JSON.parse(await cancellable(signal, (handle) => this.#native[method](text, handle)));
+      const text = encode(plainArgs({ ...args, options }, span));
+      const answer = JSON.parse(await cancellable(signal, (handle) => this.#native[method](text, handle)));
+      span?.succeed(answer);
+      return answer;
     } catch (failure) {
       // Keeps the process alive until what a failed create has left is deleted; at once if there is nothing.
       if (method === "create") this.#native.settled().catch(() => {});
-      if (failure instanceof Aborted) throw failure.reason;
-      throw thrownFor(failure, this.request);
+      const error = failure instanceof Aborted ? failure.reason : thrownFor(failure, this.request);
+      span?.fail(error);
+      throw error;
+    } finally {
+      this.#events?.deliver();
     }
   }
+}
+
+/** A logger stays on this side: it is no data, and may well contain itself. */
+function withoutLogger({ logger: _here, ...rest }) {
+  return rest;
+}
+
+/** The arguments as the native side reads them. */
+function plainArgs(args, span) {
+  const plain = args.options?.logger === undefined ? args : { ...args, options: withoutLogger(args.options) };
+  return span?.trace === undefined ? plain : { ...plain, trace: span.trace };
 }
 
 function readEnvironment() {
   const { env } = process;
   const values = {};
-  for (const name of VARIABLES) values[name] = env[name];
+  for (const name of [...VARIABLES.service, ...VARIABLES.setup]) values[name] = env[name];
   return values;
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cancel_handle::CancelHandle;
 use crate::promise::{Outcome, promise};
 
-/// The service's routes for the JS face. Each call takes `{sandboxId?, template?, options?}` as JSON text and promises
+/// The service's routes for the JS face. Each call takes `{sandboxId?, template?, options?, trace?}` as JSON text and promises
 /// JSON text; it rejects with `{record: "<ErrorRecord as JSON>"}`. A handle ends it early.
 #[napi]
 pub struct NativeClient {
@@ -184,8 +184,10 @@ impl NativeClient {
         let client = self.client.clone();
         let cancelled = cancel.map(|handle| handle.token());
         promise(env, async move {
-            let arguments = Args::parse(&args).and_then(|args| read(&args)).map_err(|error| record(error.into()))?;
-            let call = run(client?, arguments);
+            let parsed = Args::parse(&args).and_then(|args| Ok((read(&args)?, args.trace())));
+            let (arguments, trace) = parsed.map_err(|error| record(error.into()))?;
+            let client = trace.iter().fold(client?, |client, trace| client.within(trace));
+            let call = run(client, arguments);
             let Some(cancelled) = cancelled else { return call.await.map_err(record) };
             // A dropped call cleans up after itself.
             let outcome: Option<Outcome> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));

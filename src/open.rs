@@ -1,9 +1,11 @@
 use napi_derive::napi;
 use sandbar_client::{CLIENT_OPTION_NAMES, Client, ClientError, ClientOptions, Config, Environment};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::event_queue::EventQueue;
 use crate::native_client::NativeClient;
+use crate::stderr_log;
 
 /// What a client is made of.
 #[derive(Deserialize)]
@@ -16,19 +18,30 @@ struct Setup {
     env: Value,
 }
 
-/// Opens a client for `{"options": object | undefined, "env": {SEACLOUD_BASE_URL?, SEACLOUD_API_KEY?, …}}` as JSON text.
+/// Opens a client for `{"options": object | undefined, "env": {SEACLOUD_BASE_URL?, SEACLOUD_API_KEY?, …}}` as JSON text;
+/// `events` takes what it tells about its work.
 ///
 /// Nothing is connected before the first call, and clients of equal options share their connections. It never throws: a
 /// wrong configuration is told by `configError()` and rejects every call.
 #[napi]
-pub fn open_client(config_json: String) -> NativeClient {
-    NativeClient::new(open(&config_json))
+pub fn open_client(config_json: String, events: Option<&EventQueue>) -> NativeClient {
+    let client = open(&config_json);
+    NativeClient::new(match events {
+        Some(events) => client.map(|client| client.with_events(events.sink())),
+        None => client,
+    })
 }
 
 /// The names of the options that configure a client or a single call, as the JSON text of an array.
 #[napi]
 pub fn client_option_names() -> String {
     Value::from_iter(CLIENT_OPTION_NAMES).to_string()
+}
+
+/// The names of the environment variables that count, as JSON text: `{"service": [...], "setup": [...]}`.
+#[napi]
+pub fn environment_names() -> String {
+    json!({"service": Environment::SERVICE_NAMES, "setup": Environment::SETUP_NAMES}).to_string()
 }
 
 fn open(config_json: &str) -> Result<Client, ClientError> {
@@ -39,6 +52,7 @@ fn open(config_json: &str) -> Result<Client, ClientError> {
     let variables = setup.env.as_object().into_iter().flatten();
     let environment: Environment =
         variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
+    stderr_log::start(&environment);
     let options = ClientOptions::from_json(&setup.options)?;
     Ok(Client::shared(Config::new(&options, &environment)?))
 }

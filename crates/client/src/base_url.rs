@@ -49,6 +49,10 @@ impl BaseUrl {
         url
     }
 
+    pub(crate) fn url(&self) -> &Url {
+        &self.root
+    }
+
     /// Scheme, host and port, for messages.
     pub fn origin(&self) -> String {
         self.root.origin().ascii_serialization()

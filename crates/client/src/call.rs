@@ -8,8 +8,8 @@ use sandbar_protocol::{
 };
 use serde_json::{Map, Value};
 
-use crate::MetricsBatchQuery;
 use crate::options::{CLIENT_OPTION_NAMES, call_options, split};
+use crate::{MetricsBatchQuery, TraceContext};
 
 /// What a single call may say differently from its client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct ConnectCall {
     pub wait: Wait,
 }
 
-/// The arguments of one call: `{sandboxId?, template?, options?}`.
+/// The arguments of one call: `{sandboxId?, template?, options?, trace?}`.
 ///
 /// Each method reads them as one route wants them, beside the time limits of the call. The options of a client
 /// (`baseUrl` and so on) may stand among them and are passed over; any other unknown field is refused.
@@ -199,6 +199,11 @@ impl Args {
     pub fn metrics_batch(&self) -> Result<(MetricsBatchQuery, CallOptions), ValidationError> {
         let (query, call) = self.options()?;
         Ok((MetricsBatchQuery::from_json(&query)?, call))
+    }
+
+    /// Where the call belongs in a trace, by the field `trace`.
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::read(self.map.get("trace"))
     }
 
     fn sandbox_id(&self) -> Result<String, ValidationError> {

@@ -4,9 +4,12 @@ use std::time::Duration;
 use sandbar_protocol::{ValidationError, check_sandbox_id};
 use serde_json::Value;
 
+use crate::context::Context;
+use crate::journal::Journal;
 use crate::request::{Limits, Request};
+use crate::sending::Sender;
 use crate::transport::Transport;
-use crate::{CallOptions, ClientError, Config, pool};
+use crate::{CallOptions, ClientError, Config, EventSink, TraceContext, pool};
 
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///
@@ -20,6 +23,7 @@ use crate::{CallOptions, ClientError, Config, pool};
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<Transport>,
+    context: Context,
     request_timeout: Duration,
     ready_timeout: Duration,
     max_retries: u32,
@@ -42,7 +46,8 @@ impl Client {
 
     fn over(transport: Arc<Transport>, config: &Config) -> Self {
         let Config { request_timeout, ready_timeout, max_retries, .. } = *config;
-        Self { transport, request_timeout, ready_timeout, max_retries }
+        let context = Context { headers: config.headers.clone(), ..Context::default() };
+        Self { transport, context, request_timeout, ready_timeout, max_retries }
     }
 
     /// Waits until every create is over, also those that nobody waits for any more: until what an aborted or failed one
@@ -51,8 +56,22 @@ impl Client {
         self.transport.creations.settled().await;
     }
 
-    pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
+    /// The same client, whose events a sink takes.
+    #[must_use]
+    pub fn with_events(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.context.journal = Journal(Some(sink));
+        self
+    }
+
+    /// The same client, whose requests belong to a trace; a `traceparent` among its own headers wins.
+    #[must_use]
+    pub fn within(mut self, trace: &TraceContext) -> Self {
+        self.context.headers = self.context.headers.within(trace);
+        self
+    }
+
+    pub(crate) fn transport(&self) -> Sender<'_> {
+        Sender { transport: &self.transport, context: &self.context }
     }
 
     pub(crate) fn limits(&self, call: &CallOptions) -> Limits {

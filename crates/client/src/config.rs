@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use reqwest::Proxy;
 use reqwest::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, tls};
+use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, proxy, tls};
 
 /// How long a connection may take to come about unless said otherwise.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +21,8 @@ const WAYS: &str = "set SEACLOUD_BASE_URL and SEACLOUD_API_KEY, or pass `baseUrl
 pub struct Config {
     /// Where requests go, and as whom.
     pub endpoint: Endpoint,
+    /// Extra headers of every request.
+    pub headers: Headers,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// How long to wait until a sandbox is ready.
@@ -39,12 +40,14 @@ pub struct Endpoint {
     pub api_key: Secret,
     /// The project that requests are routed to.
     pub project_id: Option<String>,
-    /// The proxy's URL; never used for a loopback host.
+    /// The proxy's URL; none for a loopback host.
     pub proxy: Option<Secret>,
     /// The only certificate authorities to trust, as PEM text; `None` means the system's.
     pub ca: Option<String>,
     /// How long a connection may take to come about, TLS included.
     pub connect_timeout: Duration,
+    /// The path of a PEM file with authorities to trust beside the system's; read at the first request over TLS.
+    pub extra_ca: Option<String>,
 }
 
 impl Config {
@@ -68,13 +71,15 @@ impl Config {
         let endpoint = Endpoint {
             api_key: api_key(options, &service, &base_url)?,
             project_id: project_id(options, &service, &base_url)?,
-            proxy: proxy(options)?,
+            proxy: proxy::proxy_to(&base_url, options.proxy.as_ref(), environment)?,
+            extra_ca: environment.extra_ca().filter(|_| options.ca.is_none()),
             ca: ca(options)?,
             connect_timeout: options.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             base_url,
         };
         Ok(Self {
             endpoint,
+            headers: Headers::new(&options.headers)?,
             request_timeout: options.request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT),
             ready_timeout: options.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT),
             max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
@@ -147,17 +152,6 @@ fn header_text(setting: &'static str, given: &Given) -> Result<String, ClientErr
         return refuse("holds characters that an HTTP header can't carry: was it copied whole, and nothing else?");
     }
     Ok(value.clone())
-}
-
-fn proxy(options: &ClientOptions) -> Result<Option<Secret>, ClientError> {
-    let Some(proxy) = &options.proxy else { return Ok(None) };
-    let scheme = url::Url::parse(proxy.expose()).ok().map(|url| url.scheme().to_owned());
-    let known = scheme.is_some_and(|scheme| ["http", "https", "socks5", "socks5h"].contains(&scheme.as_str()));
-    if known && Proxy::all(proxy.expose()).is_ok() {
-        return Ok(Some(proxy.clone()));
-    }
-    let message = "`proxy` is not a proxy's URL: pass one with http, https or socks5, as \"http://proxy.example:3128\"";
-    Err(ClientError::configuration("proxy", message))
 }
 
 fn ca(options: &ClientOptions) -> Result<Option<String>, ClientError> {

@@ -32,7 +32,9 @@ fn no_answer(kind: TransportKind, origin: &str, causes: &[String]) -> String {
             format!("what answers at {origin} does not speak HTTP ({cause}): is the base URL right?")
         }
         TransportKind::Proxy => {
-            format!("could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY")
+            format!(
+                "could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY and NO_PROXY"
+            )
         }
         TransportKind::Other => format!("could not reach {origin}: {cause}"),
     }
@@ -44,7 +46,7 @@ fn trust(cause: &str) -> &'static str {
     if cause.contains("CaUsedAsEndEntity") {
         return "the service shows an authority's own certificate (CA:TRUE): give it one with CA:FALSE";
     }
-    "for a private certificate authority, pass its certificate as `ca`"
+    "for a private certificate authority, pass its certificate as `ca`, or its file as NODE_EXTRA_CA_CERTS"
 }
 
 pub(crate) fn request_timeout(limit: Duration, causes: &[String], call: &Call) -> String {

@@ -4,15 +4,17 @@ use sandbar_protocol::{Fields, Secret, ValidationError, bare_kind};
 use serde_json::{Map, Value};
 
 use crate::retry::MOST_RETRIES;
-use crate::{CallOptions, ClientError};
+use crate::{CallOptions, ClientError, headers};
 
 /// The options that configure a client or a single call, beside those that a route sends.
-pub const CLIENT_OPTION_NAMES: [&str; 9] = [
+pub const CLIENT_OPTION_NAMES: [&str; 11] = [
     "baseUrl",
     "apiKey",
     "projectId",
     "proxy",
     "ca",
+    "headers",
+    "logger",
     "connectTimeoutMs",
     "requestTimeoutMs",
     "readyTimeoutMs",
@@ -35,6 +37,8 @@ pub struct ClientOptions {
     pub proxy: Option<Secret>,
     /// Certificates of the authorities to trust, as PEM text, instead of the system's.
     pub ca: Option<String>,
+    /// Extra headers of every request, by name. Values are secrets.
+    pub headers: Vec<(String, Secret)>,
     /// How long a connection may take to come about; default 10 s.
     pub connect_timeout: Option<Duration>,
     /// How long one call's request may take, its repeats included; default 60 s.
@@ -61,6 +65,14 @@ impl ClientOptions {
     fn read(own: &Value) -> Result<Self, ValidationError> {
         let fields = Fields::of("client options", own, &CLIENT_OPTION_NAMES)?;
         let text = |name| Ok(fields.text(name)?.map(str::to_owned));
+        if let Some(other) = fields.get("logger") {
+            // A right one is a thing of the calling language, and does not come here.
+            let message = format!(
+                "`logger` must be a function, or an object with the functions debug, info, warn and error, got {}",
+                bare_kind(other)
+            );
+            return Err(ValidationError::new("logger", message));
+        }
         let limits = call_options(own)?;
         let connect_timeout = fields.integer("connectTimeoutMs", 1, MAX_TIMEOUT_MS, "milliseconds")?;
         Ok(Self {
@@ -69,6 +81,7 @@ impl ClientOptions {
             project_id: text("projectId")?,
             proxy: secret(&fields, "proxy")?,
             ca: secret(&fields, "ca")?.map(|pem| pem.expose().to_owned()),
+            headers: headers::read(fields.get("headers"))?,
             connect_timeout: connect_timeout.map(Duration::from_millis),
             request_timeout: limits.request_timeout,
             ready_timeout: limits.ready_timeout,

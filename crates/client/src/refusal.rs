@@ -48,12 +48,20 @@ fn http_date(value: &HeaderValue) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(value.to_str().ok()?).ok()
 }
 
+/// A reference that leaves the scheme out may still name a user and password.
+fn without_user(reference: &str) -> String {
+    let Some(rest) = reference.strip_prefix("//") else { return reference.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("//{host}{path}")
+}
+
 /// Where a redirect points, without what may be secret in it.
 fn location(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(LOCATION)?.to_str().ok()?;
     let bare = text.split(['?', '#']).next().unwrap_or_default();
     Some(match Url::parse(bare) {
         Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
-        Err(_) => bare.to_owned(),
+        Err(_) => without_user(bare),
     })
 }

@@ -39,13 +39,13 @@ impl Client {
     pub async fn create(&self, options: &CreateOptions, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
         let key = idempotency_key(&call)?;
         let (client, options) = (self.clone(), options.clone());
-        let entered = self.transport().creations.enter();
+        let entered = self.transport().transport.creations.enter();
         let (caller, outcome) = oneshot::channel();
         tokio::spawn(async move {
             Creation { client, options, call, key }.run(caller).await;
             drop(entered);
         });
-        outcome.await.unwrap_or_else(|_| Err(self.transport().stopped()))
+        outcome.await.unwrap_or_else(|_| Err(self.transport().transport.stopped()))
     }
 
     /// Lists sandboxes, one page of at most 100.

@@ -5,21 +5,37 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 
-/// TLS with HTTP/2 where it is offered: trusting the authorities of `ca` alone, or else those of the system.
-pub(crate) fn client_config(ca: Option<&str>) -> Result<ClientConfig, String> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let mut config = match ca {
-        Some(pem) => builder.with_root_certificates(roots_of(pem)?),
-        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(SystemRoots::new(provider))),
-    }
-    .with_no_client_auth();
+/// TLS with HTTP/2 where it is offered, trusting the authorities of `pem` alone.
+pub(crate) fn trusting_only(pem: &str) -> Result<ClientConfig, String> {
+    let roots = roots_of(pem)?;
+    Ok(with_alpn(builder(provider())?.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// TLS with HTTP/2 where it is offered, trusting the system's authorities and the extra ones.
+pub(crate) fn trusting_system_and(extra: Option<RootCertStore>) -> Result<ClientConfig, String> {
+    let provider = provider();
+    let roots = Arc::new(SystemRoots::new(Arc::clone(&provider), extra)?);
+    let config = builder(provider)?.dangerous().with_custom_certificate_verifier(roots);
+    Ok(with_alpn(config.with_no_client_auth()))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    let builder = ClientConfig::builder_with_provider(provider);
+    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
+}
+
+fn with_alpn(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    config
 }
 
 /// Reads certificates; on failure, what is wrong with the text.
@@ -39,12 +55,15 @@ pub(crate) fn roots_of(pem: &str) -> Result<RootCertStore, String> {
 #[derive(Debug)]
 struct SystemRoots {
     provider: Arc<CryptoProvider>,
+    /// Trusted beside the system's, and asked first.
+    extra: Option<Arc<dyn ServerCertVerifier>>,
     verifier: OnceLock<Result<Arc<dyn ServerCertVerifier>, Error>>,
 }
 
 impl SystemRoots {
-    fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider, verifier: OnceLock::new() }
+    fn new(provider: Arc<CryptoProvider>, extra: Option<RootCertStore>) -> Result<Self, String> {
+        let extra = extra.map(|roots| verifier_of(roots, &provider)).transpose().map_err(|error| error.to_string())?;
+        Ok(Self { provider, extra, verifier: OnceLock::new() })
     }
 
     fn load(&self) -> Result<Arc<dyn ServerCertVerifier>, Error> {
@@ -55,10 +74,13 @@ impl SystemRoots {
     }
 
     fn bundled(&self) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        let roots = Arc::new(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
-        let bundled = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build();
-        bundled.map(|verifier| verifier as _).map_err(|error| Error::General(error.to_string()))
+        verifier_of(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()), &self.provider)
     }
+}
+
+fn verifier_of(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+    built.map(|verifier| verifier as _).map_err(|error| Error::General(error.to_string()))
 }
 
 impl ServerCertVerifier for SystemRoots {
@@ -70,8 +92,18 @@ impl ServerCertVerifier for SystemRoots {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verifier = self.verifier.get_or_init(|| self.load()).as_ref().map_err(Clone::clone)?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verify = |verifier: &Arc<dyn ServerCertVerifier>| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let refusal = match self.extra.as_ref().map(verify) {
+            Some(Ok(verified)) => return Ok(verified),
+            Some(Err(refusal)) => Some(refusal),
+            None => None,
+        };
+        let system = self.verifier.get_or_init(|| self.load()).as_ref().map_err(Clone::clone)?;
+        // Where the extra authorities know the issuer, their refusal says more than "unknown".
+        let known = refusal.filter(|error| *error != Error::from(CertificateError::UnknownIssuer));
+        verify(system).map_err(|error| known.unwrap_or(error))
     }
 
     fn verify_tls12_signature(
@@ -103,6 +135,6 @@ mod tests {
 
     #[test]
     fn there_are_roots_even_where_the_system_has_none() {
-        assert!(SystemRoots::new(Arc::new(ring::default_provider())).bundled().is_ok());
+        assert!(SystemRoots::new(provider(), None).unwrap().bundled().is_ok());
     }
 }

@@ -14,6 +14,7 @@ mod priority;
 mod probe;
 mod settings;
 mod slots;
+mod sqlite_file;
 mod telemetry;
 
 pub mod driver;

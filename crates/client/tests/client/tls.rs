@@ -12,12 +12,12 @@ use tokio_rustls::TlsAcceptor;
 use crate::service::{Reply, Service, client_of};
 
 /// An authority's certificate as PEM, and a server that it vouches for.
-fn authority(protocols: &[&str]) -> (String, TlsAcceptor) {
+pub(crate) fn authority(protocols: &[&str]) -> (String, TlsAcceptor) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let server = CertificateParams::new(["localhost", "127.0.0.1", "far.invalid"].map(str::to_owned).to_vec()).unwrap();
     let certificate = server.signed_by(&key, &issuer).unwrap();
     (issuer.pem(), acceptor(&certificate, &key, protocols))
 }

@@ -1,13 +1,13 @@
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use sandbar_protocol::{LogsQuery, SandboxLogs};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::writer::Order;
 use super::{Line, Logs, read, writer};
+use crate::sqlite_file;
 use crate::store::StoreError;
 
 /// The most that is kept of one sandbox's log; the oldest lines go first.
@@ -25,13 +25,7 @@ pub struct SqliteLogs {
 impl SqliteLogs {
     /// Opens the file, making it if there is none, and brings its schema up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new().max_connections(3).connect_with(options).await?;
+        let pool = sqlite_file::open(file, 3).await?;
         sqlx::migrate!("./log_migrations").run(&pool).await?;
         let (orders, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(writer::write(pool.clone(), inbox));

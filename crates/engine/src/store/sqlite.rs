@@ -1,14 +1,14 @@
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_protocol::InternalState;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
 use crate::lifecycle::SandboxRecord;
+use crate::sqlite_file;
 
 /// Records in one SQLite file, in WAL mode.
 pub struct SqliteStore {
@@ -18,15 +18,8 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, making it if there is none, and brings its schema up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode this survives a killed engine; only a power cut may lose the last transactions.
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(10));
         // Writers take turns in SQLite anyway; a few readers go beside them.
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let pool = sqlite_file::open(file, 4).await?;
         sqlx::migrate!().run(&pool).await?;
         Ok(Self { pool })
     }

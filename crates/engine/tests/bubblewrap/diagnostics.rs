@@ -1,33 +1,22 @@
 //! Every failure that can be provoked says what happened and what to do.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::chown;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver};
 use sandbar_engine::keeper::{KeeperCommand, KeeperConfig, KeptDriver};
 use sandbar_protocol::Diagnostic;
-use tempfile::TempDir;
 
-use crate::support::{Host, agent, is_root, until};
+use crate::support::{Host, agent, is_root, script, until};
 
 /// The reason is the one expected, and the rest is there.
 fn is_complete(diagnostic: &Diagnostic, reason: &str) {
     assert_eq!(diagnostic.reason, reason, "{diagnostic:?}");
     assert!(!diagnostic.message.is_empty(), "{diagnostic:?}");
     assert!(diagnostic.recommendation.as_ref().is_some_and(|text| !text.is_empty()), "{diagnostic:?}");
-}
-
-/// An executable script, where every user may read it.
-fn script(folder: &TempDir, text: &str) -> PathBuf {
-    let everyone = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(folder.path(), everyone.clone()).unwrap();
-    let path = folder.path().join("script");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, everyone).unwrap();
-    path
 }
 
 /// What the check and a start say of such a `bwrap`.

@@ -170,6 +170,26 @@ async fn a_busy_sandbox_gives_way_to_the_others_until_it_is_calm() {
 }
 
 #[tokio::test]
+async fn a_fork_bomb_is_slowed_down_until_it_is_over() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    for group in sandbox.groups().await {
+        let share = async || {
+            let read = |file: &str| fs::read_to_string(group.join(file)).ok();
+            read("cpu.max")
+                .or_else(|| Some(format!("{} {}", read("cpu.cfs_quota_us")?.trim(), read("cpu.cfs_period_us")?)))
+        };
+        let Some(full) = share().await else { continue };
+        sandbox.says("echo 'while [ -e bomb ]; do sh bomb & done' > bomb; sh bomb > /dev/null 2>&1 &").await;
+        until("it gets a fifth", async || share().await.unwrap().trim() == "2000 10000").await;
+        // Out here: in there is no room for another process.
+        fs::remove_file(sandbox.home.join("workspace/bomb")).unwrap();
+        until("it gets all of its own again", async || share().await.as_ref() == Some(&full)).await;
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
 async fn one_file_is_no_larger_than_the_home_may_be() {
     let host = Host::new();
     let sandbox = host.sandbox();

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
@@ -291,4 +292,14 @@ impl Drop for Stray {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// An executable script, where every user may read it.
+pub(crate) fn script(folder: &TempDir, text: &str) -> PathBuf {
+    let everyone = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(), everyone.clone()).unwrap();
+    let path = folder.path().join("script");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, everyone).unwrap();
+    path
 }

@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
-use super::cgroup::{self, Group, Version};
+use super::cgroup::{self, Group, Pace, Version};
 use super::{BubblewrapConfig, disk_error, owner};
 use crate::driver::{LimitsLevel, RuntimeLimits};
 
@@ -19,6 +19,8 @@ const MIB: u64 = 1024 * 1024;
 const OPEN_FILES: u64 = 4096;
 /// CPU time between two looks from which on a sandbox is busy: a quarter of a processor.
 const BUSY_MS: u64 = 62;
+/// More refused processes than this between two looks are no accident.
+const REFUSED: u64 = 10;
 /// From this kernel on, the processes of a user are counted in each user namespace by itself.
 const COUNTS_BY_NAMESPACE: (u32, u32) = (5, 14);
 
@@ -72,6 +74,8 @@ impl Limits {
             kills_past: AtomicU64::new(0),
             cpu_seen: AtomicU64::new(0),
             is_busy: AtomicBool::new(false),
+            refused_seen: AtomicU64::new(0),
+            is_slowed: AtomicBool::new(false),
         }
     }
 
@@ -102,6 +106,9 @@ pub(super) struct Bounds {
     /// The CPU time used at the last look, in ms.
     cpu_seen: AtomicU64,
     is_busy: AtomicBool,
+    /// The processes that were refused until the last look.
+    refused_seen: AtomicU64,
+    is_slowed: AtomicBool,
 }
 
 impl Bounds {
@@ -137,7 +144,7 @@ impl Bounds {
         kills > told
     }
 
-    /// One that has been busy since the last look, a second ago, gives way to those that want little: they would wait for
+    /// One that has been busy since the last look gives way to those that want little: they would wait for
     /// it at each step of theirs.
     pub(super) fn give_way(&self) {
         let Some(group) = &self.group else { return };
@@ -146,6 +153,12 @@ impl Bounds {
         if self.is_busy.swap(is_busy, Ordering::Relaxed) != is_busy {
             // On an older kernel there is no such class: then all take turns.
             let _ = group.come_last(is_busy);
+        }
+        // What starts processes as fast as it can, beyond what it may have, keeps the kernel busy for everyone.
+        let refused = group.refused_processes();
+        let is_bomb = refused.saturating_sub(self.refused_seen.swap(refused, Ordering::Relaxed)) > REFUSED;
+        if self.is_slowed.swap(is_bomb, Ordering::Relaxed) != is_bomb {
+            let _ = group.set_pace(if is_bomb { Pace::Slowed } else { Pace::Full(self.limits.cpu_count) });
         }
     }
 

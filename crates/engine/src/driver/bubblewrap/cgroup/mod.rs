@@ -20,6 +20,11 @@ use crate::driver::RuntimeLimits;
 const MIB: u64 = 1024 * 1024;
 /// How often a CPU quota is handed out anew, in µs.
 const CPU_PERIOD: u64 = 100_000;
+/// A fifth of a processor. Its turns are short: one that has none left may hold a lock of the kernel until its next.
+const SLOWED_QUOTA: u64 = 2_000;
+const SLOWED_PERIOD: u64 = 10_000;
+/// The least that the kernel takes.
+const LEAST_QUOTA: u64 = 1_000;
 /// A group's last processes are gone within milliseconds of their kill.
 const EMPTY_WAIT: Duration = Duration::from_secs(5);
 
@@ -39,6 +44,15 @@ pub(super) struct Group {
     /// Not every machine hands these on.
     cpu: Option<PathBuf>,
     cpuacct: Option<PathBuf>,
+}
+
+/// How much of the processors a group gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// So many.
+    Full(u32),
+    /// A little.
+    Slowed,
 }
 
 impl Group {
@@ -87,26 +101,36 @@ impl Group {
     /// Bounds it. There is no swap beside the memory: it would make everyone slow.
     pub(super) fn limit(&self, limits: RuntimeLimits, processes: u64) -> io::Result<()> {
         let bytes = limits.memory_mb.saturating_mul(MIB);
-        let quota = u64::from(limits.cpu_count) * CPU_PERIOD;
         write(&self.pids, "pids.max", processes)?;
         match self.version {
             Version::V1 => {
                 write(&self.memory, "memory.limit_in_bytes", bytes)?;
                 write_if_there(&self.memory, "memory.memsw.limit_in_bytes", bytes)?;
-                if let Some(cpu) = &self.cpu {
-                    write(cpu, "cpu.cfs_period_us", CPU_PERIOD)?;
-                    write(cpu, "cpu.cfs_quota_us", quota)?;
-                }
             }
             Version::V2 => {
                 write(&self.memory, "memory.max", bytes)?;
                 write_if_there(&self.memory, "memory.swap.max", 0)?;
-                if let Some(cpu) = &self.cpu {
-                    write(cpu, "cpu.max", format!("{quota} {CPU_PERIOD}"))?;
-                }
             }
         }
-        Ok(())
+        self.set_pace(Pace::Full(limits.cpu_count))
+    }
+
+    /// How much of the processors it gets at most.
+    pub(super) fn set_pace(&self, pace: Pace) -> io::Result<()> {
+        let Some(cpu) = &self.cpu else { return Ok(()) };
+        let (quota, period) = match pace {
+            Pace::Full(cpu_count) => (u64::from(cpu_count) * CPU_PERIOD, CPU_PERIOD),
+            Pace::Slowed => (SLOWED_QUOTA, SLOWED_PERIOD),
+        };
+        match self.version {
+            Version::V1 => {
+                // A group may never have a larger share than the one around it, also not between these lines.
+                write(cpu, "cpu.cfs_quota_us", LEAST_QUOTA)?;
+                write(cpu, "cpu.cfs_period_us", period)?;
+                write(cpu, "cpu.cfs_quota_us", quota)
+            }
+            Version::V2 => write(cpu, "cpu.max", format!("{quota} {period}")),
+        }
     }
 
     /// Whether its processes run only when none of a group beside it wants to, or take turns with these.

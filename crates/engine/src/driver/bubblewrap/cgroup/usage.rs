@@ -29,6 +29,11 @@ impl Group {
         field(&self.memory, file, "oom_kill").unwrap_or_default() as u64
     }
 
+    /// How often a process was not started because there were as many as there may be.
+    pub(in crate::driver::bubblewrap) fn refused_processes(&self) -> u64 {
+        field(&self.pids, "pids.events", "max").unwrap_or_default() as u64
+    }
+
     pub(in crate::driver::bubblewrap) fn memory(&self) -> Option<Memory> {
         let (limit, usage, inactive) = match self.version {
             Version::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),

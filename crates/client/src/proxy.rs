@@ -1,0 +1,153 @@
+//! Which proxy stands before a service: by option, or by the variables that other programs read as well.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use reqwest::Proxy;
+use sandbar_protocol::Secret;
+use url::{Host, Url};
+
+use crate::environment::Given;
+use crate::{BaseUrl, ClientError, Environment};
+
+const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
+/// The proxy for a service; none for a service on this machine, and for those that `NO_PROXY` names.
+///
+/// An option wins, and is used whatever `NO_PROXY` says. It is checked even where it is not used.
+pub(crate) fn proxy_to(
+    base_url: &BaseUrl,
+    option: Option<&Secret>,
+    environment: &Environment,
+) -> Result<Option<Secret>, ClientError> {
+    let chosen = match option {
+        Some(url) => Some(check(url.expose(), "`proxy`")?),
+        None => None,
+    };
+    if base_url.is_loopback() {
+        return Ok(None);
+    }
+    if chosen.is_some() {
+        return Ok(chosen);
+    }
+    let Some(Given { value, source }) = environment.proxy(base_url.url().scheme()) else { return Ok(None) };
+    if environment.no_proxy().is_some_and(|list| is_exempt(base_url.url(), &list.value)) {
+        return Ok(None);
+    }
+    // As everywhere, a proxy's variable may leave the scheme out.
+    let url = if value.contains("://") { value } else { format!("http://{value}") };
+    check(&url, source).map(Some)
+}
+
+/// What is wrong with it is said without repeating it: a password may be in it.
+fn check(url: &str, source: &str) -> Result<Secret, ClientError> {
+    let scheme = Url::parse(url).ok().map(|url| url.scheme().to_owned());
+    if scheme.is_some_and(|scheme| SCHEMES.contains(&scheme.as_str())) && Proxy::all(url).is_ok() {
+        return Ok(Secret::new(url));
+    }
+    let message =
+        format!("{source} is not a proxy's URL: pass one with http, https or socks5, as \"http://proxy.example:3128\"");
+    Err(ClientError::configuration("proxy", message))
+}
+
+/// Whether a list as in `NO_PROXY` names the URL's host: entries with commas or spaces between them, each `*`, a host
+/// (which stands for its subdomains too), an address or a network; a host or address may have a port.
+fn is_exempt(url: &Url, list: &str) -> bool {
+    let entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
+    entries.into_iter().any(|entry| entry == "*" || names(entry, url).unwrap_or(false))
+}
+
+fn names(entry: &str, url: &Url) -> Option<bool> {
+    let (name, port) = split_port(entry);
+    if port.is_some() && port != url.port_or_known_default() {
+        return Some(false);
+    }
+    Some(match url.host()? {
+        Host::Domain(host) => is_within_domain(host, name),
+        Host::Ipv4(address) => is_within_network(address.into(), name)?,
+        Host::Ipv6(address) => is_within_network(address.into(), name)?,
+    })
+}
+
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    if let Some((address, rest)) = entry.strip_prefix('[').and_then(|entry| entry.split_once(']')) {
+        return (address, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match entry.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) => (entry, None),
+        },
+        _ => (entry, None),
+    }
+}
+
+fn is_within_domain(host: &str, domain: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let domain = domain.strip_prefix('*').unwrap_or(domain).trim_matches('.').to_ascii_lowercase();
+    // URLs hold hosts in lower case.
+    !domain.is_empty() && host.strip_suffix(domain.as_str()).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
+}
+
+fn is_within_network(address: IpAddr, network: &str) -> Option<bool> {
+    let (start, length) = network.split_once('/').unwrap_or((network, ""));
+    let start: IpAddr = start.parse().ok()?;
+    let (bits, width) = bits_of(address);
+    let (start_bits, start_width) = bits_of(start);
+    let length = if length.is_empty() { width } else { length.parse().ok().filter(|length| *length <= width)? };
+    let differing = (bits ^ start_bits).checked_shr(width - length).unwrap_or(0);
+    Some(width == start_width && differing == 0)
+}
+
+/// The address as a number, and how many bits it has.
+fn bits_of(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(address) => (u32::from(address).into(), 32),
+        IpAddr::V6(address) => (u128::from(address), Ipv6Addr::BITS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exempt(url: &str, list: &str) -> bool {
+        is_exempt(&Url::parse(url).unwrap(), list)
+    }
+
+    #[test]
+    fn a_list_names_hosts_with_their_subdomains() {
+        for list in ["a.example", ".a.example", "*.a.example", "A.Example", "x, a.example", "x a.example", "*"] {
+            assert!(exempt("https://a.example", list), "{list}");
+            assert!(exempt("https://b.a.example", list), "{list}");
+        }
+        for list in ["", ",", ".", "*.", "a.exampl", "b.a.example", "ba.example", "xample", "a.example.org", "10.0.0.1"]
+        {
+            assert!(!exempt("https://a.example", list), "{list}");
+        }
+        assert!(!exempt("https://ba.example", "a.example"));
+    }
+
+    #[test]
+    fn a_list_names_ports() {
+        assert!(exempt("https://a.example", "a.example:443"));
+        assert!(exempt("http://b.a.example:8080", ".a.example:8080"));
+        assert!(!exempt("https://a.example:8443", "a.example:443"));
+        assert!(exempt("http://10.1.2.3:80", "10.1.2.3:80"));
+        assert!(exempt("http://[fd00::1]:81", "[fd00::1]:81"));
+        assert!(!exempt("http://[fd00::1]:81", "[fd00::1]:82"));
+    }
+
+    #[test]
+    fn a_list_names_addresses_and_networks() {
+        for list in ["10.1.2.3", "10.1.2.0/24", "10.0.0.0/8", "10.1.2.3/32", "0.0.0.0/0"] {
+            assert!(exempt("http://10.1.2.3", list), "{list}");
+        }
+        for list in ["10.1.2.4", "10.1.3.0/24", "10.1.2.3/33", "10.1.2.3/x", "::/0", "1.2.3"] {
+            assert!(!exempt("http://10.1.2.3", list), "{list}");
+        }
+        assert!(exempt("http://[fd00::7]", "fd00::/8"));
+        assert!(exempt("http://[fd00::7]", "fd00::7"));
+        assert!(!exempt("http://[fe80::7]", "fd00::/8"));
+        assert!(!exempt("http://[fe80::7]", "0.0.0.0/0"));
+    }
+}
