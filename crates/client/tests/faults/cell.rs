@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandbar_client::{CallOptions, Client, ClientError, ClientOptions, Config, Environment, ErrorRecord};
 use sandbar_faults::{Fault, Plan, Proxy, from_then_on, once};
@@ -20,6 +20,8 @@ pub(crate) const SECRETS: [&str; 3] = [KEY, TOKEN, ENV_VALUE];
 /// For how long nothing listens where that is to pass.
 const REFUSAL: Duration = Duration::from_millis(5);
 /// What a busy machine may add to a deadline.
+const LATE: Duration = Duration::from_secs(5);
+/// How long the client may clean up after that.
 const MARGIN: Duration = Duration::from_secs(20);
 
 /// Runs an operation under a fault; gives back how it ended, in the words of the table.
@@ -55,6 +57,7 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
     let is_refused = matches!(happens, Happens::Refused);
     let refusing = if is_refused { Some(proxy.refuse().await.unwrap()) } else { None };
     let_others_run().await;
+    let begun = Instant::now();
     let call = operation.run(&client, row.limit);
     let (result, refusing) = match refusing {
         Some(refusing) if often == Often::Once => {
@@ -66,6 +69,8 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
         }
         refusing => (call.await, refusing),
     };
+    let most = row.limit.max(ready_timeout(row, often)) + LATE;
+    assert!(begun.elapsed() < most, "{operation:?} took {:?}: {}, {often:?}", begun.elapsed(), row.name);
     let tries = (!is_refused).then(|| proxy.requests() - first);
     let kept = first + usize::from(result.is_ok() && operation.creates());
     let words = in_words(result, tries);

@@ -102,6 +102,7 @@ fn statuses() -> Vec<Row> {
     }
     rows.push(row("503, Retry-After: a date in a second", Happens::Status(503, Some(in_a_second))));
     rows.push(row("503, Retry-After: 3600", Happens::Status(503, Some(|| "3600".to_owned()))));
+    rows.push(row("503, Retry-After: 18446744073709551615", Happens::Status(503, Some(|| u64::MAX.to_string()))));
     rows.push(to_request("429, quota used up", || {
         let details = json!({"reason": "usage_limit", "limit": 10});
         let body = json!({"code": 429, "message": "10 of 10 sandboxes", "details": details});
@@ -141,6 +142,7 @@ fn bodies() -> Vec<Row> {
         to_request("no body", || Fault::RewriteBody(|_| String::new())),
         to_request("a page of HTML", || Fault::Rewrite(html)),
         to_request("JSON of another type (array for object)", || Fault::RewriteBody(other_type)),
+        to_request("JSON nested 100,000 deep", || Fault::RewriteBody(|_| "[".repeat(100_000))),
         to_request("odd values in optional fields", || Fault::RewriteBody(odd_optional_fields)),
         Row { spares: &[Operation::Logs, Operation::MetricsBatch], ..odd },
         to_request("bytes that are not UTF-8", || {
