@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Client, Wait};
-use sandbar_protocol::{ConnectOptions, CreateOptions, ListQuery, PublicState, Sandbox, TimeoutOptions};
-use support::{KEY, Serve, command_line, processes, until};
+use sandbar_protocol::{ConnectOptions, CreateOptions, PublicState, Sandbox, TimeoutOptions};
+use support::{KEY, Serve, command_line, list_all, processes, setting, until};
 
 const RUNNING: usize = 20;
 const PAUSED: usize = 10;
@@ -43,10 +43,6 @@ type Ledger = Arc<Mutex<BTreeMap<String, Known>>>;
 
 fn change(ledger: &Ledger, id: &str, change: impl FnOnce(&mut Known)) {
     change(ledger.lock().unwrap().get_mut(id).unwrap());
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +184,7 @@ async fn check(serve: &Serve, ledger: &Ledger) {
     let known = ledger.lock().unwrap().clone();
     join_all(known.iter().map(|(id, known)| compare(&client, id, known, ledger))).await;
     // A create that was accepted, and its answer lost, is there as well.
-    for sandbox in list(&client).await {
+    for sandbox in list_all(&client).await {
         let state = settled(&client, &sandbox.sandbox_id).await.state.unwrap();
         assert!(matches!(state, PublicState::Running | PublicState::Paused), "{state:?}: {sandbox:?}");
         let metadata = sandbox.metadata.unwrap();
@@ -238,19 +234,6 @@ async fn settled(client: &Client, id: &str) -> Sandbox {
             return sandbox;
         }
         tokio::task::yield_now().await;
-    }
-}
-
-async fn list(client: &Client) -> Vec<Sandbox> {
-    let mut all = Vec::new();
-    let mut query = ListQuery::default();
-    loop {
-        let page = client.list(&query, CallOptions::default()).await.unwrap();
-        all.extend(page.sandboxes.value);
-        match page.next_token {
-            Some(token) => query.next_token = Some(token),
-            None => return all,
-        }
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sandbar_protocol::{CreateOptions, Sandbox};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::answer::RawAnswer;
 use crate::request::{Limits, Request};
-use crate::retry::Fate;
+use crate::retry::{self, Fate};
 use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
 
 /// How long the service may hold a create that waits.
@@ -136,7 +136,11 @@ impl Creation {
     ) -> Result<T, ClientError> {
         loop {
             match self.client.transport().send(&request(insisting())?, read).await {
-                Err(error) if Fate::of(&error) != Fate::Settled && Instant::now() < until => {}
+                Err(error) if Fate::of(&error) != Fate::Settled && Instant::now() < until => {
+                    // It was given up because this is longer than one request may take.
+                    let pause = retry::pause(1, error.retry_after());
+                    sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
+                }
                 outcome => return outcome,
             }
         }

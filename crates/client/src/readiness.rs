@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::NotReady;
 use crate::pauses::Pauses;
-use crate::{Answer, ClientError};
+use crate::{Answer, ClientError, DEFAULT_MAX_RETRIES};
 
 /// Quick at first, when most starts end.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -64,6 +64,7 @@ where
     let mut last = seen;
     let mut request_id = None;
     let mut causes = Vec::new();
+    let mut unreadable = 0;
     loop {
         let left = limit.saturating_sub(begun.elapsed());
         sleep(pause.min(left)).await;
@@ -79,15 +80,22 @@ where
                 Readiness::Pending => {
                     (last, request_id) = (answer.value, Some(answer.request_id));
                     causes.clear();
+                    unreadable = 0;
                 }
             },
-            Err(error) if error.retryable() => {
+            // An answer that is cut short may be whole the next time, but a wrong service is not waited out.
+            Err(error) if error.retryable() || (invalid(&error) && unreadable < DEFAULT_MAX_RETRIES) => {
+                unreadable += u32::from(invalid(&error));
                 pause = pause.max(error.retry_after().unwrap_or_default());
                 causes = causes_of(&error);
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+fn invalid(error: &ClientError) -> bool {
+    matches!(error, ClientError::InvalidAnswer { .. })
 }
 
 fn causes_of(error: &ClientError) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sandbar_protocol::Sandbox;
 use tokio::time::{Instant, sleep};
 
 use crate::ClientError;
@@ -33,13 +34,19 @@ impl Sender<'_> {
             let error = match answer.and_then(read) {
                 Ok(answer) => {
                     self.transport.budget.earn();
+                    // It is the service's own, and without the key: a gateway's page or error would not tell that.
+                    if request.idempotency_key.is_some() {
+                        let _ = self.transport.keeps_keys.set(false);
+                    }
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
             let fate = Fate::of(&error);
-            // A refusal settles what attempts before it may have done: under one key, all of them are one.
-            unknown = fate == Fate::Unknown || (unknown && !matches!(error, ClientError::Api(_)));
+            // A refusal for good settles what attempts before it may have done: under one key, all of them are one. To
+            // come again later is what a gateway may ask for as well, which knows nothing of them.
+            let settled = fate == Fate::Settled && matches!(error, ClientError::Api(_));
+            unknown = fate == Fate::Unknown || (unknown && !settled);
             match self.pause_before_repeat(request, fate, &error, attempts, deadline).await {
                 Some(pause) => {
                     self.context.journal.repeated(&error, pause);
@@ -83,7 +90,7 @@ impl Sender<'_> {
         let mut look = Request::get("/sandboxes", limits).query([("limit", "1".to_owned())]);
         look.idempotency_key.clone_from(&request.idempotency_key);
         // Boxed: it is one send within another, and asks for no third one, as it is harmless.
-        let _ = Box::pin(self.send(&look, Ok)).await;
+        let _ = Box::pin(self.send(&look, RawAnswer::array::<Sandbox>)).await;
         self.transport.keeps_keys.get() == Some(&true)
     }
 }

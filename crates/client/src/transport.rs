@@ -20,6 +20,8 @@ use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, Endpoint, extra_ca, tls};
 
 const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
+/// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
+const MOST_IDLE: usize = 128;
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
@@ -91,8 +93,10 @@ impl Transport {
         if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
             call.request_id = echo.to_owned();
         }
-        if let Some(key) = &request.idempotency_key {
-            self.learn(header(&headers, IDEMPOTENCY_KEY_HEADER) == Some(key), status);
+        // Who echoes the key keeps it.
+        let echo = header(&headers, IDEMPOTENCY_KEY_HEADER);
+        if request.idempotency_key.is_some() && echo == request.idempotency_key.as_deref() {
+            let _ = self.keeps_keys.set(true);
         }
         journal.answered(&call, status, begun.elapsed());
         if (200..300).contains(&status) {
@@ -103,13 +107,6 @@ impl Transport {
         }
         let text = self.without_secrets(context, &body);
         Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
-    }
-
-    /// Takes from an answer whether the service keeps keys; a gateway's own error says nothing about that.
-    fn learn(&self, echoed: bool, status: u16) {
-        if echoed || status < 300 {
-            let _ = self.keeps_keys.set(echoed);
-        }
     }
 
     fn request(
@@ -159,6 +156,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .connect_timeout(self.endpoint.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(MOST_IDLE)
             .tcp_nodelay(true)
             // The configuration chose the proxy; reqwest would read the process's environment anew.
             .no_proxy();

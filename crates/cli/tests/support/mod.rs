@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Client, ClientOptions, Config, Environment};
-use sandbar_protocol::CreateOptions;
+use sandbar_protocol::{CreateOptions, ListQuery, Sandbox};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -223,4 +223,23 @@ pub fn until(what: &str, condition: impl Fn() -> bool) {
 
 pub fn run(command: &mut Command) -> Output {
     command.output().unwrap()
+}
+
+/// Every sandbox that the engine lists.
+pub async fn list_all(client: &Client) -> Vec<Sandbox> {
+    let mut all = Vec::new();
+    let mut query = ListQuery::default();
+    loop {
+        let page = client.list(&query, CallOptions::default()).await.unwrap();
+        all.extend(page.sandboxes.value);
+        match page.next_token {
+            Some(token) => query.next_token = Some(token),
+            None => return all,
+        }
+    }
+}
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
