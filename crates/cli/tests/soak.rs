@@ -48,7 +48,7 @@ async fn what_the_engine_has_is_what_the_client_holds() {
     };
     futures_util::join!(lifecycles, kills);
     println!("{count} lifecycles in {:?}: {} requests, {} faults", begun.elapsed(), proxy.requests(), proxy.faults());
-    println!("errors that the client gave back: {:?}", soak.errors.lock().unwrap());
+    println!("what was no success: {:?}", soak.errors.lock().unwrap());
     let begun = Instant::now();
     tokio::time::timeout(CLEANUP, soak.client.settled()).await.expect("the client goes on cleaning up");
     let held = soak.held.lock().unwrap().clone();
@@ -114,15 +114,19 @@ impl Soak {
     async fn lifecycle(&self, number: u64, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed ^ number);
         let options = CreateOptions { wait_ready: random.bool(), timeout: Some(TIMEOUT), ..CreateOptions::default() };
-        match self.client.create(&options, CallOptions::default()).await {
-            Ok(answer) => self.use_up(&answer.value.sandbox_id, random).await,
-            // It was made, but did not become ready in time: the error says which one it is.
-            Err(error) => {
+        let create = self.client.create(&options, CallOptions::new());
+        // Some are given up at a random moment.
+        let patience = if random.u8(0..10) == 0 { Duration::from_millis(random.u64(0..200)) } else { Duration::MAX };
+        match tokio::time::timeout(patience, create).await {
+            Ok(Ok(answer)) => self.use_up(&answer.value.sandbox_id, random).await,
+            Ok(Err(error)) => {
                 self.count(&error);
+                // It was made, but did not become ready in time: the error says which one it is.
                 if let Some(id) = error.sandbox_id() {
                     self.delete(id).await;
                 }
             }
+            Err(_) => self.count_kind("given up"),
         }
         self.progress.send_modify(|done| *done += 1);
     }
@@ -142,7 +146,7 @@ impl Soak {
     }
 
     async fn call(&self, id: &str, random: &mut fastrand::Rng) -> Result<(), ClientError> {
-        let (client, call) = (&self.client, CallOptions::default());
+        let (client, call) = (&self.client, CallOptions::new());
         match random.u8(0..5) {
             0 => client.get(id, call).await.map(drop),
             1 => client.set_timeout(id, &TimeoutOptions { timeout: TIMEOUT }, call).await.map(drop),
@@ -154,7 +158,7 @@ impl Soak {
 
     /// Deletes until that is acknowledged.
     async fn delete(&self, id: &str) {
-        while let Err(error) = self.client.delete(id, CallOptions::default()).await {
+        while let Err(error) = self.client.delete(id, CallOptions::new()).await {
             self.count(&error);
         }
         self.held.lock().unwrap().remove(id);
@@ -165,6 +169,10 @@ impl Soak {
         // What was acknowledged can't be gone, and nothing that the proxy does is a matter of keys or arguments.
         let impossible = ["not_found", "authentication", "permission", "validation", "redirect", "invalid_request"];
         assert!(!impossible.contains(&record.kind), "{error:?}");
-        *self.errors.lock().unwrap().entry(record.code.unwrap_or_else(|| record.kind.to_owned())).or_default() += 1;
+        self.count_kind(record.code.as_deref().unwrap_or(record.kind));
+    }
+
+    fn count_kind(&self, kind: &str) {
+        *self.errors.lock().unwrap().entry(kind.to_owned()).or_default() += 1;
     }
 }
