@@ -94,6 +94,63 @@ test.each([["text"], [7], [{ aborted: false }]])("%p is no signal", async (signa
   expect(server.requests).toEqual([]);
 });
 
+describe("what goes on beyond one call ends by a signal as well", () => {
+  const detail = { ...running, timeline: [{ phase: "created", status: "completed" }] };
+  const sandboxOf = async () => {
+    server.on("POST /sandboxes", json(201, running)).on("GET /sandboxes/sb-1", json(200, detail));
+    return await Sandbox.create();
+  };
+
+  test.each([
+    ["a followed log", (sandbox, signal) => sandbox.logs({ follow: true, signal })],
+    ["a watched timeline", (sandbox, signal) => sandbox.watch({ signal })],
+  ])("%s", async (_what, open) => {
+    const sandbox = await sandboxOf();
+    server.on("GET /sandboxes/sb-1/logs", json(200, { logs: [{ message: "hello" }], nextCursor: 1 }), hang());
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const read = async () => {
+      for await (const _item of open(sandbox, controller.signal)) controller.abort(reason);
+    };
+    await expect(read()).rejects.toBe(reason);
+  });
+
+  test("keepAlive", async () => {
+    const sandbox = await sandboxOf();
+    server.on("POST /sandboxes/sb-1/refreshes", noContent());
+    const controller = new AbortController();
+    const held = sandbox.keepAlive({ signal: controller.signal });
+    expect(held.active).toBe(true);
+    controller.abort();
+    expect(held.active).toBe(false);
+    expect(() => sandbox.keepAlive({ signal: controller.signal })).toThrow(controller.signal.reason);
+  });
+
+  test("createMany deletes what it has created", async () => {
+    server.on("POST /sandboxes", json(201, running), hang()).on("DELETE /sandboxes/sb-1", noContent());
+    const controller = new AbortController();
+    const many = Sandbox.createMany(3, { concurrency: 1, signal: controller.signal, requestTimeoutMs: 1000 });
+    await seen(2);
+    controller.abort();
+    await expect(many).rejects.toBe(controller.signal.reason);
+    await seen(3);
+    expect(lines()).toContain("DELETE /sandboxes/sb-1");
+  });
+
+  test("a create that tells of its timeline", async () => {
+    server
+      .on("POST /sandboxes", json(201, starting))
+      .on("GET /sandboxes/sb-1", json(200, { ...starting, timeline: detail.timeline }))
+      .on("DELETE /sandboxes/sb-1", noContent());
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const onTimeline = () => controller.abort(reason);
+    const create = Sandbox.create({ waitReady: true, onTimeline, signal: controller.signal });
+    await expect(create).rejects.toBe(reason);
+    while (lines().at(-1) !== "DELETE /sandboxes/sb-1") await new Promise(setImmediate);
+  });
+});
+
 test("a process does not end before what its aborted create has made is deleted", async () => {
   let answer;
   const asked = new Promise((resolve) => {
