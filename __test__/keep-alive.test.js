@@ -50,7 +50,7 @@ test("stop gives up a refresh that is in flight, and may be repeated", async () 
     });
   });
   const held = sandbox.keepAlive();
-  await until(refreshes, ({ length }) => length === 1);
+  await until(refreshes, ({ length }) => length >= 1);
   await held.stop();
   await held.stop();
   await until(() => closed, Boolean);
@@ -75,7 +75,7 @@ test.each([
   server.on("POST /sandboxes/sb-1/refreshes", hang()).on(route, noContent());
   const onError = jest.fn();
   const held = sandbox.keepAlive({ onError });
-  await until(refreshes, ({ length }) => length === 1);
+  await until(refreshes, ({ length }) => length >= 1);
   await sandbox[method]();
   expect(held.active).toBe(false);
   expect(onError).not.toHaveBeenCalled();

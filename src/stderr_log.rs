@@ -17,7 +17,8 @@ pub(crate) fn start(environment: &Environment) {
         Ok(targets) => {
             // Libraries below may print what is secret: none of their events is let through.
             let own = filter_fn(|metadata| metadata.target().starts_with("sandbar"));
-            let lines = fmt::layer().with_writer(io::stderr).with_filter(own).with_filter(targets);
+            // Plain also where another crate of the build brings colours.
+            let lines = fmt::layer().with_ansi(false).with_writer(io::stderr).with_filter(own).with_filter(targets);
             // Fails only where something is installed already, and this is the only place that does.
             tracing_subscriber::registry().with(lines).try_init().ok();
         }
