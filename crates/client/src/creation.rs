@@ -18,6 +18,8 @@ const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
 const TELL_WITHIN: Duration = Duration::from_secs(5);
 /// How long it is tried to delete what a failed create has left, and to find out whether it has left something.
 const CLEAN_UP_WITHIN: Duration = Duration::from_secs(120);
+/// How long to wait after the service could not even say whether it keeps keys.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 type Outcome = Result<Answer<Sandbox>, ClientError>;
 
@@ -106,8 +108,12 @@ impl Creation {
     async fn resolve(&self) {
         let until = Instant::now() + CLEAN_UP_WITHIN;
         // Without keys, a repeat would make another one.
-        if !self.client.transport().keeps_keys(&self.request(insisting()), until).await {
-            return;
+        while !self.client.transport().keeps_keys(&self.request(insisting()), until).await {
+            let is_known = self.client.transport().transport.keeps_keys.get().is_some();
+            if is_known || Instant::now() + ASK_AGAIN_AFTER > until {
+                return;
+            }
+            sleep(ASK_AGAIN_AFTER).await;
         }
         if let Ok(answer) = self.insist(until, |limits| Ok(self.request(limits)), RawAnswer::object::<Sandbox>).await {
             self.delete(&answer.value.sandbox_id).await;

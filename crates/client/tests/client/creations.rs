@@ -130,6 +130,19 @@ async fn a_create_whose_time_is_up_is_resolved_and_deleted_where_keys_are_kept()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_is_too_busy_to_say_whether_it_keeps_keys_is_asked_again() {
+    let list = Reply::json(200, &json!([])).keeping_keys();
+    let busy = Reply::empty(503).with("retry-after", "600");
+    let script = vec![Reply::Never, busy, list, in_state("running").keeping_keys(), Reply::empty(204)];
+    let service = Service::start(script).await;
+    let client = service.client();
+    client.create(&CreateOptions::default(), CALL).await.unwrap_err();
+    client.settled().await;
+    let look = "GET /api/v1/sandboxes?limit=1";
+    assert_eq!(lines(&service), [CREATE, look, look, CREATE, DELETE]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_short_wait_is_not_left_to_the_service() {
     let script = vec![in_state("starting"), in_state("running")];
     let service = Service::start(script.clone()).await;
