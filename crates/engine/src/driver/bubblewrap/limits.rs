@@ -17,8 +17,8 @@ use crate::driver::{LimitsLevel, RuntimeLimits};
 const MIB: u64 = 1024 * 1024;
 /// Open files of one process.
 const OPEN_FILES: u64 = 4096;
-/// CPU time between two looks from which on a sandbox is busy: a quarter of a processor.
-const BUSY_MS: u64 = 62;
+/// CPU time between two looks from which on a sandbox is busy: half of a processor.
+const BUSY_MS: u64 = 125;
 /// More refused processes than this between two looks are no accident.
 const REFUSED: u64 = 10;
 /// From this kernel on, the processes of a user are counted in each user namespace by itself.
