@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::answer::RawAnswer;
+use crate::journal::EventFields;
 use crate::request::{Limits, Request};
 use crate::retry::{self, Fate};
 use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
@@ -125,6 +126,10 @@ impl Creation {
         if self.call.on_failure == OnFailure::Keep {
             return false;
         }
+        self.client.transport().context.journal.warn(|| {
+            let fields = EventFields { sandbox_id: Some(sandbox_id.to_owned()), ..EventFields::default() };
+            (format!("deletes sandbox {sandbox_id}, which nobody got from its create"), fields)
+        });
         let request = |limits| self.client.delete_of(sandbox_id, limits);
         match self.insist(Instant::now() + CLEAN_UP_WITHIN, request, Ok).await {
             Ok(_) => true,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use sandbar_client::{CallOptions, Client, ClientOptions, Config, Environment, Event, EventLevel, EventSink};
+use sandbar_protocol::CreateOptions;
 use serde_json::{Value, json};
 
 use crate::service::{KEY, Reply, Service};
@@ -82,4 +83,15 @@ async fn no_secret_is_told() {
     let told = format!("{:?}{}", kept.events(), serde_json::to_string(&kept.events()).unwrap());
     assert!(!told.contains("hush") && !told.contains(KEY), "{told}");
     assert!(service.only().line().contains("hush"));
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_deleted_for_want_of_an_owner_is_a_warning() {
+    let failed = Reply::json(201, &json!({"sandboxID": "sb-1", "state": "failed"}));
+    let service = Service::start(vec![failed, Reply::empty(204)]).await;
+    let (client, kept) = observed(json!({"baseUrl": service.url()}), &[]);
+    client.create(&CreateOptions::default(), CallOptions::once()).await.unwrap_err();
+    let warning = kept.events().into_iter().find(|event| event.level == EventLevel::Warn).unwrap();
+    assert_eq!(warning.message, "deletes sandbox sb-1, which nobody got from its create");
+    assert_eq!(warning.fields.sandbox_id.as_deref(), Some("sb-1"));
 }
