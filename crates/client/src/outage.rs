@@ -23,7 +23,7 @@ where
             outcome => return outcome,
         };
         let pause = pauses.next().max(error.retry_after().unwrap_or_default());
-        if Instant::now() + pause >= deadline {
+        if pause >= deadline.saturating_duration_since(Instant::now()) {
             return Err(error);
         }
         sleep(pause).await;
@@ -40,6 +40,7 @@ mod tests {
     use std::future::ready;
 
     use super::*;
+    use crate::error::{ApiError, Call};
 
     fn lost() -> ClientError {
         ClientError::RequestTimeout { limit: Duration::ZERO, causes: Vec::new(), call: Box::default() }
@@ -61,6 +62,26 @@ mod tests {
         let outcome: Result<(), _> = outlast(Duration::from_secs(60), |_| ready(Err(lost()))).await;
         assert!(outcome.is_err());
         assert!((50..=60).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_without_end_that_the_service_asks_for_is_told_at_once() {
+        let busy = || {
+            ClientError::Api(Box::new(ApiError {
+                status: 503,
+                code: None,
+                message: None,
+                details: None,
+                body: None,
+                retry_after: Some(Duration::from_secs(u64::MAX)),
+                location: None,
+                call: Call::default(),
+            }))
+        };
+        let begun = Instant::now();
+        let outcome: Result<(), _> = outlast(Duration::from_secs(60), |_| ready(Err(busy()))).await;
+        assert!(outcome.is_err());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
