@@ -12,6 +12,9 @@ use crate::sending::Sender;
 use crate::transport::Transport;
 use crate::{CallOptions, ClientError, Config, EventSink, TraceContext, pool};
 
+/// The longest request timeout that counts.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
+
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///
 /// Its calls run on the tokio runtime that they are awaited in, and are given up by dropping their futures. Every one of
@@ -86,7 +89,8 @@ impl Client {
 
     pub(crate) fn limits(&self, call: &CallOptions) -> Limits {
         Limits {
-            timeout: call.request_timeout.unwrap_or(self.request_timeout),
+            // Never so long that no clock could show its end.
+            timeout: call.request_timeout.unwrap_or(self.request_timeout).min(LONGEST_TIMEOUT),
             max_retries: call.max_retries.unwrap_or(self.max_retries),
             budgeted: true,
         }

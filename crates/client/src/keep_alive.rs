@@ -71,7 +71,7 @@ impl Client {
             let call = CallOptions { request_timeout: Some(limit), max_retries: Some(0), ..call.clone() };
             self.refresh_if_alive(&keep.sandbox_id, options, call)
         };
-        keep_alive(keep.duration, refresh, refreshed).await
+        keep_alive(keep.duration.min(Duration::from_secs(MAX_REFRESH_SECS.into())), refresh, refreshed).await
     }
 
     async fn refresh_if_alive(

@@ -176,3 +176,11 @@ async fn a_connect_has_a_key_as_well() {
     let error = service.client().connect("sb-1", &ConnectOptions::default(), Wait::No, call).await.unwrap_err();
     assert!(matches!(error, ClientError::Validation(_)), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_timeout_without_end_is_none() {
+    let service = Service::start(vec![sandbox()]).await;
+    let call = CallOptions { request_timeout: Some(Duration::MAX), ready_timeout: Some(Duration::MAX), ..CALL };
+    service.client().get("sb-1", call.clone()).await.unwrap();
+    service.client().wait_ready("sb-1", call).await.unwrap();
+}
