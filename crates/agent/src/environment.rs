@@ -41,6 +41,11 @@ impl Environment {
         &self.workdir
     }
 
+    /// What `~` stands for.
+    pub(crate) fn home(&self) -> &Path {
+        Path::new(self.variables.get("HOME").map_or(HOME, Secret::expose))
+    }
+
     /// Name and value of each variable, for a process.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.expose()))

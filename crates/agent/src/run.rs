@@ -5,22 +5,43 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use sandbar_protocol::{RunRequest, RunResponse};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::command::{Group, exit_code, program, shell, working_dir};
+use crate::connect::Unary;
 use crate::environment::Environment;
 use crate::log::{Lines, Log, Stream};
+use crate::problem::Problem;
+use crate::server::Agent;
 
 /// What is kept of each output stream; the rest is read and dropped, so that the command goes on.
 const MAX_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 /// How long after the command's end its background children may still add output.
 const BACKGROUND_GRACE: Duration = Duration::from_millis(100);
 
+pub(crate) fn routes() -> Router<Agent> {
+    Router::new().route("/run", post(run_command))
+}
+
+/// POST /run
+async fn run_command(
+    State(agent): State<Agent>,
+    Unary(request): Unary<RunRequest>,
+) -> Result<Json<RunResponse>, Problem> {
+    if request.cmd.is_empty() {
+        return Err(Problem::invalid("`cmd` is empty: pass a command line"));
+    }
+    Ok(Json(run(request, &agent.environment, &agent.log).await))
+}
+
 /// Runs the command; what it prints goes into the log as well. Dropping the future kills it with all it has started.
-pub(crate) async fn run(request: RunRequest, environment: &Environment, log: &Log) -> RunResponse {
+async fn run(request: RunRequest, environment: &Environment, log: &Log) -> RunResponse {
     let begun = Instant::now();
     let mut response = match start(&request, environment) {
         Ok(child) => finish(child, &request, log).await,
@@ -46,9 +67,10 @@ fn start(request: &RunRequest, environment: &Environment) -> Result<Child, RunRe
 }
 
 fn command(request: &RunRequest, environment: &Environment) -> Command {
-    let mut command = match &request.args {
-        Some(args) => program(&request.cmd, args, environment),
-        None => shell(&request.cmd, environment),
+    // No arguments are none that were given: clients of other languages always send the list.
+    let mut command = match request.args.as_deref() {
+        Some(args @ [_, ..]) => program(&request.cmd, args, environment),
+        _ => shell(&request.cmd, environment),
     };
     for (name, value) in request.env.iter().flatten() {
         command.env(name, value.expose());

@@ -1,45 +1,49 @@
-use std::io;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router, body::Bytes};
-use sandbar_protocol::{Health, HeartbeatStatus, RunRequest, RuntimeError};
+use axum::routing::get;
+use axum::{Json, Router};
+use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 use crate::environment::Environment;
 use crate::log::Log;
-use crate::run::run;
+use crate::problem::Problem;
+use crate::{files, filesystem, process, proxy, run, startup, system};
 
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The largest body that is read as a whole; what is streamed has no limit of its own.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
+/// What the routes share.
 #[derive(Clone)]
-struct Agent {
-    environment: Environment,
+pub(crate) struct Agent {
+    pub(crate) environment: Environment,
+    pub(crate) log: Log,
     health: watch::Receiver<Health>,
-    log: Log,
 }
 
-/// Serves until the sandbox ends.
-pub(crate) async fn serve(
-    listener: UnixListener,
-    environment: Environment,
-    health: watch::Receiver<Health>,
-) -> io::Result<()> {
-    let router = Router::new()
+/// All routes of the runtime API, without access tokens. Begins the sandbox's start; needs a tokio runtime.
+pub fn router(config: &BootConfig) -> Router {
+    let environment = Environment::new(&config.env_vars, config.workdir.as_deref());
+    let health = startup::begin(config, environment.clone());
+    Router::new()
         .route("/", get(about))
         .route("/health", get(health_now))
-        .route("/run", post(run_command))
-        .fallback(|| async { refuse(StatusCode::NOT_FOUND, "unimplemented", "there is no such route") })
+        .merge(run::routes())
+        .merge(files::routes())
+        .merge(filesystem::routes())
+        .merge(process::routes())
+        .merge(system::routes())
+        .merge(proxy::routes())
+        .fallback(|| async { Problem::unimplemented("there is no such route") })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health, log: Log::start() });
-    axum::serve(listener, router).await
+        .with_state(Agent { environment, health, log: Log::start() })
 }
 
 /// GET /
@@ -63,23 +67,4 @@ async fn health_now(State(mut agent): State<Agent>, Query(query): Query<HealthQu
     let healthy = health.status == HeartbeatStatus::Healthy;
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
-}
-
-/// POST /run
-async fn run_command(State(agent): State<Agent>, body: Bytes) -> Response {
-    let request: RunRequest = match serde_json::from_slice(&body) {
-        Ok(request) => request,
-        Err(error) => {
-            let message = format!("the body must be {{cmd, args?, cwd?, env?, timeoutMs?, stdin?}}: {error}");
-            return refuse(StatusCode::BAD_REQUEST, "invalid_argument", &message);
-        }
-    };
-    if request.cmd.is_empty() {
-        return refuse(StatusCode::BAD_REQUEST, "invalid_argument", "`cmd` is empty: pass a command line");
-    }
-    Json(run(request, &agent.environment, &agent.log).await).into_response()
-}
-
-fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(RuntimeError { code: code.to_owned(), message: message.to_owned() })).into_response()
 }

@@ -1,0 +1,25 @@
+//! The server inside a sandbox: files, processes, terminals, watchers, ports and health, at the sandbox's `envdUrl`.
+//!
+//! [`serve`] answers on a listening descriptor that the engine passed in. Whoever reaches it may do all that the sandbox
+//! may: the wall is the sandbox itself, and the engine looks at access tokens before it passes a request on.
+
+mod boot;
+mod command;
+mod connect;
+mod descriptors;
+mod environment;
+mod files;
+mod filesystem;
+mod limits;
+mod log;
+mod paths;
+mod problem;
+mod process;
+mod proxy;
+mod run;
+mod server;
+mod startup;
+mod system;
+
+pub use boot::serve;
+pub use server::router;
