@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::environment::Environment;
+use crate::filesystem::Watchers;
 use crate::log::Log;
 use crate::problem::Problem;
 use crate::{compression, files, filesystem, process, proxy, run, startup, system};
@@ -25,6 +26,7 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 pub(crate) struct Agent {
     pub(crate) environment: Environment,
     pub(crate) log: Log,
+    pub(crate) watchers: Watchers,
     health: watch::Receiver<Health>,
 }
 
@@ -47,7 +49,7 @@ pub fn router(config: &BootConfig) -> Router {
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health, log: Log::start() })
+        .with_state(Agent { environment, health, log: Log::start(), watchers: Watchers::default() })
 }
 
 /// GET /
