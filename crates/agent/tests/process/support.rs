@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use sandbar_protocol::{BootConfig, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceExt;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,6 +43,8 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn new() -> Self {
+        // As `serve` does it: whoever runs the tests may have turned interrupts off.
+        signal(SignalKind::interrupt()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let env_vars = [("COLOUR".to_owned(), Secret::new("red"))].into();
         let workdir = Some(folder.path().to_str().unwrap().to_owned());
@@ -134,17 +137,21 @@ pub(crate) struct Ended {
 impl Events {
     /// The next message, or nothing at the stream's end.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             if let Some((flags, payload)) = self.frame() {
                 let payload: Value = serde_json::from_slice(&payload).unwrap();
-                if flags == 0 {
+                if flags == 0 && payload["event"]["keepalive"].is_null() {
                     return Some(payload);
+                }
+                if flags == 0 {
+                    continue;
                 }
                 assert_eq!((flags, payload), (2, json!({})), "the stream failed");
                 assert!(self.body.frame().await.is_none() && self.pending.is_empty(), "more after the end");
                 return None;
             }
-            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("the stream is silent");
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await.expect("the stream is silent");
             self.pending.extend_from_slice(&frame.expect("the stream has no end frame").unwrap().into_data().unwrap());
         }
     }
