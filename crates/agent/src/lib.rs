@@ -21,6 +21,7 @@ mod proxy;
 mod query;
 mod run;
 mod server;
+mod signals;
 mod startup;
 mod system;
 mod user;
