@@ -59,7 +59,7 @@ impl Process {
         let mut pumps = Pumps::new();
         let spawned = match size {
             Some(size) => with_terminal(command, size, &output, &mut pumps),
-            None => with_pipes(command, request.stdin == Some(true), &output, &mut pumps, log),
+            None => with_pipes(command, request.stdin != Some(false), &output, &mut pumps, log),
         };
         let Spawned { child, writer, terminal, outputs } = spawned.map_err(|error| match error {
             SpawnError::Terminal(error) => NotStarted::Other(format!("no terminal can be had: {error}")),

@@ -303,7 +303,7 @@ async fn a_batch_that_fails_says_where_and_how_many_were_written() {
 }
 
 #[tokio::test]
-async fn files_are_composed_in_order_and_stay() {
+async fn files_are_composed_in_order_and_removed() {
     let sandbox = Sandbox::new();
     sandbox.put("1", "one ");
     sandbox.put("2", "two ");
@@ -311,7 +311,7 @@ async fn files_are_composed_in_order_and_stay() {
     let answer = sandbox.post_json("/files/compose", &request).await;
     assert_eq!(answer.ok(), json!({ "path": sandbox.text("deep/all"), "name": "all", "type": "file" }));
     assert_eq!(sandbox.content("deep/all"), "two one two ");
-    assert_eq!(sandbox.names("."), ["1", "2", "deep"]);
+    assert_eq!(sandbox.names("."), ["deep"]);
 }
 
 #[tokio::test]
@@ -322,6 +322,7 @@ async fn a_file_may_be_composed_of_itself() {
     let request = json!({ "source_paths": ["log", "more"], "destination": "log" });
     sandbox.post_json("/files/compose", &request).await.ok();
     assert_eq!(sandbox.content("log"), "old new");
+    assert_eq!(sandbox.names("."), ["log"]);
 }
 
 #[tokio::test]
