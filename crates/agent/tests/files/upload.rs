@@ -261,6 +261,34 @@ async fn what_can_not_be_a_file_is_refused_by_its_path() {
 }
 
 #[tokio::test]
+async fn a_refused_body_is_heard_to_its_end() {
+    let sandbox = Sandbox::new();
+    for uri in ["/file?path=.", "/file?path=/dev/full", "/file?path=a&username=bob", "/files/batch"] {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(1);
+        let body = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+        let client = async move {
+            for _ in 0..40 {
+                sender.send(Ok(Bytes::from(vec![b'x'; 1024 * 1024]))).await.expect("a reader");
+            }
+        };
+        let (answer, ()) = tokio::join!(sandbox.post_bytes(uri, Body::from_stream(body)), client);
+        assert!(answer.status.is_client_error() || answer.status == 507, "{uri}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn of_writes_at_once_one_is_left_whole() {
+    let sandbox = Sandbox::new();
+    let contents: Vec<_> = (0..8_u8).map(|n| vec![b'a' + n; 400_000]).collect();
+    let writes = contents.iter().map(|content| sandbox.post_bytes("/file?path=a", content.clone()));
+    for answer in futures_util::future::join_all(writes).await {
+        assert_eq!(answer.status, 204);
+    }
+    assert!(contents.contains(&sandbox.content("a").into_bytes()));
+    assert_eq!(sandbox.names("."), ["a"]);
+}
+
+#[tokio::test]
 async fn a_device_is_written_to_and_stays() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.post_bytes("/file?path=/dev/null", "x").await.status, 204);

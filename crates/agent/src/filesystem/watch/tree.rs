@@ -15,6 +15,9 @@ use crate::problem::Problem;
 /// Events are told on after so many reads, however many are left.
 const MAX_READS: usize = 64;
 
+/// The system's own file systems, of which inotify tells nothing.
+const SILENT: [&str; 2] = ["/proc", "/sys"];
+
 /// The descriptor, as the runtime waits for it.
 pub(super) struct Descriptor(Inotify);
 
@@ -206,6 +209,9 @@ impl Tree {
     /// Watches a folder below the root; whether it is there.
     fn watch(&mut self, folder: &Path) -> Result<bool, Problem> {
         let path = self.root.join(folder);
+        if SILENT.iter().any(|silent| path == Path::new(silent)) {
+            return Ok(false);
+        }
         match self.inotify.0.add_watch(&path, wanted() | AddWatchFlags::IN_DONT_FOLLOW) {
             Ok(watch) => {
                 self.folders.insert(watch, folder.to_owned());
