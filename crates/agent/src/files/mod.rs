@@ -5,6 +5,7 @@ mod body;
 mod compose;
 mod content;
 mod download;
+mod hear_out;
 mod multipart;
 mod new_file;
 mod range;
@@ -40,4 +41,5 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/files/compose", post(compose::compose))
         .route("/files/content", get(content::read))
         .route_layer(from_fn(only_root))
+        .route_layer(from_fn(hear_out::hear_out))
 }
