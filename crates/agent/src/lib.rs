@@ -20,6 +20,7 @@ mod run;
 mod server;
 mod signals;
 mod startup;
+mod su;
 mod system;
 
 pub use boot::serve;
