@@ -23,6 +23,7 @@ mod run;
 mod server;
 mod signals;
 mod startup;
+mod su;
 mod system;
 mod user;
 

@@ -22,4 +22,4 @@ pub(crate) use request::time_limit;
 pub(crate) use running::outputs_of;
 pub(crate) use table::Processes;
 pub(crate) use tree::Tree;
-pub(crate) use user::SandboxUser;
+pub(crate) use user::{SandboxUser, no_such_user};

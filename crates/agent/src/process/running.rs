@@ -2,13 +2,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use pty_process::{OwnedReadPty, Size};
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use super::end::End;
 use super::input::{Input, Writer};
@@ -31,7 +31,8 @@ pub(super) struct Process {
     pub(super) output: Arc<Output>,
     pub(super) input: Input,
     tree: Tree,
-    has_ended: AtomicBool,
+    /// Set once it has ended; some of its output may still be on its way.
+    ended_at: OnceLock<Instant>,
 }
 
 /// What is left to do for a process that was started.
@@ -70,14 +71,18 @@ impl Process {
         let started_at_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let input = Input::new(pid, writer, terminal);
         let config = request.process.with_lists();
-        let has_ended = AtomicBool::new(false);
-        let process = Self { pid, cmd_id, tag, config, started_at_unix, output, input, tree, has_ended };
+        let ended_at = OnceLock::new();
+        let process = Self { pid, cmd_id, tag, config, started_at_unix, output, input, tree, ended_at };
         Ok((Arc::new(process), Started { child, pumps, limit }))
     }
 
-    /// Whether it has ended; some of its output may still be on its way.
+    /// When it ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at.get().copied()
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
+        self.ended_at.get().is_some()
     }
 
     /// Sends a signal to its group; SIGKILL goes to all that it started, wherever that is.
@@ -107,7 +112,7 @@ impl Started {
                 self.child.wait().await
             }
         };
-        process.has_ended.store(true, Ordering::Relaxed);
+        process.ended_at.get_or_init(Instant::now);
         self.pumps.end().await;
         process.input.end().await;
         process.output.finish(End::new(&status, killed_after));

@@ -16,12 +16,13 @@ impl<S: Send + Sync> FromRequestParts<S> for SandboxUser {
         let name = parts.headers.get(header::AUTHORIZATION).and_then(|value| basic_name(value.to_str().ok()?));
         match name.as_deref() {
             None | Some("" | "root") => Ok(Self),
-            Some(other) => {
-                let message = format!("there is no user {other:?} in this sandbox: leave it out, or use root");
-                Err(Problem::invalid(message))
-            }
+            Some(other) => Err(no_such_user(other)),
         }
     }
+}
+
+pub(crate) fn no_such_user(name: &str) -> Problem {
+    Problem::invalid(format!("there is no user {name:?} in this sandbox: leave it out, or use root"))
 }
 
 /// The name in `Basic base64("name:password")`; other kinds of authorization name nobody.

@@ -6,6 +6,7 @@ mod diagnostics;
 mod imposter;
 mod lifecycle;
 mod limits;
+mod process;
 mod rootfs;
 mod run;
 mod support;
