@@ -2,7 +2,7 @@ use sandbar_protocol::{ErrorBody, RuntimeError};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response, ResponseBuilder, ResponsesBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, OneOfBuilder, SchemaFormat};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
@@ -256,7 +256,7 @@ pub(super) fn integer(minimum: i64) -> ObjectBuilder {
 }
 
 pub(super) fn bytes() -> ObjectBuilder {
-    ObjectBuilder::new()
+    text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
 /// An answer with a JSON text.
