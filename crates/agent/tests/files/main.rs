@@ -1,0 +1,13 @@
+//! The agent's files, over its routes: a folder stands for the sandbox.
+
+#![allow(clippy::expect_used)]
+
+mod content;
+mod download;
+mod list;
+mod manage;
+mod sandbox;
+mod upload;
+mod users;
+mod watch;
+mod watchers;
