@@ -21,7 +21,9 @@ mod proxy;
 mod query;
 mod run;
 mod server;
+mod signals;
 mod startup;
+mod su;
 mod system;
 mod user;
 

@@ -94,6 +94,21 @@ pub struct BootConfig {
     /// What each process may use.
     #[serde(default)]
     pub limits: ProcessLimits,
+    /// What the sandbox as a whole may use.
+    #[serde(default)]
+    pub size: SandboxSize,
+}
+
+/// What a sandbox as a whole may use, for its own counters: others see to it that it does. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SandboxSize {
+    /// Processors.
+    pub cpu_count: Option<u32>,
+    /// Memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// What the files in its home take, in bytes.
+    pub disk_bytes: Option<u64>,
 }
 
 /// What each process of a sandbox may use: the agent takes these limits on before anything else, and all that it starts
