@@ -13,6 +13,9 @@ mod sandboxes;
 mod templates;
 mod view;
 
+#[cfg(feature = "fuzz")]
+pub(crate) use runtime::fuzz;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;

@@ -2,6 +2,8 @@
 
 mod access;
 mod client;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod headers;
 mod parameters;
 pub(super) mod preview;

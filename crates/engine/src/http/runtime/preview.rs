@@ -93,6 +93,16 @@ fn location(path: &str, query: &str) -> String {
     format!("{same_host}{path}{mark}{query}")
 }
 
+#[cfg(feature = "fuzz")]
+pub(super) fn of_host(host: &str) -> Option<(u16, String)> {
+    host::parse(host)
+}
+
+#[cfg(feature = "fuzz")]
+pub(super) fn take_cookie(headers: &mut HeaderMap, port: u16, token: &sandbar_protocol::Secret) -> bool {
+    cookie::take(headers, &cookie::value(port, token))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

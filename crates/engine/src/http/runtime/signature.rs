@@ -79,7 +79,13 @@ pub(super) fn check(query: &str, operation: Operation, token: &Secret, now: Time
     }
 }
 
-fn sign(path: &str, operation: Operation, username: &str, token: &Secret, expiration: Option<&str>) -> String {
+pub(super) fn sign(
+    path: &str,
+    operation: Operation,
+    username: &str,
+    token: &Secret,
+    expiration: Option<&str>,
+) -> String {
     let mut text = format!("{path}:{operation}:{username}:{}", token.expose());
     if let Some(expiration) = expiration {
         text.push(':');
