@@ -117,6 +117,21 @@ async fn several_parts_of_a_form_go_into_the_folder_that_the_query_names() {
 }
 
 #[tokio::test]
+async fn no_name_of_a_form_leads_out_of_the_folder_that_the_query_names() {
+    let sandbox = Sandbox::new();
+    sandbox.put("in/kept", "");
+    for name in ["../out", "a/../../out", ".."] {
+        let answer = sandbox.post("/files?path=in", FORM, form(&[(name, "one")])).await;
+        assert_eq!(answer.status, 400, "{name}");
+        let answer = sandbox.post("/files?path=new", FORM, form(&[("first", "one"), (name, "two")])).await;
+        assert_eq!(answer.status, 400, "{name}");
+    }
+    sandbox.post("/files?path=in", FORM, form(&[("/etc/a", "one"), ("~/b", "two")])).await.ok();
+    assert_eq!((sandbox.content("in/etc/a"), sandbox.content("in/~/b")), ("one".to_owned(), "two".to_owned()));
+    assert!(!sandbox.path("out").exists());
+}
+
+#[tokio::test]
 async fn a_form_into_a_folder_that_is_there_goes_into_it() {
     let sandbox = Sandbox::new();
     sandbox.put("in/old", "");
