@@ -27,5 +27,9 @@ mod su;
 mod system;
 mod user;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use boot::serve;
 pub use server::router;

@@ -23,3 +23,8 @@ pub(crate) use running::outputs_of;
 pub(crate) use table::Processes;
 pub(crate) use tree::Tree;
 pub(crate) use user::{SandboxUser, no_such_user};
+
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_start_request(body: &[u8]) -> bool {
+    serde_json::from_slice::<request::StartRequest>(body).is_ok()
+}

@@ -62,3 +62,18 @@ async fn a_form_that_is_broken_says_what_was_written() {
     let unnamed = "--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--XX--\r\n";
     sandbox.post("/files", FORM, unnamed).await.refused(400, "invalid_argument", "no file name");
 }
+
+#[tokio::test]
+async fn no_name_of_a_form_leads_out_of_the_folder_that_the_query_names() {
+    let sandbox = Sandbox::new();
+    sandbox.put("in/kept", "");
+    for name in ["../out", "a/../../out", ".."] {
+        let answer = sandbox.post("/files?path=in", FORM, form(&[(name, "one")])).await;
+        assert_eq!(answer.status, 400, "{name}");
+        let answer = sandbox.post("/files?path=new", FORM, form(&[("first", "one"), (name, "two")])).await;
+        assert_eq!(answer.status, 400, "{name}");
+    }
+    sandbox.post("/files?path=in", FORM, form(&[("/etc/a", "one"), ("~/b", "two")])).await.ok();
+    assert_eq!((sandbox.content("in/etc/a"), sandbox.content("in/~/b")), ("one".to_owned(), "two".to_owned()));
+    assert!(!sandbox.path("out").exists());
+}

@@ -92,7 +92,10 @@ async fn there_is_a_reason_for_each_input_that_is_not_taken() {
     let input = |pid: u64| json!({ "process": { "pid": pid }, "input": { "stdin": encoded("x") } });
     let (status, code, message) = agent.refusal("SendInput", input(none.pid)).await;
     assert_eq!((status, code.as_str()), (400, "failed_precondition"));
-    assert_eq!(message, format!("process {} has no standard input: start it without `stdin: false` to have one", none.pid));
+    assert_eq!(
+        message,
+        format!("process {} has no standard input: start it without `stdin: false` to have one", none.pid)
+    );
     let (_, code, _) = agent.refusal("CloseStdin", json!({ "process": { "pid": none.pid } })).await;
     assert_eq!(code, "failed_precondition");
     agent.ask("SendSignal", json!({ "process": { "pid": none.pid }, "signal": "9" })).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod diagnostics;
+mod envd;
 mod imposter;
 mod lifecycle;
 mod limits;

@@ -58,7 +58,8 @@ async fn a_killed_process_leaves_nothing_behind() {
 async fn a_command_of_root_runs_without_the_su_that_clients_write() {
     let host = Host::new();
     let sandbox = host.running().await;
-    let request = json!({ "cmd": "sh", "args": ["-lc", "su -s /bin/sh 'root' -c ''\"'\"'id'\"'\"' '\"'\"'-u'\"'\"''"] });
+    let request =
+        json!({ "cmd": "sh", "args": ["-lc", "su -s /bin/sh 'root' -c ''\"'\"'id'\"'\"' '\"'\"'-u'\"'\"''"] });
     let answer = sandbox.execute(request).await;
     assert_eq!((answer.stdout.as_str(), answer.exit_code), ("0\n", 0), "{answer:?}");
     sandbox.destroy().await.unwrap();
