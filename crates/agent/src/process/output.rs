@@ -126,7 +126,7 @@ impl Output {
         self.lock().end.clone()
     }
 
-    /// All that is kept of one kind, and whether that is all there was of the whole output.
+    /// All that is kept of one kind.
     pub(crate) fn text(&self, kind: Kind) -> String {
         let kept = self.lock();
         let of_kind = kept.chunks.iter().filter(|chunk| chunk.kind == kind);
