@@ -366,6 +366,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_outputs_together_stay_near_their_cap() {
+        let budget = Budget::default();
+        let outputs: Vec<_> = (0..40).map(|_| Output::new(budget.clone())).collect();
+        for output in &outputs {
+            print(output, 5).await;
+        }
+        assert!(budget.used() <= CAP_OF_ALL + CAP + 40 * SHORT_CAP, "{}", budget.used());
+        assert!(outputs.last().is_some_and(|last| last.cost() <= SHORT_CAP && last.cost() > 0));
+    }
+
+    #[tokio::test]
     async fn pieces_of_one_byte_cost_no_more_than_the_cap() {
         let output = Output::new(Budget::default());
         for _ in 0..CAP / 16 {
