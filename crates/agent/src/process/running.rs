@@ -15,7 +15,7 @@ use super::input::{Input, Writer};
 use super::output::{Budget, Kind, Output};
 use super::pump::{Pumps, Sink};
 use super::request::{ProcessConfig, StartRequest};
-use super::tree::Tree;
+use super::tree::{Held, Tree};
 use crate::command::NotStarted;
 use crate::environment::Environment;
 use crate::log::{Log, Stream};
@@ -123,7 +123,7 @@ struct Spawned {
     child: Child,
     writer: Writer,
     terminal: Option<OwnedFd>,
-    outputs: Vec<String>,
+    outputs: Vec<Held>,
 }
 
 enum SpawnError {
@@ -171,7 +171,7 @@ fn with_terminal(command: Command, size: Size, output: &Arc<Output>, pumps: &mut
     let (pty, pts) = pty_process::open().map_err(SpawnError::Terminal)?;
     pty.resize(size).map_err(SpawnError::Terminal)?;
     let terminal = pty.as_fd().try_clone_to_owned().map_err(SpawnError::Command)?;
-    let outputs = Tree::name_of(&pts).into_iter().collect();
+    let outputs = Held::by_self(&pts).into_iter().collect();
     // It makes a session of its own, and with it a process group.
     let child = pty_process::Command::from(command).spawn(pts).map_err(|error| match error {
         pty_process::Error::Io(error) => SpawnError::Command(error),
@@ -182,9 +182,9 @@ fn with_terminal(command: Command, size: Size, output: &Arc<Output>, pumps: &mut
     Ok(Spawned { child, writer: Writer::Pty(writer), terminal: Some(terminal), outputs })
 }
 
-/// How the pipes of a command are called.
-pub(crate) fn outputs_of(child: &Child) -> Vec<String> {
-    let stdout = child.stdout.as_ref().and_then(Tree::name_of);
-    let stderr = child.stderr.as_ref().and_then(Tree::name_of);
+/// The pipes of a command.
+pub(crate) fn outputs_of(child: &Child) -> Vec<Held> {
+    let stdout = child.stdout.as_ref().and_then(Held::by_self);
+    let stderr = child.stderr.as_ref().and_then(Held::by_self);
     stdout.into_iter().chain(stderr).collect()
 }

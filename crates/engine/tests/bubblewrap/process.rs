@@ -7,7 +7,7 @@ use crate::support::{Host, Sandbox, until};
 
 impl Sandbox<'_> {
     /// Starts a process and waits for the end of its stream.
-    async fn start(&self, request: Value) {
+    async fn start_process(&self, request: Value) {
         let (status, body) = self.post("/process.Process/Start", request.to_string()).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{body}");
     }
@@ -30,7 +30,7 @@ async fn a_terminal_works_in_a_sandbox() {
     let host = Host::new();
     let sandbox = host.running().await;
     let line = "tty > out; stty size >> out; setsid true && echo other >> out";
-    sandbox.start(json!({ "process": { "cmd": line }, "pty": { "size": { "cols": 100, "rows": 30 } } })).await;
+    sandbox.start_process(json!({ "process": { "cmd": line }, "pty": { "size": { "cols": 100, "rows": 30 } } })).await;
     assert_eq!(sandbox.says("cat out").await, "/dev/pts/0\n30 100\nother");
     sandbox.destroy().await.unwrap();
 }
@@ -49,7 +49,7 @@ async fn a_killed_process_leaves_nothing_behind() {
         assert_eq!(listed["processes"][0]["tag"], "family");
         sandbox.ask("SendSignal", json!({ "process": { "tag": "family" }, "signal": "SIGNAL_SIGKILL" })).await;
     };
-    tokio::join!(sandbox.start(request), kill);
+    tokio::join!(sandbox.start_process(request), kill);
     until("nothing of it runs", async || namespace.members().len() == idle).await;
     sandbox.destroy().await.unwrap();
 }
@@ -70,7 +70,7 @@ async fn counters_and_ports_are_the_sandboxs_own() {
     let host = Host::new();
     let sandbox = host.running().await;
     let listen = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8123)); s.listen(); time.sleep(1000)";
-    sandbox.start(json!({ "process": { "cmd": format!("python3 -c \"{listen}\" &") } })).await;
+    sandbox.start_process(json!({ "process": { "cmd": format!("python3 -c \"{listen}\" &") } })).await;
     let ports = async || sandbox.get("/ports").await;
     until("it listens", async || !ports().await.as_array().unwrap().is_empty()).await;
     let found = ports().await;
