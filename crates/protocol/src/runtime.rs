@@ -63,7 +63,7 @@ pub struct RunResponse {
 
 /// Answer of `GET {envdUrl}/health`: 200 once ready, 503 while starting or after a failed start command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RuntimeHealth))]
 pub struct Health {
     /// `healthy`, `starting` or `error`, the words of the heartbeat.
     pub status: crate::HeartbeatStatus,
