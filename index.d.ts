@@ -16,6 +16,10 @@
 
 /// <reference lib="esnext.disposable" />
 
+import type { Commands } from "./types/commands.js";
+
+export type * from "./types/commands.js";
+
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
 
 /**
@@ -277,6 +281,9 @@ export class Sandbox {
   readonly envdAccessToken: string | undefined;
   /** Host and port of {@link Sandbox.envdUrl}. */
   readonly sandboxDomain: string | undefined;
+
+  /** Runs programs in the sandbox. */
+  readonly commands: Commands;
 
   /** Whether the sandbox is running, from what the handle knows: nothing is sent. */
   isRunning(): boolean;
@@ -1322,11 +1329,23 @@ export class QuotaError extends RateLimitError {}
 /** The service gave up waiting (408). */
 export class TimeoutAPIError extends APIError {}
 
+/**
+ * The sandbox's disk is full (507), or a file in it larger than it may be. Remove some files: another attempt would fail as
+ * well, so `retryable` is false.
+ */
+export class DiskFullError extends APIError {}
+
 /** The service failed (5xx). */
 export class ServerError extends APIError {}
 
 /** The sandbox did not become usable: its start failed, or took longer than `readyTimeoutMs`. */
 export class ReadinessError extends SandboxError {}
+
+/**
+ * The sandbox does not run, so nothing in it can be reached; `state` says where it is. A paused one is resumed by
+ * {@link Sandbox.connect}. Nothing was done.
+ */
+export class NotRunningError extends SandboxError {}
 
 /**
  * Not all sandboxes of {@link Sandbox.createMany} could be created, and those that were are deleted again. `cause` is the

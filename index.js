@@ -18,8 +18,10 @@ const {
   RateLimitError,
   QuotaError,
   TimeoutAPIError,
+  DiskFullError,
   ServerError,
   ReadinessError,
+  NotRunningError,
   CreateManyError,
 } = errors;
 
@@ -40,7 +42,9 @@ module.exports = {
   RateLimitError,
   QuotaError,
   TimeoutAPIError,
+  DiskFullError,
   ServerError,
   ReadinessError,
+  NotRunningError,
   CreateManyError,
 };

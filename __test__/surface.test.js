@@ -6,12 +6,12 @@ const { ROOT } = require("./support/child.js");
 // And what Node.js and `instanceof` look for, which is no one's to call.
 const INHERITED = new Set(["constructor", "name", Symbol.for("nodejs.util.inspect.custom"), Symbol.hasInstance]);
 
-/** The classes of index.d.ts, as {name: {statics, members}}. */
-function declaredClasses() {
-  const file = path.join(ROOT, "index.d.ts");
+/** The classes, or interfaces, of a file of declarations, as {name: {statics, methods, properties}}. */
+function declaredIn(name, isWanted) {
+  const file = path.join(ROOT, name);
   const source = ts.createSourceFile(file, ts.sys.readFile(file), ts.ScriptTarget.Latest, true);
-  const classes = source.statements.filter(ts.isClassDeclaration);
-  return Object.fromEntries(classes.map((node) => [node.name.text, membersOf(node)]));
+  const found = source.statements.filter(isWanted);
+  return Object.fromEntries(found.map((node) => [node.name.text, membersOf(node)]));
 }
 
 function membersOf(node) {
@@ -20,9 +20,17 @@ function membersOf(node) {
   const names = (members) => [...new Set(members.map((member) => member.name.getText()))].sort();
   return {
     statics: names(named.filter(isStatic)),
-    methods: names(named.filter((member) => !isStatic(member) && ts.isMethodDeclaration(member))),
-    properties: names(named.filter((member) => !isStatic(member) && ts.isPropertyDeclaration(member))),
+    methods: names(named.filter((member) => !isStatic(member) && isMethodOf(member))),
+    properties: names(named.filter((member) => !isStatic(member) && isPropertyOf(member))),
   };
+}
+
+function isMethodOf(member) {
+  return ts.isMethodDeclaration(member) || ts.isMethodSignature(member);
+}
+
+function isPropertyOf(member) {
+  return ts.isPropertyDeclaration(member) || ts.isPropertySignature(member);
 }
 
 function isStaticKeyword(modifier) {
@@ -46,7 +54,10 @@ function nameOf(key) {
 const isMethod = ({ value }) => typeof value === "function";
 const isGetter = ({ get }) => get !== undefined;
 
-const declared = declaredClasses();
+const declared = declaredIn("index.d.ts", ts.isClassDeclaration);
+
+/** Classes of which nobody but a sandbox makes instances: they are declared as interfaces. */
+const MODULES = [["Commands", "commands"]];
 
 test("every exported class is declared, and every declared one is exported", () => {
   expect(Object.keys(declared).sort()).toEqual(Object.keys(sandbar).sort());
@@ -75,4 +86,11 @@ test("the classes have the declared parents", () => {
   for (const [, name, parent] of parents) {
     expect(Object.getPrototypeOf(sandbar[name])).toBe(sandbar[parent] ?? Error);
   }
+});
+
+test.each(MODULES)("the methods and getters of %s are those that are declared", (name, file) => {
+  const { methods, properties } = declaredIn(`types/${file}.d.ts`, ts.isInterfaceDeclaration)[name];
+  const { prototype } = require(`../lib/${file}.js`)[name];
+  expect(own(prototype, isMethod)).toEqual(methods);
+  expect(own(prototype, isGetter)).toEqual(properties);
 });

@@ -66,9 +66,9 @@ class Connection {
   }
 
   /** Begins it over this very connection. */
-  begin(method, args) {
+  begin(method, args, callee = this.#native) {
     const { options, signal } = takeSignal(args.options);
-    const stream = this.#native[method](encode(plainArgs({ ...args, options })));
+    const stream = callee[method](encode(plainArgs({ ...args, options })));
     return signal === undefined ? stream : new CancellableStream(stream, signal);
   }
 
@@ -83,13 +83,18 @@ class Connection {
     this.#native.settled().catch(() => {});
   }
 
-  /** One call over this very connection. */
-  async request(method, args) {
+  /** The native runtime of a sandbox, whose calls go through `request`. */
+  runtime(place) {
+    return this.#native.runtime(encode(place));
+  }
+
+  /** One call over this very connection, to the service or to a sandbox's runtime. */
+  async request(method, args, callee = this.#native) {
     const { options, signal } = takeSignal(args.options);
     const span = startSpan(method, args);
     try {
       const text = encode(plainArgs({ ...args, options }, span));
-      const answer = JSON.parse(await cancellable(signal, (handle) => this.#native[method](text, handle)));
+      const answer = JSON.parse(await cancellable(signal, (handle) => callee[method](text, handle)));
       span?.succeed(answer);
       return answer;
     } catch (failure) {

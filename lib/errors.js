@@ -60,8 +60,10 @@ class ConflictError extends APIError {}
 class RateLimitError extends APIError {}
 class QuotaError extends RateLimitError {}
 class TimeoutAPIError extends APIError {}
+class DiskFullError extends APIError {}
 class ServerError extends APIError {}
 class ReadinessError extends SandboxError {}
+class NotRunningError extends SandboxError {}
 
 class CreateManyError extends SandboxError {
   constructor(message, details = {}) {
@@ -86,8 +88,10 @@ const classes = {
   RateLimitError,
   QuotaError,
   TimeoutAPIError,
+  DiskFullError,
   ServerError,
   ReadinessError,
+  NotRunningError,
   CreateManyError,
 };
 

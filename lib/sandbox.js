@@ -2,11 +2,13 @@
 
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
+const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
+const { Runtime } = require("./runtime.js");
 const { listSandboxes } = require("./sandbox-list.js");
 const { followLogs, watchTimeline } = require("./streams.js");
 
@@ -25,6 +27,8 @@ class Sandbox {
   #raw;
   #info;
   #keepAlives;
+  #runtime;
+  #commands;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -130,6 +134,11 @@ class Sandbox {
     return this.#known.envdAccessToken;
   }
 
+  get commands() {
+    this.#commands ??= new Commands(this.#inside);
+    return this.#commands;
+  }
+
   get sandboxDomain() {
     return URL.canParse(this.envdUrl) ? new URL(this.envdUrl).host : undefined;
   }
@@ -226,6 +235,11 @@ class Sandbox {
     return this.#info;
   }
 
+  get #inside() {
+    this.#runtime ??= new Runtime(this.#connection, this.#raw);
+    return this.#runtime;
+  }
+
   async #readLogs(options) {
     return answers.logs(await this.#call("logs", options));
   }
@@ -242,7 +256,7 @@ class Sandbox {
     const before = this.#raw;
     this.#raw = { ...raw };
     for (const name of DETAILS) this.#raw[name] ??= before[name];
-    this.#info = undefined;
+    this.#changed();
   }
 
   #moveDeadline({ endAt }) {
@@ -252,7 +266,12 @@ class Sandbox {
 
   #change(fields) {
     this.#raw = { ...this.#raw, ...fields };
+    this.#changed();
+  }
+
+  #changed() {
     this.#info = undefined;
+    this.#runtime?.moveTo(this.#raw);
   }
 
   /** A sandbox that does not run has no runtime to reach, and nothing to keep alive. */

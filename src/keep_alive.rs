@@ -10,7 +10,8 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::native_client::{NativeClient, record};
+use crate::call::record;
+use crate::native_client::NativeClient;
 use crate::promise::{defect, promise};
 
 /// Tells the JS face what happens. Weak: waiting for the next refresh does not keep the process alive.

@@ -1,5 +1,6 @@
 //! The native addon: JSON text in, client calls, JSON text out. Rules and HTTP live in `sandbar-client`.
 
+mod call;
 /// What ends a call early.
 pub mod cancel_handle;
 /// What clients tell about their work, for the JS face.
@@ -10,6 +11,8 @@ pub mod keep_alive;
 pub mod many;
 /// The class whose methods are the service's routes.
 pub mod native_client;
+/// The class whose methods are the routes of a sandbox's runtime.
+pub mod native_runtime;
 /// Where a client comes from.
 pub mod open;
 /// Calls that tell what they see while they wait.

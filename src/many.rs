@@ -6,7 +6,8 @@ use sandbar_client::{Args, ClientError, CreateMany, CreateReport, Created, Delet
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::native_client::{Cancel, NativeClient, Promised};
+use crate::call::{Cancel, Promised};
+use crate::native_client::NativeClient;
 use crate::stream::NativeStream;
 use crate::telling::telling;
 

@@ -1,37 +1,32 @@
 use std::time::Duration;
 
-use napi::bindgen_prelude::{ClassInstance, PromiseRaw};
-use napi::{Env, Result};
+use napi::Env;
 use napi_derive::napi;
-use sandbar_client::{Args, Client, ClientError, ErrorRecord};
+use sandbar_client::{Args, Client, ClientError};
 use sandbar_protocol::ValidationError;
 use serde_json::json;
 
-use crate::cancel_handle::CancelHandle;
-use crate::promise::{Outcome, promise};
+use crate::call::{Callee, Cancel, Promised, call, record};
+use crate::promise::promise;
 
 /// The service's routes for the JS face. Each call takes `{sandboxId?, template?, options?, trace?}` as JSON text and promises
 /// JSON text; it rejects with `{record: "<ErrorRecord as JSON>"}`. A handle ends it early.
 #[napi]
 pub struct NativeClient {
-    client: std::result::Result<Client, Box<ErrorRecord>>,
+    client: Callee<Client>,
 }
 
 /// How long what is to be cleaned up may keep a process from its end.
 const SETTLE_WITHIN: Duration = Duration::from_secs(15);
 
-/// What ends a call early.
-pub(crate) type Cancel<'a> = Option<ClassInstance<'a, CancelHandle>>;
-pub(crate) type Promised<'env> = Result<PromiseRaw<'env, String>>;
-
 #[napi]
 impl NativeClient {
-    pub(crate) fn new(client: std::result::Result<Client, ClientError>) -> Self {
+    pub(crate) fn new(client: Result<Client, ClientError>) -> Self {
         Self { client: client.map_err(record) }
     }
 
     /// The client, or what is wrong with its configuration.
-    pub(crate) fn client(&self) -> std::result::Result<Client, Box<ErrorRecord>> {
+    pub(crate) fn client(&self) -> Callee<Client> {
         self.client.clone()
     }
 
@@ -173,34 +168,18 @@ impl NativeClient {
         )
     }
 
-    /// Reads the arguments, which are judged before the configuration, and runs the call with them.
     pub(crate) fn call<'env, A, F>(
         &self,
         env: &'env Env,
         args: String,
         cancel: Cancel<'_>,
-        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        read: fn(&Args) -> Result<A, ValidationError>,
         run: fn(Client, A) -> F,
     ) -> Promised<'env>
     where
         A: Send + 'static,
-        F: Future<Output = std::result::Result<String, ClientError>> + Send + 'static,
+        F: Future<Output = Result<String, ClientError>> + Send + 'static,
     {
-        let client = self.client.clone();
-        let cancelled = cancel.map(|handle| handle.token());
-        promise(env, async move {
-            let parsed = Args::parse(&args).and_then(|args| Ok((read(&args)?, args.trace())));
-            let (arguments, trace) = parsed.map_err(|error| record(error.into()))?;
-            let client = trace.iter().fold(client?, |client, trace| client.within(trace));
-            let call = run(client, arguments);
-            let Some(cancelled) = cancelled else { return call.await.map_err(record) };
-            // A dropped call cleans up after itself.
-            let outcome: Option<Outcome> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));
-            outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled())))
-        })
+        call(env, &self.client, args, cancel, read, run)
     }
-}
-
-pub(crate) fn record(error: ClientError) -> Box<ErrorRecord> {
-    Box::new(ErrorRecord::from(&error))
 }

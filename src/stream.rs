@@ -9,7 +9,8 @@ use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
 use tokio::sync::{Mutex, watch};
 
-use crate::native_client::{NativeClient, record};
+use crate::call::record;
+use crate::native_client::NativeClient;
 use crate::promise::promise;
 
 /// Pieces of JSON text, each made when it is asked for: nothing goes on in between.

@@ -3,7 +3,7 @@ use futures_util::stream::{BoxStream, try_unfold};
 use futures_util::{FutureExt, StreamExt};
 use sandbar_client::{ClientError, ErrorRecord};
 
-use crate::native_client::record;
+use crate::call::record;
 use crate::promise::Outcome;
 use crate::stream::Pieces;
 

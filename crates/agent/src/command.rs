@@ -30,7 +30,7 @@ impl Description<'_> {
     /// What no sandbox could run is refused by the name of its field.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if self.cmd.trim().is_empty() {
-            return Err(Problem::invalid("`cmd` is empty: pass a command line, or a program with `args`"));
+            return Err(Problem::invalid("`cmd` is empty: pass a command line"));
         }
         let no_nul = |field: &str, text: &str| match text.contains('\0') {
             true => Err(Problem::invalid(format!("`{field}` has a NUL byte in it, which no command can take"))),

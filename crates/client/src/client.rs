@@ -13,7 +13,7 @@ use crate::transport::Transport;
 use crate::{CallOptions, ClientError, Config, EventSink, TraceContext, pool};
 
 /// The longest request timeout that counts.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 
 /// A client of the service. Cheap to make and to clone: nothing is opened before the first call.
 ///

@@ -47,6 +47,9 @@ pub enum ClientError {
     /// The sandbox did not become ready: it failed, ended, or the time was up.
     #[error("{}", message::not_ready(.0))]
     NotReady(Box<NotReady>),
+    /// The sandbox does not run, so nothing in it can be reached. Nothing was done.
+    #[error("{}", message::not_running(.0))]
+    NotRunning(Box<NotRunning>),
     /// The service answered with success and a body that is not what the contract says.
     #[error("{}", message::invalid_answer(*status, content_type, excerpt, problem, call))]
     InvalidAnswer {
@@ -154,6 +157,19 @@ pub struct NotReady {
     pub deleted: Option<bool>,
 }
 
+/// What is known of a sandbox whose runtime was to be reached.
+#[derive(Clone, Debug)]
+pub struct NotRunning {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// Its state.
+    pub state: Option<PublicState>,
+    /// The service's reason.
+    pub diagnostic: Option<Diagnostic>,
+    /// The ID of the request that saw it.
+    pub request_id: String,
+}
+
 impl ClientError {
     /// An error about a setting.
     pub(crate) fn configuration(setting: &str, message: impl Into<String>) -> Self {
@@ -163,7 +179,7 @@ impl ClientError {
     /// The same, for a caller who must know that a create or connect may have taken effect.
     pub(crate) fn with_outcome_unknown(mut self) -> Self {
         let call = match &mut self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) => return self,
+            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => return self,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
             Self::Api(error) => &mut error.call,
         };
@@ -182,7 +198,7 @@ impl ClientError {
     /// The request it is about, unless nothing was sent.
     pub fn call(&self) -> Option<&Call> {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) => None,
+            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => None,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => {
                 Some(call)
             }
@@ -194,6 +210,7 @@ impl ClientError {
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::NotReady(error) => error.request_id.as_deref(),
+            Self::NotRunning(error) => Some(&error.request_id),
             _ => self.call().map(|call| call.request_id.as_str()),
         }
     }
@@ -202,6 +219,7 @@ impl ClientError {
     pub fn sandbox_id(&self) -> Option<&str> {
         match self {
             Self::NotReady(error) => Some(&error.sandbox_id),
+            Self::NotRunning(error) => Some(&error.sandbox_id),
             _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
         }
     }
@@ -214,6 +232,8 @@ impl ClientError {
             Self::RequestTimeout { .. } => true,
             Self::Api(error) => error.retryable(),
             Self::NotReady(error) => error.limit.is_some(),
+            // One that still starts may be usable a little later.
+            Self::NotRunning(error) => error.state == Some(PublicState::Starting),
         }
     }
 
@@ -232,7 +252,7 @@ impl ApiError {
             408 | 425 => true,
             // A used-up quota does not come back by waiting a little, unless the service says so.
             429 => self.quota().is_none() || self.retry_after.is_some(),
-            501 => false,
+            501 | 507 => false,
             status => status >= 500,
         }
     }

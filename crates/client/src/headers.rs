@@ -70,6 +70,12 @@ impl Headers {
         Self(Arc::new(map))
     }
 
+    /// Where the request belongs in a trace, and nothing else.
+    pub(crate) fn of_trace(&self) -> HeaderMap {
+        let names = ["traceparent", "tracestate"].map(HeaderName::from_static);
+        names.into_iter().filter_map(|name| Some((name.clone(), self.0.get(&name)?.clone()))).collect()
+    }
+
     pub(crate) fn map(&self) -> &HeaderMap {
         &self.0
     }

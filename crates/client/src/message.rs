@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbar_protocol::{PhaseStatus, PublicState};
 
-use crate::error::{ApiError, Call, NotReady, TransportKind};
+use crate::error::{ApiError, Call, NotReady, NotRunning, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
@@ -87,6 +87,8 @@ fn refusal(error: &ApiError) -> String {
              redirects are not followed: make the final address the base URL",
             error.location.as_deref().unwrap_or("nowhere")
         ),
+        // The runtime's own word; the service has another one.
+        401 if error.code.as_deref() == Some("unauthenticated") => said("the access token was refused (401)"),
         401 => format!(
             "the API key was refused (401{}): check SEACLOUD_API_KEY or the `apiKey` option",
             message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
@@ -126,6 +128,20 @@ fn why_not_ready(error: &NotReady) -> String {
         }
         Some(PublicState::Deleted) => format!("sandbox {id} was deleted before it was ready{}", reason(error)),
         _ => format!("sandbox {id} failed to start{}", reason(error)),
+    }
+}
+
+pub(crate) fn not_running(error: &NotRunning) -> String {
+    let id = &error.sandbox_id;
+    let said = error.diagnostic.as_ref().filter(|diagnostic| !diagnostic.message.is_empty());
+    let why = said.map(|diagnostic| format!(": {}", diagnostic.message)).unwrap_or_default();
+    match &error.state {
+        Some(PublicState::Paused) => format!("sandbox {id} is paused{why}: connect() resumes it"),
+        Some(PublicState::Starting) => format!("sandbox {id} is still starting{why}: waitReady() waits for it"),
+        Some(PublicState::Deleted) => format!("sandbox {id} is deleted{why}: create a new one"),
+        Some(PublicState::Running) => format!("sandbox {id} runs, but the service gave no `envdUrl` to reach it at"),
+        Some(state) => format!("sandbox {id} is {state}{why}: read its logs, then create a new one"),
+        None => format!("sandbox {id} has no runtime to reach{why}: connect() makes it usable"),
     }
 }
 

@@ -10,13 +10,13 @@ use crate::{ApiError, ClientError, TransportKind};
 pub struct ErrorRecord {
     /// The class it becomes: `ConfigurationError`, `ValidationError`, `TransportError`, `RequestTimeoutError`,
     /// `APIError`, `AuthenticationError`, `PermissionError`, `NotFoundError`, `ConflictError`, `RateLimitError`, `QuotaError`,
-    /// `TimeoutAPIError`, `ServerError`, `ReadinessError`, or `SandboxError` for a defect of the SDK.
+    /// `TimeoutAPIError`, `DiskFullError`, `ServerError`, `ReadinessError`, `NotRunningError`, or `SandboxError` for a defect of the SDK.
     pub name: &'static str,
     /// The whole sentence.
     pub message: String,
     /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
     /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
-    /// `quota`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `cancelled`, `internal`.
+    /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `not_running`; `cancelled`, `internal`.
     pub kind: &'static str,
     /// The service's word, as `sandbox_not_found`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +154,11 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
             sandbox_deleted: error.deleted,
             ..of("ReadinessError", if error.limit.is_some() { "ready_timeout" } else { "not_ready" })
         },
+        ClientError::NotRunning(error) => ErrorRecord {
+            state: error.state.as_ref().map(ToString::to_string),
+            diagnostic: error.diagnostic.clone(),
+            ..of("NotRunningError", "not_running")
+        },
     }
 }
 
@@ -167,6 +172,7 @@ fn api_fields(error: &ApiError) -> ErrorRecord {
         409 => ("ConflictError", "conflict"),
         429 if error.quota().is_some() => ("QuotaError", "quota"),
         429 => ("RateLimitError", "rate_limit"),
+        507 => ("DiskFullError", "disk_full"),
         500.. => ("ServerError", "server"),
         _ => ("APIError", "invalid_request"),
     };

@@ -1,25 +1,75 @@
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use reqwest::Method;
 use serde::Serialize;
 
 use crate::retry::Repeat;
+use crate::runtime::Place;
 
 /// One request of a route.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// The path below the API prefix; begins with a slash and needs no escaping.
-    pub(crate) path: String,
+    pub(crate) target: Target,
     pub(crate) query: Vec<(&'static str, String)>,
-    /// The body as JSON text.
-    pub(crate) body: Option<String>,
+    pub(crate) body: Option<Body>,
     /// Makes a repeat answer with the first result, where the service keeps keys.
     pub(crate) idempotency_key: Option<String>,
     /// What it may do to send it twice.
     pub(crate) repeat: Repeat,
     pub(crate) sandbox_id: Option<String>,
     pub(crate) limits: Limits,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// To the service: the path below the API prefix; begins with a slash and needs no escaping.
+    Service(String),
+    /// To one sandbox's runtime.
+    Runtime {
+        place: Place,
+        /// Below the runtime's URL; begins with a slash and needs no escaping.
+        path: &'static str,
+    },
+}
+
+/// What a request carries.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// JSON text.
+    Json(String),
+    /// As it is.
+    Bytes(Bytes),
+    /// What is made while it is sent: it can be sent once.
+    Stream(Mutex<Option<reqwest::Body>>),
+}
+
+impl Body {
+    pub(crate) fn stream(body: reqwest::Body) -> Self {
+        Self::Stream(Mutex::new(Some(body)))
+    }
+
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Bytes(_) | Self::Stream(_) => "application/octet-stream",
+        }
+    }
+
+    /// The body to send now; a stream is empty the second time.
+    pub(crate) fn take(&self) -> reqwest::Body {
+        match self {
+            Self::Json(text) => text.clone().into(),
+            Self::Bytes(bytes) => bytes.clone().into(),
+            Self::Stream(stream) => {
+                let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                stream.unwrap_or_else(|| Bytes::new().into())
+            }
+        }
+    }
 }
 
 /// How long a request may take, and how often it may be repeated.
@@ -34,20 +84,20 @@ pub(crate) struct Limits {
 
 impl Request {
     pub(crate) fn get(path: impl Into<String>, limits: Limits) -> Self {
-        Self::new(Method::GET, path.into(), limits)
+        Self::new(Method::GET, Target::Service(path.into()), limits)
     }
 
     pub(crate) fn post(path: impl Into<String>, limits: Limits) -> Self {
-        Self::new(Method::POST, path.into(), limits)
+        Self::new(Method::POST, Target::Service(path.into()), limits)
     }
 
     pub(crate) fn delete(path: impl Into<String>, limits: Limits) -> Self {
-        Self::new(Method::DELETE, path.into(), limits)
+        Self::new(Method::DELETE, Target::Service(path.into()), limits)
     }
 
-    fn new(method: Method, path: String, limits: Limits) -> Self {
+    pub(crate) fn new(method: Method, target: Target, limits: Limits) -> Self {
         let (query, body, idempotency_key, sandbox_id) = (Vec::new(), None, None, None);
-        Self { method, path, query, body, idempotency_key, repeat: Repeat::Harmless, sandbox_id, limits }
+        Self { method, target, query, body, idempotency_key, repeat: Repeat::Harmless, sandbox_id, limits }
     }
 
     /// Says which sandbox it is about.
@@ -70,7 +120,12 @@ impl Request {
 
     /// Puts a body on; the contract's requests always serialise.
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_string(body).ok();
+        self.body = serde_json::to_string(body).ok().map(Body::Json);
         self
+    }
+
+    /// Whether there is nothing left to send a second time.
+    pub(crate) fn is_once(&self) -> bool {
+        matches!(self.body, Some(Body::Stream(_)))
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Repeat {
     Harmless,
     /// It could do it twice, unless the service keeps idempotency keys.
     Keyed,
+    /// It could do it twice, and nobody keeps keys.
+    Twice,
 }
 
 /// What a failed attempt has come to, as far as one can know.
@@ -45,10 +47,13 @@ impl Fate {
             ClientError::Api(error) => match error.status {
                 429 if !error.retryable() => Self::Settled,
                 425 | 429 | 503 => Self::Untouched,
-                408 | 500 | 502 | 504.. => Self::Unknown,
+                408 | 500 | 502 | 504.. if error.retryable() => Self::Unknown,
                 _ => Self::Settled,
             },
-            ClientError::Configuration { .. } | ClientError::Validation(_) | ClientError::NotReady(_) => Self::Settled,
+            ClientError::Configuration { .. }
+            | ClientError::Validation(_)
+            | ClientError::NotReady(_)
+            | ClientError::NotRunning(_) => Self::Settled,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::answer::RawAnswer;
 use crate::context::Context;
 use crate::request::{Limits, Request};
 use crate::retry::{self, Fate, Repeat};
-use crate::transport::Transport;
+use crate::transport::{Attempt, Opened, Transport};
 
 /// What reading an answer gives.
 pub(crate) type Reading<T> = Result<T, ClientError>;
@@ -24,39 +24,33 @@ pub(crate) struct Sender<'a> {
 impl Sender<'_> {
     /// Sends a request until it has an answer that `read` takes: as often, and as long, as its limits allow.
     pub(crate) async fn send<T>(&self, request: &Request, read: fn(RawAnswer) -> Reading<T>) -> Reading<T> {
-        let deadline = Instant::now() + request.limits.timeout;
-        let mut last: Option<ClientError> = None;
-        let mut attempts = 0;
-        let mut unknown = false;
+        let mut attempts = Attempts::of(request);
         loop {
-            attempts += 1;
-            let answer = self.transport.attempt(request, self.context, attempts, deadline, last.as_ref()).await;
-            let error = match answer.and_then(read) {
-                Ok(answer) => {
-                    self.transport.budget.earn();
-                    // It is the service's own, and without the key: a gateway's page or error would not tell that.
-                    if request.idempotency_key.is_some() {
-                        let _ = self.transport.keeps_keys.set(false);
-                    }
-                    return Ok(answer);
-                }
-                Err(error) => error,
-            };
-            let fate = Fate::of(&error);
-            // A refusal for good settles what attempts before it may have done: under one key, all of them are one. To
-            // come again later is what a gateway may ask for as well, which knows nothing of them.
-            let settled = fate == Fate::Settled && matches!(error, ClientError::Api(_));
-            unknown = fate == Fate::Unknown || (unknown && !settled);
-            match self.pause_before_repeat(request, fate, &error, attempts, deadline).await {
-                Some(pause) => {
-                    self.context.journal.repeated(&error, pause);
-                    sleep(pause).await;
-                }
-                None if unknown && request.repeat == Repeat::Keyed => return Err(error.with_outcome_unknown()),
-                None => return Err(error),
+            match self.transport.attempt(request, self.context, attempts.next()).await.and_then(read) {
+                Ok(answer) => return Ok(self.answered(request, answer)),
+                Err(error) => attempts.failed(self, error).await?,
             }
-            last = Some(error);
         }
+    }
+
+    /// Sends a request until it has a successful answer, whose body is left to be read.
+    pub(crate) async fn open(&self, request: &Request) -> Reading<Opened> {
+        let mut attempts = Attempts::of(request);
+        loop {
+            match self.transport.open(request, self.context, attempts.next()).await {
+                Ok(answer) => return Ok(self.answered(request, answer)),
+                Err(error) => attempts.failed(self, error).await?,
+            }
+        }
+    }
+
+    fn answered<T>(&self, request: &Request, answer: T) -> T {
+        self.transport.budget.earn();
+        // It is the service's own, and without the key: a gateway's page or error would not tell that.
+        if request.idempotency_key.is_some() {
+            let _ = self.transport.keeps_keys.set(false);
+        }
+        answer
     }
 
     /// How long to wait before a request is sent again that failed for the `attempts`th time; `None` if it is not.
@@ -71,11 +65,16 @@ impl Sender<'_> {
         let Limits { max_retries, budgeted, .. } = request.limits;
         let pause = retry::pause(attempts, error.retry_after());
         let in_time = pause < deadline.saturating_duration_since(Instant::now());
-        if fate == Fate::Settled || attempts > max_retries || !in_time {
+        if fate == Fate::Settled || attempts > max_retries || !in_time || request.is_once() {
             return None;
         }
-        let is_safe = fate == Fate::Untouched || request.repeat == Repeat::Harmless;
-        let may = (is_safe || self.keeps_keys(request, deadline).await) && (!budgeted || self.transport.budget.spend());
+        let is_safe = match request.repeat {
+            _ if fate == Fate::Untouched => true,
+            Repeat::Harmless => true,
+            Repeat::Keyed => self.keeps_keys(request, deadline).await,
+            Repeat::Twice => false,
+        };
+        let may = is_safe && (!budgeted || self.transport.budget.spend());
         may.then_some(pause)
     }
 
@@ -92,5 +91,45 @@ impl Sender<'_> {
         // Boxed: it is one send within another, and asks for no third one, as it is harmless.
         let _ = Box::pin(self.send(&look, RawAnswer::array::<Sandbox>)).await;
         self.transport.keeps_keys.get() == Some(&true)
+    }
+}
+
+/// The sendings of one request.
+struct Attempts<'a> {
+    request: &'a Request,
+    deadline: Instant,
+    count: u32,
+    last: Option<ClientError>,
+    /// Whether one of them may have taken effect.
+    unknown: bool,
+}
+
+impl<'a> Attempts<'a> {
+    fn of(request: &'a Request) -> Self {
+        Self { request, deadline: Instant::now() + request.limits.timeout, count: 0, last: None, unknown: false }
+    }
+
+    fn next(&mut self) -> Attempt<'_> {
+        self.count += 1;
+        Attempt { number: self.count, deadline: self.deadline, before: self.last.as_ref() }
+    }
+
+    /// Waits for the next one to be due; gives the error back if there is to be none.
+    async fn failed(&mut self, sender: &Sender<'_>, error: ClientError) -> Result<(), ClientError> {
+        let fate = Fate::of(&error);
+        // A refusal for good settles what attempts before it may have done: under one key, all of them are one. To
+        // come again later is what a gateway may ask for as well, which knows nothing of them.
+        let settled = fate == Fate::Settled && matches!(error, ClientError::Api(_));
+        self.unknown = fate == Fate::Unknown || (self.unknown && !settled);
+        match sender.pause_before_repeat(self.request, fate, &error, self.count, self.deadline).await {
+            Some(pause) => {
+                sender.context.journal.repeated(&error, pause);
+                sleep(pause).await;
+            }
+            None if self.unknown && self.request.repeat == Repeat::Keyed => return Err(error.with_outcome_unknown()),
+            None => return Err(error),
+        }
+        self.last = Some(error);
+        Ok(())
     }
 }

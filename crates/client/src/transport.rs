@@ -4,7 +4,9 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Proxy, Response, redirect};
 use rustls::ClientConfig;
-use sandbar_protocol::{API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER};
+use sandbar_protocol::{
+    ACCESS_TOKEN_HEADER, API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER, Secret,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ use crate::error::{Call, TransportKind};
 use crate::in_flight::InFlight;
 use crate::journal::{EventFields, Journal};
 use crate::refusal::api_error;
-use crate::request::Request;
+use crate::request::{Request, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, Endpoint, extra_ca, tls};
@@ -28,6 +30,7 @@ const MAX_BODY: usize = 32 * 1024 * 1024;
 /// Sends requests to one endpoint over a pool of kept-alive connections.
 pub(crate) struct Transport {
     endpoint: Endpoint,
+    service_headers: HeaderMap,
     /// Made at the first request, so that making a client costs nothing.
     http: OnceLock<reqwest::Client>,
     pub(crate) budget: Budget,
@@ -40,6 +43,7 @@ pub(crate) struct Transport {
 impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
+            service_headers: service_headers(&endpoint),
             endpoint,
             http: OnceLock::new(),
             budget: Budget::default(),
@@ -52,24 +56,42 @@ impl Transport {
         &self.endpoint
     }
 
-    /// Sends a request once.
+    /// Sends a request once, and reads its answer as a whole.
     pub(crate) async fn attempt(
         &self,
         request: &Request,
         context: &Context,
-        attempts: u32,
-        deadline: Instant,
-        before: Option<&ClientError>,
+        attempt: Attempt<'_>,
     ) -> Result<RawAnswer, ClientError> {
-        let mut url = self.endpoint.base_url.join(&request.path);
-        if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&request.query);
-        }
+        let Opened { response, call } = self.open(request, context, attempt).await?;
+        let begun = Instant::now();
+        let (status, headers, body) = match tokio::time::timeout_at(attempt.deadline, read(response)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => {
+                let error = self.describe(failure, request, call);
+                return Err(context.journal.failed(error, begun.elapsed()));
+            }
+            Err(_) => return Err(context.journal.failed(late(request, attempt.before, call), begun.elapsed())),
+        };
+        // What is no JSON at all is shown in the error that it becomes.
+        let is_json = body.first().is_none_or(|first| b"{[".contains(first));
+        let body = if is_json { body } else { self.without_secrets(request, context, &body).into_bytes() };
+        Ok(RawAnswer { status, headers, body, call })
+    }
+
+    /// Sends a request once. The body of a successful answer is left to be read.
+    pub(crate) async fn open(
+        &self,
+        request: &Request,
+        context: &Context,
+        attempt: Attempt<'_>,
+    ) -> Result<Opened, ClientError> {
+        let url = self.url(request);
         let mut call = Call {
             method: method_name(request),
             path: url.path().to_owned(),
             request_id: Uuid::new_v4().to_string(),
-            attempts,
+            attempts: attempt.number,
             sandbox_id: request.sandbox_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
             outcome_unknown: false,
@@ -78,35 +100,45 @@ impl Transport {
         let journal = &context.journal;
         let exchange = async {
             let response = self.request(url, request, context, &call.request_id)?.send().await?;
-            read(response).await
+            // Errors are small, and read here.
+            Ok::<_, Failure>(if response.status().is_success() { Ok(response) } else { Err(read(response).await?) })
         };
-        let (status, headers, body) = match tokio::time::timeout_at(deadline, exchange).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(failure)) => return Err(journal.failed(self.describe(failure, call), begun.elapsed())),
-            Err(_) => {
-                let causes = before.map(ToString::to_string).into_iter().collect();
-                let limit = request.limits.timeout;
-                let error = ClientError::RequestTimeout { limit, causes, call: Box::new(call) };
-                return Err(journal.failed(error, begun.elapsed()));
-            }
+        let outcome = match tokio::time::timeout_at(attempt.deadline, exchange).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(failure)) => return Err(journal.failed(self.describe(failure, request, call), begun.elapsed())),
+            Err(_) => return Err(journal.failed(late(request, attempt.before, call), begun.elapsed())),
         };
-        if let Some(echo) = header(&headers, REQUEST_ID_HEADER) {
+        let (status, headers) = match &outcome {
+            Ok(response) => (response.status().as_u16(), response.headers()),
+            Err((status, headers, _)) => (*status, headers),
+        };
+        if let Some(echo) = header(headers, REQUEST_ID_HEADER) {
             call.request_id = echo.to_owned();
         }
         // Who echoes the key keeps it.
-        let echo = header(&headers, IDEMPOTENCY_KEY_HEADER);
+        let echo = header(headers, IDEMPOTENCY_KEY_HEADER);
         if request.idempotency_key.is_some() && echo == request.idempotency_key.as_deref() {
             let _ = self.keeps_keys.set(true);
         }
         journal.answered(&call, status, begun.elapsed());
-        if (200..300).contains(&status) {
-            // What is no JSON at all is shown in the error that it becomes.
-            let is_json = body.first().is_none_or(|first| b"{[".contains(first));
-            let body = if is_json { body } else { self.without_secrets(context, &body).into_bytes() };
-            return Ok(RawAnswer { status, headers, body, call });
+        match outcome {
+            Ok(response) => Ok(Opened { response, call }),
+            Err((status, headers, body)) => {
+                let text = self.without_secrets(request, context, &body);
+                Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
+            }
         }
-        let text = self.without_secrets(context, &body);
-        Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
+    }
+
+    fn url(&self, request: &Request) -> url::Url {
+        let mut url = match &request.target {
+            Target::Service(path) => self.endpoint.base_url.join(path),
+            Target::Runtime { place, path } => place.join(path),
+        };
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        url
     }
 
     fn request(
@@ -116,16 +148,21 @@ impl Transport {
         context: &Context,
         request_id: &str,
     ) -> Result<reqwest::RequestBuilder, Failure> {
-        let mut builder = self
-            .http(&context.journal)?
-            .request(request.method.clone(), url)
-            .headers(context.headers.map().clone())
-            .header(REQUEST_ID_HEADER, request_id);
+        let http = self.http(&context.journal)?;
+        let mut builder = http.request(request.method.clone(), url).header(REQUEST_ID_HEADER, request_id);
+        builder = match &request.target {
+            Target::Service(_) => builder.headers(self.service_headers.clone()).headers(context.headers.map().clone()),
+            // The caller's headers are for the service: a sandbox runs code that it does not trust.
+            Target::Runtime { place, .. } => {
+                builder.header(ACCESS_TOKEN_HEADER, sensitive(&place.token)).headers(context.headers.of_trace())
+            }
+        };
         if let Some(key) = &request.idempotency_key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
         }
         if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
+            let content_type = HeaderValue::from_static(body.content_type());
+            builder = builder.header(CONTENT_TYPE, content_type).body(body.take());
         }
         Ok(builder)
     }
@@ -151,13 +188,15 @@ impl Transport {
         });
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .default_headers(self.default_headers())
+            .default_headers(HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]))
             .tls_backend_preconfigured(self.tls(journal)?)
             .redirect(redirect::Policy::none())
             .connect_timeout(self.endpoint.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(MOST_IDLE)
             .tcp_nodelay(true)
+            // A command may be silent for hours: the system finds out whether its connection is still there.
+            .tcp_keepalive(Duration::from_secs(30))
             // The configuration chose the proxy; reqwest would read the process's environment anew.
             .no_proxy();
         if let Some(proxy) = proxy {
@@ -184,21 +223,7 @@ impl Transport {
         tls::trusting_system_and(extra).map_err(Failure::Setup)
     }
 
-    fn default_headers(&self) -> HeaderMap {
-        let Endpoint { api_key, project_id, .. } = &self.endpoint;
-        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        // Both were checked when the configuration was made.
-        if let Ok(mut key) = HeaderValue::from_str(api_key.expose()) {
-            key.set_sensitive(true);
-            headers.insert(HeaderName::from_static(API_KEY_HEADER), key);
-        }
-        if let Some(project) = project_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
-            headers.insert(HeaderName::from_static(PROJECT_ID_HEADER), project);
-        }
-        headers
-    }
-
-    fn describe(&self, failure: Failure, call: Call) -> ClientError {
+    fn describe(&self, failure: Failure, request: &Request, call: Call) -> ClientError {
         let call = Box::new(call);
         let (kind, causes) = match failure {
             Failure::Http(error) => (kind_of(&error, self.endpoint.proxy.is_some()), causes_of(&error)),
@@ -208,7 +233,11 @@ impl Transport {
                 return ClientError::InvalidAnswer { status, content_type, excerpt: String::new(), problem, call };
             }
         };
-        ClientError::Transport { kind, origin: self.endpoint.base_url.origin(), causes, call }
+        let origin = match &request.target {
+            Target::Service(_) => self.endpoint.base_url.origin(),
+            Target::Runtime { place, .. } => place.url.origin().ascii_serialization(),
+        };
+        ClientError::Transport { kind, origin, causes, call }
     }
 
     /// The error of a call whose runtime ended before it did.
@@ -219,10 +248,53 @@ impl Transport {
     }
 
     /// A body for messages: services that repeat the key they refuse exist.
-    fn without_secrets(&self, context: &Context, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(body).replace(self.endpoint.api_key.expose(), "[redacted]");
+    fn without_secrets(&self, request: &Request, context: &Context, body: &[u8]) -> String {
+        let mut text = String::from_utf8_lossy(body).replace(self.endpoint.api_key.expose(), "[redacted]");
+        if let Target::Runtime { place, .. } = &request.target
+            && !place.token.expose().is_empty()
+        {
+            text = text.replace(place.token.expose(), "[redacted]");
+        }
         context.headers.redact(text)
     }
+}
+
+fn service_headers(endpoint: &Endpoint) -> HeaderMap {
+    let Endpoint { api_key, project_id, .. } = endpoint;
+    let mut headers = HeaderMap::from_iter([(HeaderName::from_static(API_KEY_HEADER), sensitive(api_key))]);
+    // Checked when the configuration was made.
+    if let Some(project) = project_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert(HeaderName::from_static(PROJECT_ID_HEADER), project);
+    }
+    headers
+}
+
+/// A secret as a header, empty if it can't be one.
+fn sensitive(secret: &Secret) -> HeaderValue {
+    let mut value = HeaderValue::from_str(secret.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn late(request: &Request, before: Option<&ClientError>, call: Call) -> ClientError {
+    let causes = before.map(ToString::to_string).into_iter().collect();
+    ClientError::RequestTimeout { limit: request.limits.timeout, causes, call: Box::new(call) }
+}
+
+/// One sending of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt<'a> {
+    /// 1 for the first.
+    pub(crate) number: u32,
+    pub(crate) deadline: Instant,
+    /// How the one before failed.
+    pub(crate) before: Option<&'a ClientError>,
+}
+
+/// A successful answer whose body is still to be read.
+pub(crate) struct Opened {
+    pub(crate) response: Response,
+    pub(crate) call: Call,
 }
 
 /// Why there is no answer.

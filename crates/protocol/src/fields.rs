@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A map from strings to strings. A wrong value is named by its key and kind, never repeated: it may be a secret.
-    pub(crate) fn string_map(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ValidationError> {
+    pub fn string_map(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ValidationError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let Some(map) = value.as_object().filter(|map| !map.contains_key(FOREIGN_VALUE_KEY)) else {
             let message =

@@ -100,7 +100,8 @@ async fn update(
     _: SandboxUser,
     Unary(request): Unary<UpdateRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let pty = request.pty.ok_or_else(|| Problem::invalid("`pty` is missing: pass the terminal's new size in it"))?;
+    let pty = request.pty.filter(|pty| pty.size.is_some());
+    let pty = pty.ok_or_else(|| Problem::invalid("`pty.size` is missing: pass the terminal's new size"))?;
     let size = pty.size()?;
     agent.processes.find_running(&request.process)?.input.resize(size)?;
     Ok(Json(json!({})))

@@ -2,8 +2,11 @@
 
 #![allow(clippy::expect_used)]
 
+mod batch;
+mod compose;
 mod content;
 mod download;
+mod forms;
 mod list;
 mod manage;
 mod sandbox;

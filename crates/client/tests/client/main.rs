@@ -17,6 +17,7 @@ mod redirects;
 mod refusals;
 mod retries;
 mod routes;
+mod runtime;
 mod service;
 mod streams;
 mod tls;

@@ -7,6 +7,7 @@ mod envd;
 mod imposter;
 mod lifecycle;
 mod limits;
+mod process;
 mod rootfs;
 mod run;
 mod support;

@@ -12,6 +12,8 @@ use super::event::{Event, EventKind};
 use crate::files::Temporary;
 use crate::problem::Problem;
 
+/// The most folders of one watch: the system keeps a kilobyte for each, and has a limit for all sandboxes together.
+const MAX_FOLDERS: usize = 32_768;
 /// Events are told on after so many reads, however many are left.
 const MAX_READS: usize = 64;
 
@@ -211,6 +213,12 @@ impl Tree {
         let path = self.root.join(folder);
         if SILENT.iter().any(|silent| path == Path::new(silent)) {
             return Ok(false);
+        }
+        if self.folders.len() >= MAX_FOLDERS {
+            return Err(Problem::precondition(format!(
+                "can't watch {}: it has more than {MAX_FOLDERS} folders; watch a part of it",
+                self.root.display()
+            )));
         }
         match self.inotify.0.add_watch(&path, wanted() | AddWatchFlags::IN_DONT_FOLLOW) {
             Ok(watch) => {

@@ -1,0 +1,144 @@
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Runtime;
+use super::frames::Frames;
+use crate::answer::RawAnswer;
+use crate::client::LONGEST_TIMEOUT;
+use crate::request::{Body, Request, Target};
+use crate::retry::Repeat;
+use crate::sending::Reading;
+use crate::transport::Opened;
+use crate::{Answer, CallOptions, ClientError};
+
+/// One request to a runtime.
+#[derive(Debug)]
+pub(super) struct RuntimeRequest {
+    method: Method,
+    /// Below the runtime's URL; begins with a slash and needs no escaping.
+    path: &'static str,
+    query: Vec<(&'static str, String)>,
+    body: Option<Body>,
+    repeat: Repeat,
+    /// How long it may take; the client's request timeout unless it says so itself.
+    timeout: Option<Duration>,
+}
+
+impl RuntimeRequest {
+    pub(super) fn get(path: &'static str) -> Self {
+        let (query, body, repeat, timeout) = (Vec::new(), None, Repeat::Harmless, None);
+        Self { method: Method::GET, path, query, body, repeat, timeout }
+    }
+
+    pub(super) fn post(path: &'static str) -> Self {
+        Self { method: Method::POST, ..Self::get(path) }
+    }
+
+    pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Puts a body on; the contract's requests always serialise.
+    pub(super) fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = serde_json::to_string(body).ok().map(Body::Json);
+        self
+    }
+
+    pub(super) fn bytes(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.body = Some(Body::Bytes(bytes.into()));
+        self
+    }
+
+    pub(super) fn stream(mut self, body: reqwest::Body) -> Self {
+        self.body = Some(Body::stream(body));
+        self
+    }
+
+    /// It could do something twice.
+    pub(super) fn not_twice(mut self) -> Self {
+        self.repeat = Repeat::Twice;
+        self
+    }
+
+    /// It is answered when it is done, however long that takes, unless the call says otherwise.
+    pub(super) fn patient(mut self) -> Self {
+        self.timeout = Some(LONGEST_TIMEOUT);
+        self
+    }
+}
+
+impl Runtime {
+    /// Sends a request and reads its answer.
+    pub(super) async fn send<T>(
+        &self,
+        request: RuntimeRequest,
+        call: &CallOptions,
+        read: fn(RawAnswer) -> Reading<T>,
+    ) -> Result<T, ClientError> {
+        let mut request = self.request(request, call).await?;
+        match self.client.transport().send(&request, read).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                self.follow(&mut request, error, call).await?;
+                self.client.transport().send(&request, read).await
+            }
+        }
+    }
+
+    /// Sends a request; the body of its answer is left to be read.
+    pub(super) async fn open(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Opened, ClientError> {
+        let mut request = self.request(request, call).await?;
+        match self.client.transport().open(&request).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                self.follow(&mut request, error, call).await?;
+                self.client.transport().open(&request).await
+            }
+        }
+    }
+
+    /// A call of the Connect protocol: one message there, one back.
+    pub(super) async fn unary<A: DeserializeOwned>(
+        &self,
+        request: RuntimeRequest,
+        call: &CallOptions,
+    ) -> Result<Answer<A>, ClientError> {
+        self.send(request, call, RawAnswer::object).await
+    }
+
+    /// A server stream of the Connect protocol.
+    pub(super) async fn frames(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Frames, ClientError> {
+        Ok(Frames::of(self.open(request, call).await?))
+    }
+
+    async fn request(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Request, ClientError> {
+        let RuntimeRequest { method, path, query, body, repeat, timeout } = request;
+        let mut limits = self.client.limits(call);
+        if let (Some(timeout), None) = (timeout, call.request_timeout) {
+            limits.timeout = timeout;
+        }
+        let target = Target::Runtime { place: self.place(call).await?, path };
+        Ok(Request { query, body, repeat, ..Request::new(method, target, limits) }.about(&self.sandbox_id))
+    }
+
+    /// Sends a request that was refused to where the runtime is by now; gives the error back if that is no other place.
+    async fn follow(&self, request: &mut Request, error: ClientError, call: &CallOptions) -> Result<(), ClientError> {
+        let Target::Runtime { place, path } = &request.target else { return Err(error) };
+        if !is_refused(&error) || request.is_once() {
+            return Err(error);
+        }
+        let Some(now) = self.place_after(place, call).await? else { return Err(error) };
+        request.target = Target::Runtime { place: now, path };
+        Ok(())
+    }
+}
+
+/// Whether the access token is not, or no longer, the right one.
+fn is_refused(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api(error) if error.status == 401)
+}

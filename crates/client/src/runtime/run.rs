@@ -1,0 +1,85 @@
+//! Commands that run to their end in one call.
+
+use std::collections::BTreeMap;
+
+use sandbar_protocol::{Fields, RunRequest, RunResponse, Secret, ValidationError, bare_kind};
+use serde_json::Value;
+
+use super::Runtime;
+use super::call::RuntimeRequest;
+use crate::{Answer, Args, CallOptions, ClientError};
+
+/// The longest that a command may be given, in milliseconds: a day.
+const MAX_TIMEOUT_MS: u64 = 86_400_000;
+
+impl Runtime {
+    /// Runs a command to its end. A command that fails is a result, not an error; one that is given up by dropping the
+    /// future is killed with all it has started.
+    ///
+    /// It may take as long as it takes, unless `request.timeout_ms` or the call's request timeout says otherwise.
+    ///
+    /// # Errors
+    /// As every call.
+    ///
+    /// Route: `POST {envdUrl}/run`.
+    pub async fn run(&self, request: &RunRequest, call: &CallOptions) -> Result<Answer<RunResponse>, ClientError> {
+        self.unary(RuntimeRequest::post("/run").json(request).not_twice().patient(), call).await
+    }
+}
+
+impl Args {
+    /// Arguments of run: `cmd`, and options.
+    ///
+    /// # Errors
+    /// [`ValidationError`].
+    pub fn run(&self) -> Result<(RunRequest, CallOptions), ValidationError> {
+        let (options, call) = self.options()?;
+        let fields = Fields::of("command options", &options, &["args", "cwd", "envs", "timeoutMs", "stdin"])?;
+        let timeout_ms = fields.integer("timeoutMs", 1, MAX_TIMEOUT_MS, "milliseconds")?;
+        let request = RunRequest {
+            cmd: command(self.get("cmd"))?,
+            args: arguments(&fields)?,
+            cwd: fields.text("cwd")?.map(str::to_owned),
+            env: variables(&fields)?,
+            timeout_ms,
+            timeout: None,
+            stdin: fields.text("stdin")?.map(str::to_owned),
+        };
+        Ok((request, call))
+    }
+}
+
+/// A command line, or a program.
+pub(super) fn command(value: Option<&Value>) -> Result<String, ValidationError> {
+    let refuse = |message: String| Err(ValidationError::new("cmd", message));
+    match value {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
+        Some(Value::String(_)) => refuse("`cmd` is empty: pass a command line, as `ls -l`".to_owned()),
+        None => refuse("`cmd` is missing: pass a command line, as `ls -l`".to_owned()),
+        Some(other) => refuse(format!("`cmd` must be a string, got {}: pass a command line", bare_kind(other))),
+    }
+}
+
+/// `args`: with them, the command is a program that is executed without a shell.
+pub(super) fn arguments(fields: &Fields<'_>) -> Result<Option<Vec<String>>, ValidationError> {
+    let Some(value) = fields.get("args") else { return Ok(None) };
+    let wrong = |name: String, value: &Value| {
+        let message = format!("`{name}` must be a string, got {}: convert it, as String(value)", bare_kind(value));
+        ValidationError::new(name, message)
+    };
+    let Some(values) = value.as_array() else {
+        let message = format!("`args` must be an array of strings, got {}", bare_kind(value));
+        return Err(ValidationError::new("args", message));
+    };
+    let texts = values.iter().enumerate().map(|(index, value)| match value.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(wrong(format!("args[{index}]"), value)),
+    });
+    texts.collect::<Result<_, _>>().map(Some)
+}
+
+/// `envs`: variables on top of the sandbox's own.
+pub(super) fn variables(fields: &Fields<'_>) -> Result<Option<BTreeMap<String, Secret>>, ValidationError> {
+    let all = fields.string_map("envs")?;
+    Ok(all.map(|all| all.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+}

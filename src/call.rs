@@ -1,0 +1,63 @@
+use napi::Env;
+use napi::bindgen_prelude::{ClassInstance, PromiseRaw};
+use sandbar_client::{Args, Client, ClientError, ErrorRecord, Runtime, TraceContext};
+use sandbar_protocol::ValidationError;
+
+use crate::cancel_handle::CancelHandle;
+use crate::promise::{Outcome, promise};
+
+/// What ends a call early.
+pub(crate) type Cancel<'a> = Option<ClassInstance<'a, CancelHandle>>;
+pub(crate) type Promised<'env> = napi::Result<PromiseRaw<'env, String>>;
+/// What calls are made on, or what is wrong with it.
+pub(crate) type Callee<C> = Result<C, Box<ErrorRecord>>;
+
+/// What calls are made on.
+pub(crate) trait Traced: Send + 'static {
+    /// The same, whose requests belong to a trace.
+    fn within(self, trace: &TraceContext) -> Self;
+}
+
+impl Traced for Client {
+    fn within(self, trace: &TraceContext) -> Self {
+        Self::within(self, trace)
+    }
+}
+
+impl Traced for Runtime {
+    fn within(self, trace: &TraceContext) -> Self {
+        Self::within(self, trace)
+    }
+}
+
+/// Reads the arguments, which are judged before the configuration, and runs the call with them.
+pub(crate) fn call<'env, C, A, F>(
+    env: &'env Env,
+    callee: &Callee<C>,
+    args: String,
+    cancel: Cancel<'_>,
+    read: fn(&Args) -> Result<A, ValidationError>,
+    run: fn(C, A) -> F,
+) -> Promised<'env>
+where
+    C: Traced + Clone,
+    A: Send + 'static,
+    F: Future<Output = Result<String, ClientError>> + Send + 'static,
+{
+    let callee = callee.clone();
+    let cancelled = cancel.map(|handle| handle.token());
+    promise(env, async move {
+        let parsed = Args::parse(&args).and_then(|args| Ok((read(&args)?, args.trace())));
+        let (arguments, trace) = parsed.map_err(|error| record(error.into()))?;
+        let callee = trace.iter().fold(callee?, |callee, trace| callee.within(trace));
+        let call = run(callee, arguments);
+        let Some(cancelled) = cancelled else { return call.await.map_err(record) };
+        // A dropped call cleans up after itself.
+        let outcome: Option<Outcome> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));
+        outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled())))
+    })
+}
+
+pub(crate) fn record(error: ClientError) -> Box<ErrorRecord> {
+    Box::new(ErrorRecord::from(&error))
+}
