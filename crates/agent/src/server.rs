@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use crate::filesystem::Watchers;
 use crate::log::Log;
 use crate::problem::Problem;
 use crate::process::Processes;
+use crate::query::Query;
 use crate::system::CpuMeter;
 use crate::{compression, files, filesystem, process, proxy, run, startup, system};
 

@@ -78,3 +78,10 @@ async fn bodies_that_the_document_forbids_are_the_ones_that_are_refused() {
         assert_eq!(document["components"]["schemas"][name]["additionalProperties"], false, "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_engines_and_the_runtimes_shapes_have_names_of_their_own() {
+    let schemas = &document().await["components"]["schemas"];
+    assert!(schemas["Health"]["properties"].get("version").is_some());
+    assert!(schemas["RuntimeHealth"]["properties"].get("commandsMs").is_some());
+}

@@ -15,6 +15,7 @@ pub const ACCESS_TOKEN_HEADER: &str = "x-access-token";
 #[serde(rename_all = "camelCase")]
 pub struct RunRequest {
     /// A shell command line; with `args`, the program to execute directly.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, pattern = r"^[^\u0000]+$"))]
     pub cmd: String,
     /// Arguments of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,10 +25,11 @@ pub struct RunRequest {
     pub cwd: Option<String>,
     /// Variables on top of the sandbox's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<crate::openapi::VariableName, crate::openapi::EnvVarValue>>))]
     pub env: Option<BTreeMap<String, Secret>>,
     /// How long it may run, in milliseconds; then its whole process group is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(format = "uint64"))]
     pub timeout_ms: Option<u64>,
     /// The same in seconds, as older clients send it; `timeoutMs` wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +63,7 @@ pub struct RunResponse {
 
 /// Answer of `GET {envdUrl}/health`: 200 once ready, 503 while starting or after a failed start command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RuntimeHealth))]
 pub struct Health {
     /// `healthy`, `starting` or `error`, the words of the heartbeat.
     pub status: crate::HeartbeatStatus,

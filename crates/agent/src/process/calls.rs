@@ -4,7 +4,7 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::follow::follow;
 use super::output::Kind;
@@ -47,7 +47,7 @@ async fn connect(
 }
 
 /// POST /process.Process/List
-async fn list(State(agent): State<Agent>, _: Unary<Value>) -> Json<Value> {
+async fn list(State(agent): State<Agent>, _: Unary<Map<String, Value>>) -> Json<Value> {
     let running = agent.processes.running();
     let processes: Vec<Value> = running
         .iter()

@@ -74,6 +74,7 @@ pub(super) fn routes() -> Vec<Route> {
             .signed()
             .takes::<NewFile>()
             .takes_content("application/octet-stream", raw())
+            .or_nothing()
             .answers_nothing(204, "It is written")
             .refuses_writes(),
         Route::get("/files", "downloadFile", "Download a file, or a part of it")
@@ -91,6 +92,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<NewFile>()
             .takes_content("application/octet-stream", raw())
             .takes_content("multipart/form-data", raw())
+            .or_nothing()
             .answers_list::<WrittenFile>("What is written")
             .refuses_writes(),
         Route::post("/files/batch", "writeFiles", "Write many small files")

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use sandbar_protocol::openapi::{EnvVarValue, VariableName};
 use utoipa::ToSchema;
 
 use super::filesystem::Empty;
@@ -8,9 +9,10 @@ use super::route::Route;
 /// What to run: `cmd` alone is a shell's command line, with `args` it is a program.
 #[derive(ToSchema)]
 struct ProcessConfig {
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, pattern = r"^[^\u0000]+$")]
     cmd: String,
     args: Option<Vec<String>>,
+    #[schema(value_type = Option<BTreeMap<VariableName, EnvVarValue>>)]
     envs: Option<BTreeMap<String, String>>,
     cwd: Option<String>,
 }
@@ -20,6 +22,7 @@ struct ProcessConfig {
 struct StartRequest {
     process: ProcessConfig,
     /// After so many milliseconds it is killed; 0 is never.
+    #[schema(format = "uint64")]
     timeout_ms: Option<u64>,
     /// A name for it.
     tag: Option<String>,
@@ -83,6 +86,7 @@ struct UpdateRequest {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 struct GetResultRequest {
+    #[schema(min_length = 1)]
     cmd_id: String,
 }
 
@@ -169,6 +173,7 @@ pub(super) fn routes() -> Vec<Route> {
         stream("/process.Process/Connect", "connectProcess", "Follow a process").takes_streaming::<OneProcess>(),
         unary("/process.Process/List", "listProcesses", "List what was started and runs")
             .takes::<Empty>()
+            .or_nothing()
             .answers::<ProcessList>("What runs"),
         unary("/process.Process/SendInput", "sendInput", "Write to a process's input or terminal")
             .takes::<SendInputRequest>()

@@ -73,7 +73,7 @@ impl Route {
     /// A signature in the query does in place of the token.
     pub(super) fn signed(mut self) -> Self {
         self.signed = true;
-        self.query("username", "The user that was signed; `root` is the only one", text())
+        self.query("username", "The user that was signed; `root` is the only one", text().pattern(Some("^(root)?$")))
             .query("signature", "In place of the token: `v1_…`, as the engine's page has it", text())
             .query("signature_expiration", "When the signature ends, in Unix seconds", integer(0))
     }
@@ -123,6 +123,14 @@ impl Route {
         let body = self.body.take().unwrap_or_default();
         let body: RequestBodyBuilder = body.into();
         self.body = Some(body.required(Some(Required::True)).content(content_type, content).build());
+        self
+    }
+
+    /// An empty body means something as well.
+    pub(super) fn or_nothing(mut self) -> Self {
+        if let Some(body) = &mut self.body {
+            body.required = Some(Required::False);
+        }
         self
     }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use sandbar_protocol::openapi::{EnvVarValue, VariableName};
 use sandbar_protocol::{Health, RunRequest, RunResponse};
 use utoipa::ToSchema;
 
@@ -51,6 +52,7 @@ struct ListeningPort {
 /// Variables for everything that is started from now on.
 #[derive(ToSchema)]
 struct Configuration {
+    #[schema(value_type = Option<BTreeMap<VariableName, EnvVarValue>>)]
     envs: Option<BTreeMap<String, String>>,
 }
 
@@ -74,6 +76,7 @@ pub(super) fn routes() -> Vec<Route> {
             .answers_list::<ListeningPort>("Ports"),
         Route::post("/configure", "configureRuntime", "Set variables for what is started from now on")
             .takes::<Configuration>()
+            .or_nothing()
             .answers_nothing(204, "They are set"),
     ]
 }
