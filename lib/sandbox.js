@@ -5,6 +5,7 @@ const { given, withField } = require("./arguments.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { Files } = require("./files.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
@@ -29,6 +30,7 @@ class Sandbox {
   #keepAlives;
   #runtime;
   #commands;
+  #files;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -137,6 +139,11 @@ class Sandbox {
   get commands() {
     this.#commands ??= new Commands(this.#inside);
     return this.#commands;
+  }
+
+  get files() {
+    this.#files ??= new Files(this.#inside);
+    return this.#files;
   }
 
   get sandboxDomain() {

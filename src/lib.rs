@@ -5,6 +5,12 @@ mod call;
 pub mod cancel_handle;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
+/// Files that come piece by piece.
+pub mod file_reader;
+/// Files that go piece by piece.
+pub mod file_writer;
+/// Calls on the files of a sandbox.
+pub mod files;
 /// Sandboxes that are kept alive.
 pub mod keep_alive;
 /// Calls on many sandboxes.

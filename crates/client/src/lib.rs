@@ -61,6 +61,9 @@ pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use progress::{Onlooker, Progress};
 pub use record::ErrorRecord;
 pub use retry::DEFAULT_MAX_RETRIES;
-pub use runtime::Runtime;
+pub use runtime::{
+    DirEvent, DirEventKind, DirWatch, EditCall, EntryInfo, EntryKind, FileReader, FileWriter, ListCall, NewFile,
+    ReadCall, RenameCall, Runtime, Upload, WatchCall, WriteCall, WriteInfo,
+};
 pub use trace_context::TraceContext;
 pub use watch::Watch;

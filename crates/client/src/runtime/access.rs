@@ -1,6 +1,8 @@
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use sandbar_protocol::{Envd, PublicState, Secret};
+use tokio::time::Instant;
 use url::Url;
 
 use super::Runtime;
@@ -11,7 +13,12 @@ use crate::{CallOptions, ClientError};
 #[derive(Debug, Default)]
 pub(super) struct Access {
     place: Mutex<Option<Place>>,
+    /// When the runtime last took the token.
+    proven: Mutex<Option<Instant>>,
 }
+
+/// How long a token that was taken is trusted to be taken again.
+const TRUSTED: Duration = Duration::from_secs(5);
 
 /// Where a runtime is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +52,16 @@ impl Access {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = envd.and_then(Place::of);
     }
 
+    /// The runtime has just taken the token.
+    pub(super) fn proven(&self) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_trusted(&self) -> bool {
+        let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        proven.is_some_and(|proven| proven.elapsed() < TRUSTED)
+    }
+
     pub(super) fn get(&self) -> Option<Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -67,6 +84,18 @@ impl Runtime {
             _ => self.look(call).await?,
         };
         Ok((now != *refused).then_some(now))
+    }
+
+    /// Makes sure that the runtime is there and takes the token, before what can't be sent twice.
+    pub(super) async fn make_sure(&self, call: &CallOptions) -> Result<(), ClientError> {
+        if self.access.get().is_some() && self.access.is_trusted() {
+            return Ok(());
+        }
+        match self.stat(".", call).await {
+            // Whoever removed the workspace still has a runtime.
+            Err(ClientError::Api(error)) if error.status == 404 => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {

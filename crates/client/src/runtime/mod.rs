@@ -2,6 +2,7 @@
 
 mod access;
 mod call;
+mod files;
 mod frames;
 mod run;
 
@@ -13,6 +14,10 @@ use serde_json::Value;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use files::{
+    DirEvent, DirEventKind, DirWatch, EditCall, EntryInfo, EntryKind, FileReader, FileWriter, ListCall, NewFile,
+    ReadCall, RenameCall, Upload, WatchCall, WriteCall, WriteInfo,
+};
 
 /// The runtime API of one sandbox. Cheap to clone; clones share what they know of URL and token.
 ///

@@ -1,0 +1,20 @@
+//! The files of a sandbox.
+
+mod arguments;
+mod batch;
+mod body;
+mod edits;
+mod entry;
+mod path;
+mod read;
+mod watch;
+mod write;
+mod writer;
+
+pub use arguments::{EditCall, ListCall, ReadCall, RenameCall, WatchCall, WriteCall};
+pub use batch::NewFile;
+pub use entry::{EntryInfo, EntryKind};
+pub use read::FileReader;
+pub use watch::{DirEvent, DirEventKind, DirWatch};
+pub use write::WriteInfo;
+pub use writer::{FileWriter, Upload};
