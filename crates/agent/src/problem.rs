@@ -75,6 +75,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message.into())
     }
 
+    /// 500: something happened that nobody can tell any more.
+    pub(crate) fn data_loss(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "data_loss", message.into())
+    }
+
     /// What the system said about a path; `what` was to be done, as "read".
     pub(crate) fn of_path(error: &io::Error, what: &str, path: &Path) -> Self {
         use io::ErrorKind as Kind;
@@ -104,6 +109,12 @@ impl Problem {
         let message =
             format!("{what}: the sandbox's disk is full, or the file larger than the disk: remove some files");
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "resource_exhausted", message)
+    }
+
+    /// The same, with what else there is to know.
+    pub(crate) fn noting(mut self, note: &str) -> Self {
+        self.message = format!("{} ({note})", self.message);
+        self
     }
 
     /// The word for programs.

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -13,10 +14,10 @@ use tokio::sync::watch;
 use crate::environment::Environment;
 use crate::log::Log;
 use crate::problem::Problem;
-use crate::{files, filesystem, process, proxy, run, startup, system};
+use crate::{compression, files, filesystem, process, proxy, run, startup, system};
 
 /// The largest body that is read as a whole; what is streamed has no limit of its own.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// What the routes share.
@@ -39,6 +40,9 @@ pub fn router(config: &BootConfig) -> Router {
         .merge(filesystem::routes())
         .merge(process::routes())
         .merge(system::routes())
+        .layer(compression::gunzip())
+        .layer(from_fn(compression::only_gzip))
+        // Bodies for programs of the sandbox stay as they are.
         .merge(proxy::routes())
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
