@@ -16,7 +16,8 @@ function isWhole(data) {
 /** The bytes of data that is there as a whole, in the same memory where there are any. */
 function bytesOf(data) {
   if (typeof data === "string") {
-    if (data.isWellFormed?.() === false) throw refusal("data", "`data` is text with half a surrogate pair: write it as bytes");
+    if (data.isWellFormed?.() === false)
+      throw refusal("data", "`data` is text with half a surrogate pair: write it as bytes");
     return Buffer.from(data);
   }
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);

@@ -7,7 +7,7 @@ const { bytesOf } = require("./file-data.js");
 const OVER = Symbol("the upload is over");
 
 /** Sends what a source gives as a file, no faster than it is taken. Whoever fails first ends the other. */
-async function upload(runtime, args, source, options) {
+async function sendFile(runtime, args, source, options) {
   let wake = () => {};
   let writer;
   try {
@@ -32,7 +32,7 @@ async function upload(runtime, args, source, options) {
       await feed(source, writer, orOver);
       const { info, failure } = await outcome;
       if (failure === undefined) return info;
-      throw thrownFor(failure, upload);
+      throw thrownFor(failure, sendFile);
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -53,4 +53,4 @@ async function feed(source, writer, orOver) {
   writer.end();
 }
 
-module.exports = { upload };
+module.exports = { sendFile };

@@ -5,7 +5,8 @@ const { given } = require("./arguments.js");
 const { watchDir } = require("./dir-watch.js");
 const { bytesOf, isWhole, sourceOf } = require("./file-data.js");
 const { openFile } = require("./file-stream.js");
-const { upload } = require("./file-upload.js");
+const { sendFile } = require("./file-upload.js");
+const { transfer } = require("./transfers.js");
 
 /** Larger data goes in chunks: the native side then holds a few of them, and not a second copy of all. */
 const MOST_AT_ONCE = 4 * 1024 * 1024;
@@ -60,7 +61,12 @@ class Files {
     const small = plain.filter(({ data }) => isWhole(data) && bytesOf(data).length <= MOST_AT_ONCE);
     const infos = new Map();
     const args = { files: small.map(({ file }) => file) };
-    const written = await this.#runtime.send("writeFiles", args, options, small.map(({ data }) => bytesOf(data)));
+    const written = await this.#runtime.send(
+      "writeFiles",
+      args,
+      options,
+      small.map(({ data }) => bytesOf(data)),
+    );
     for (const [index, info] of written.entries()) infos.set(small[index], info);
     for (const one of plain) {
       if (!infos.has(one)) infos.set(one, await this.#writeOne({ ...one.file, data: one.data }, options));
@@ -86,6 +92,16 @@ class Files {
     return await watchDir(this.#runtime, { path: given(path) }, ...rest);
   }
 
+  async upload(localPath, remotePath, options) {
+    const args = { localPath: given(localPath), remotePath: given(remotePath) };
+    return await transfer(this.#runtime, "upload", args, options);
+  }
+
+  async download(remotePath, localPath, options) {
+    const args = { remotePath: given(remotePath), localPath: given(localPath) };
+    return await transfer(this.#runtime, "download", args, options);
+  }
+
   async #readBytes(args, options) {
     return (await this.#runtime.fetch("readBytes", args, options)) ?? Buffer.alloc(0);
   }
@@ -97,7 +113,7 @@ class Files {
       if (bytes.length <= MOST_AT_ONCE) return await this.#runtime.send("writeBytes", { path }, fields, bytes);
     }
     const source = sourceOf(data);
-    return await upload(this.#runtime, { path, size: source.size }, source, fields);
+    return await sendFile(this.#runtime, { path, size: source.size }, source, fields);
   }
 }
 

@@ -1,5 +1,8 @@
 "use strict";
 
+const { encode, given } = require("./arguments.js");
+const { thrownFor } = require("./errors.js");
+
 /** What runs inside a sandbox: one per handle, which tells it where that is. */
 class Runtime {
   #connection;
@@ -43,6 +46,13 @@ class Runtime {
   begin(args, options, start) {
     const { text, signal } = this.#connection.prepare({ sandboxId: this.#sandboxId, ...args, options });
     return { native: start(this.#native, text), signal };
+  }
+
+  /** Where a port is reached, at once. */
+  hostOf(port) {
+    const { url, record } = JSON.parse(this.#native.host(encode({ port: given(port) })));
+    if (record !== undefined) throw thrownFor({ record }, this.hostOf);
+    return url;
   }
 
   /** Begins what comes piece by piece, with the user's options for it. */

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
-use sandbar_client::{Args, FileReader};
+use sandbar_client::{Args, BodyReader};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::promise::promise;
 #[napi]
 #[derive(Default)]
 pub struct NativeReader {
-    reader: Arc<Mutex<Option<FileReader>>>,
+    pub(crate) reader: Arc<Mutex<Option<BodyReader>>>,
     stopped: CancellationToken,
 }
 

@@ -21,6 +21,10 @@ pub mod native_client;
 pub mod native_runtime;
 /// Where a client comes from.
 pub mod open;
+/// The ports of a sandbox, and URLs of its files.
+pub mod ports;
+/// Requests to programs in a sandbox.
+pub mod program;
 /// Calls that tell what they see while they wait.
 pub mod progress;
 mod promise;
@@ -29,3 +33,5 @@ mod stderr_log;
 /// What comes piece by piece.
 pub mod stream;
 mod telling;
+/// Files and directories to and from a sandbox.
+pub mod transfer;

@@ -37,7 +37,7 @@ pub(crate) enum Target {
     /// To one sandbox's runtime.
     Runtime {
         place: Place,
-        /// Below the runtime's URL; begins with a slash. What can't stand in a path is escaped.
+        /// Below the runtime's URL; begins with a slash, and may have a query.
         path: Cow<'static, str>,
     },
 }

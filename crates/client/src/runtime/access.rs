@@ -39,10 +39,12 @@ impl Place {
         Envd { envd_access_token: Some(self.token), envd_url: Some(self.url.to_string()) }
     }
 
-    /// The URL of a route, whose path begins with a slash and needs no escaping.
+    /// The URL of a route, whose path begins with a slash; a query may follow it. What can't stand there is escaped.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(query);
         url
     }
 }
@@ -55,6 +57,11 @@ impl Access {
     /// The runtime has just taken the token.
     pub(super) fn proven(&self) {
         *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// The token is asked about before it is needed again.
+    pub(super) fn doubted(&self) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn is_trusted(&self) -> bool {
@@ -96,6 +103,13 @@ impl Runtime {
             Err(ClientError::Api(error)) if error.status == 404 => Ok(()),
             outcome => outcome.map(drop),
         }
+    }
+
+    /// The error of a runtime whose place is not known; nobody was asked.
+    pub(super) fn not_running(&self) -> ClientError {
+        let sandbox_id = self.sandbox_id.to_string();
+        let (state, diagnostic, request_id) = (None, None, String::new());
+        ClientError::NotRunning(Box::new(NotRunning { sandbox_id, state, diagnostic, request_id }))
     }
 
     async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {

@@ -171,7 +171,8 @@ impl Runtime {
     }
 }
 
-/// Whether the access token is not, or no longer, the right one.
+/// Whether the access token is not, or no longer, the right one, or the sandbox does not run.
 fn is_refused(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api(error) if error.status == 401)
+    let ClientError::Api(error) = error else { return false };
+    error.status == 401 || (error.status == 409 && error.code.as_deref() == Some("failed_precondition"))
 }

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,8 @@ pub(super) enum Chunk {
 /// The body of a request that is made while it is sent.
 #[derive(Debug)]
 pub(super) struct ChannelBody {
+    /// What was taken out already.
+    first: VecDeque<Bytes>,
     chunks: Receiver<Chunk>,
     /// What must still come, where that is known.
     left: Option<u64>,
@@ -47,7 +50,42 @@ pub(super) fn body_of(size: Option<u64>) -> (Sender<Chunk>, ChannelBody, Arc<Flo
     let (sender, chunks) = channel(WAITING);
     let state = State { sent: 0, moved: Instant::now(), is_starved: false };
     let flow = Arc::new(Flow { state: Mutex::new(state) });
-    (sender, ChannelBody { chunks, left: size, flow: Arc::clone(&flow), ended: false }, flow)
+    let body = ChannelBody { first: VecDeque::new(), chunks, left: size, flow: Arc::clone(&flow), ended: false };
+    (sender, body, flow)
+}
+
+impl ChannelBody {
+    /// Waits for all of it, and gives it back, unless it is more than `most` bytes; it stays as it was then.
+    pub(super) async fn all_within(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut size = 0;
+        loop {
+            match self.chunks.recv().await {
+                Some(Chunk::Bytes(bytes)) => {
+                    size += bytes.len();
+                    self.first.push_back(bytes);
+                    if size > most {
+                        return Ok(None);
+                    }
+                }
+                Some(Chunk::End) => {
+                    self.ended = true;
+                    return Ok(Some(self.first.drain(..).flatten().collect()));
+                }
+                None => return Err(broken_off()),
+            }
+        }
+    }
+
+    fn give(&mut self, bytes: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let size = bytes.len() as u64;
+        self.flow.note(size, false);
+        self.left = self.left.map(|left| left.saturating_sub(size));
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}
+
+fn broken_off() -> io::Error {
+    io::Error::other("the source of the file broke off")
 }
 
 impl Flow {
@@ -85,20 +123,18 @@ impl Body for ChannelBody {
         if self.ended {
             return Poll::Ready(None);
         }
+        if let Some(bytes) = self.first.pop_front() {
+            return self.give(bytes);
+        }
         self.flow.note(0, true);
         match ready!(self.chunks.poll_recv(cx)) {
-            Some(Chunk::Bytes(bytes)) => {
-                let size = bytes.len() as u64;
-                self.flow.note(size, false);
-                self.left = self.left.map(|left| left.saturating_sub(size));
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
+            Some(Chunk::Bytes(bytes)) => self.give(bytes),
             Some(Chunk::End) => {
                 self.flow.note(0, false);
                 self.ended = true;
                 Poll::Ready(None)
             }
-            None => Poll::Ready(Some(Err(io::Error::other("the source of the file broke off")))),
+            None => Poll::Ready(Some(Err(broken_off()))),
         }
     }
 

@@ -12,9 +12,11 @@ mod write;
 mod writer;
 
 pub use arguments::{EditCall, ListCall, ReadCall, RenameCall, WatchCall, WriteCall};
+pub(super) use batch::BATCH_FILES;
 pub use batch::NewFile;
+pub(super) use edits::is_missing;
 pub use entry::{EntryInfo, EntryKind};
-pub use read::FileReader;
+pub(super) use path::remote_path;
 pub use watch::{DirEvent, DirEventKind, DirWatch};
 pub use write::WriteInfo;
 pub use writer::{FileWriter, Upload};
