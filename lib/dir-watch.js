@@ -1,5 +1,6 @@
 "use strict";
 
+const { ASYNC_DISPOSE } = require("./disposal.js");
 const { notify, takeCallback } = require("./callbacks.js");
 const { thrownFor } = require("./errors.js");
 const { ItemStream } = require("./streams.js");
@@ -28,24 +29,26 @@ async function watchDir(runtime, args, ...rest) {
   }
   const watch = new DirWatch(native);
   if (onEvent === undefined) return watch;
-  const handle = new WatchHandle(watch);
-  handle.follow(onEvent, onExit);
-  return handle;
+  return new DirWatchHandle(watch, onEvent, onExit);
 }
 
 /** A watch that calls back, until it is stopped. */
-class WatchHandle {
+class DirWatchHandle {
   #watch;
   #stopped = false;
 
-  constructor(watch) {
+  constructor(watch, onEvent, onExit) {
     this.#watch = watch;
+    this.#follow(onEvent, onExit);
   }
 
-  async follow(onEvent, onExit) {
+  async #follow(onEvent, onExit) {
     let error;
     try {
-      for await (const event of this.#watch) notify(onEvent, event);
+      for await (const event of this.#watch) {
+        if (this.#stopped) return;
+        notify(onEvent, event);
+      }
     } catch (failure) {
       error = failure;
     }
@@ -56,6 +59,10 @@ class WatchHandle {
     this.#stopped = true;
     await this.#watch.stop();
   }
+
+  async [ASYNC_DISPOSE]() {
+    await this.stop();
+  }
 }
 
-module.exports = { DirWatch, watchDir };
+module.exports = { DirWatch, DirWatchHandle, watchDir };

@@ -1,5 +1,7 @@
 //! The arguments of calls about files: `path`, and options.
 
+use std::time::Duration;
+
 use sandbar_protocol::{Fields, ValidationError, bare_kind};
 use serde_json::Value;
 
@@ -10,6 +12,7 @@ use crate::{Args, CallOptions};
 const MAX_DEPTH: u64 = 4_096;
 /// The largest number that JavaScript counts to exactly.
 const MAX_BYTES: u64 = (1 << 53) - 1;
+const MAX_WATCH_MS: u64 = 86_400_000;
 const MAX_MODE: u64 = 0o7777;
 
 /// The arguments of a list.
@@ -70,6 +73,8 @@ pub struct WatchCall {
     pub path: String,
     /// Whether directories in it are watched as well.
     pub recursive: bool,
+    /// How long; until it is dropped if absent.
+    pub limit: Option<Duration>,
 }
 
 impl Args {
@@ -172,8 +177,10 @@ impl Args {
     pub fn watch_dir(&self) -> Result<(WatchCall, CallOptions), ValidationError> {
         let path = remote_path(self, "path")?;
         let (options, call) = self.options()?;
-        let fields = Fields::of("watch options", &options, &["recursive"])?;
-        Ok((WatchCall { path, recursive: fields.boolean("recursive")?.unwrap_or_default() }, call))
+        let fields = Fields::of("watch options", &options, &["recursive", "timeoutMs"])?;
+        let recursive = fields.boolean("recursive")?.unwrap_or_default();
+        let limit = fields.integer("timeoutMs", 0, MAX_WATCH_MS, "milliseconds")?.filter(|limit| *limit > 0);
+        Ok((WatchCall { path, recursive, limit: limit.map(Duration::from_millis) }, call))
     }
 }
 

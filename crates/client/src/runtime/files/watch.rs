@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
 
 use super::arguments::WatchCall;
 use crate::runtime::call::RuntimeRequest;
@@ -10,6 +11,8 @@ use crate::{CallOptions, ClientError, Runtime};
 #[derive(Debug)]
 pub struct DirWatch {
     frames: Frames,
+    /// When it ends by itself.
+    until: Option<Instant>,
 }
 
 /// Something that happened in a watched directory.
@@ -51,7 +54,7 @@ struct WatchMessage {
     #[serde(default)]
     filesystem: Option<DirEvent>,
     #[serde(default)]
-    start: Option<serde_json::Value>,
+    start: Option<Value>,
 }
 
 impl Runtime {
@@ -70,21 +73,28 @@ impl Runtime {
                 break;
             }
         }
-        Ok(DirWatch { frames })
+        Ok(DirWatch { frames, until: watch.limit.map(|limit| Instant::now() + limit) })
     }
 }
 
 impl DirWatch {
-    /// The next event; `None` if the directory is gone. A call that is dropped before it is done loses nothing.
+    /// The next event; `None` if the directory is gone, or the time is over. A call that is dropped before it is done loses nothing.
     ///
     /// # Errors
     /// [`ClientError::Transport`] if the connection is lost, [`ClientError::Api`] if events were lost.
     pub async fn next(&mut self) -> Result<Option<DirEvent>, ClientError> {
-        while let Some(message) = self.frames.next::<WatchMessage>().await? {
+        while let Some(message) = self.message().await? {
             if let Some(event) = message.filesystem.filter(|event| event.kind != DirEventKind::Other) {
                 return Ok(Some(event));
             }
         }
         Ok(None)
+    }
+
+    async fn message(&mut self) -> Result<Option<WatchMessage>, ClientError> {
+        match self.until {
+            Some(until) => timeout_at(until, self.frames.next()).await.unwrap_or(Ok(None)),
+            None => self.frames.next().await,
+        }
     }
 }
