@@ -291,10 +291,10 @@ class Lifecycle(unittest.TestCase):
     def test_a_paused_sandbox_is_resumed_with_its_files_and_a_new_token(self):
         sandbox = Sandbox.create("base", waitReady=True)
         sandbox.files.write("kept.txt", "kept")
-        before = sandbox.envd_access_token
+        before = sandbox.traffic_access_token
         self.assertTrue(sandbox.pause())
         sandbox.connect()
-        self.assertNotEqual(sandbox.envd_access_token, before)
+        self.assertNotEqual(sandbox.traffic_access_token, before)
         self.assertEqual(sandbox.files.read("kept.txt"), "kept")
         self.assertTrue(sandbox.kill())
 

@@ -21,9 +21,15 @@ mod proxy;
 mod query;
 mod run;
 mod server;
+mod signals;
 mod startup;
+mod su;
 mod system;
 mod user;
+
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 
 pub use boot::serve;
 pub use server::router;

@@ -96,6 +96,7 @@ impl Problem {
             Kind::InvalidFilename => {
                 Self::invalid(format!("a name in {path} is longer than 255 bytes, or the path longer than 4,095"))
             }
+            Kind::ResourceBusy => Self::precondition(format!("can't {what} {path}: it is in use, as a mount point is")),
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::full(&format!("can't {what} {path}")),
             _ if error.raw_os_error() == Some(ELOOP) => {
                 Self::invalid(format!("{path} is a symlink that leads back to itself"))
@@ -156,6 +157,7 @@ mod tests {
         assert_eq!(of(libc::ENOSPC), (507, "resource_exhausted"));
         assert_eq!(of(libc::EDQUOT), (507, "resource_exhausted"));
         assert_eq!(of(libc::EFBIG), (507, "resource_exhausted"));
+        assert_eq!(of(libc::EBUSY), (400, "failed_precondition"));
         assert_eq!(of(libc::EIO), (500, "internal"));
     }
 }

@@ -6,14 +6,17 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
+use sandbar_protocol::{BootConfig, Health, HeartbeatStatus, SandboxSize};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::environment::Environment;
+use crate::filesystem::Watchers;
 use crate::log::Log;
 use crate::problem::Problem;
+use crate::process::Processes;
+use crate::system::CpuMeter;
 use crate::{compression, files, filesystem, process, proxy, run, startup, system};
 
 /// The largest body that is read as a whole; what is streamed has no limit of its own.
@@ -25,6 +28,10 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 pub(crate) struct Agent {
     pub(crate) environment: Environment,
     pub(crate) log: Log,
+    pub(crate) watchers: Watchers,
+    pub(crate) processes: Processes,
+    pub(crate) size: SandboxSize,
+    pub(crate) cpu: CpuMeter,
     health: watch::Receiver<Health>,
 }
 
@@ -32,6 +39,7 @@ pub(crate) struct Agent {
 pub fn router(config: &BootConfig) -> Router {
     let environment = Environment::new(&config.env_vars, config.workdir.as_deref());
     let health = startup::begin(config, environment.clone());
+    let (processes, size, cpu) = (Processes::default(), config.size, CpuMeter::start());
     Router::new()
         .route("/", get(about))
         .route("/health", get(health_now))
@@ -47,7 +55,15 @@ pub fn router(config: &BootConfig) -> Router {
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health, log: Log::start() })
+        .with_state(Agent {
+            environment,
+            health,
+            log: Log::start(),
+            watchers: Watchers::default(),
+            processes,
+            size,
+            cpu,
+        })
 }
 
 /// GET /

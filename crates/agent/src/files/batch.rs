@@ -46,3 +46,8 @@ fn write_all(files: &[NewFile], environment: &Environment) -> Result<BatchRespon
     }
     Ok(BatchResponse { files: written })
 }
+
+#[cfg(feature = "fuzz")]
+pub(super) fn is_request(body: &[u8]) -> bool {
+    parse::<BatchRequest>(body).is_ok()
+}

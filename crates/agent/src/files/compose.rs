@@ -1,8 +1,9 @@
-//! `POST /files/compose`: files one after the other, as one.
+//! `POST /files/compose`: files one after the other become one; the parts are removed, as large files are uploaded in them.
 
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use axum::Json;
 use axum::extract::State;
@@ -37,7 +38,7 @@ pub(super) async fn compose(
     let destination = resolve_field("destination", &request.destination, &agent.environment)?;
     let resolved = request.source_paths.iter().map(|path| resolve_field("source_paths", path, &agent.environment));
     let sources = resolved.collect::<Result<Vec<_>, _>>()?;
-    let target = destination.clone();
+    let (target, parts) = (destination.clone(), sources.clone());
     let mut copying = blocking(move || {
         // One that is missing is found before anything is copied. They are opened again one by one, as they may be many.
         for source in &sources {
@@ -49,9 +50,21 @@ pub(super) async fn compose(
     loop {
         match blocking(move || copying.step()).await? {
             Some(rest) => copying = rest,
-            None => return Ok(Json(Written::at(&destination))),
+            None => break,
         }
     }
+    let written = Written::at(&destination);
+    blocking(move || remove_parts(parts, &destination)).await?;
+    Ok(Json(written))
+}
+
+/// A part may be named twice, or be what they were composed to.
+fn remove_parts(parts: Vec<PathBuf>, whole: &Path) -> Result<(), Problem> {
+    let parts: BTreeSet<_> = parts.into_iter().filter(|part| part != whole).collect();
+    for part in parts {
+        fs::remove_file(&part).map_err(|error| Problem::of_path(&error, "remove, now that it is composed,", &part))?;
+    }
+    Ok(())
 }
 
 struct Copying {

@@ -5,6 +5,7 @@ mod body;
 mod compose;
 mod content;
 mod download;
+mod hear_out;
 mod multipart;
 mod new_file;
 mod range;
@@ -40,4 +41,18 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/files/compose", post(compose::compose))
         .route("/files/content", get(content::read))
         .route_layer(from_fn(only_root))
+        .route_layer(from_fn(hear_out::hear_out))
+}
+
+#[cfg(feature = "fuzz")]
+pub(crate) fn part_of(range: &str, size: u64) -> Option<(u64, u64)> {
+    match range::wanted(range, size) {
+        range::Wanted::Part { start, length } => Some((start, length)),
+        range::Wanted::All | range::Wanted::Beyond => None,
+    }
+}
+
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_batch_request(body: &[u8]) -> bool {
+    batch::is_request(body)
 }

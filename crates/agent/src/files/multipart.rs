@@ -84,10 +84,13 @@ fn named(name: Option<&str>, folder: Option<&Path>, environment: &Environment) -
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(Problem::invalid("a part of the form has no file name: it is the path of the file"));
     };
-    match folder.and_then(Path::to_str) {
-        Some(folder) => resolve(&format!("{folder}/{name}"), environment),
-        None => resolve(name, environment),
+    let Some(folder) = folder else { return resolve(name, environment) };
+    let path = resolve(&format!("{}/{name}", folder.display()), environment)?;
+    if path.starts_with(folder) {
+        return Ok(path);
     }
+    // The query may be signed, which a name in the form is not.
+    Err(Problem::invalid(format!("the file name {name:?} leads out of {}, which `path` says", folder.display())))
 }
 
 async fn is_dir(path: &Path) -> Result<bool, Problem> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::unfold;
-use nix::libc::O_NONBLOCK;
+use nix::libc::{ENXIO, O_NONBLOCK};
 
 use super::STEP;
 use crate::blocking::blocking;
@@ -31,15 +31,23 @@ enum Content {
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Problem> {
     let failed = |error: io::Error| Problem::of_path(&error, "read", path);
     // Without the flag a pipe would hold the thread until somebody writes to it.
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path).map_err(failed)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)
+        .map_err(|error| if error.raw_os_error() == Some(ENXIO) { no_file(path) } else { failed(error) })?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(failed(ErrorKind::IsADirectory.into()));
     }
     if !metadata.is_file() {
-        return Err(Problem::invalid(format!("{} is a device or a pipe, where a file is needed", path.display())));
+        return Err(no_file(path));
     }
     Ok((file, metadata))
+}
+
+fn no_file(path: &Path) -> Problem {
+    Problem::invalid(format!("{} is a device, a pipe or a socket, where a file is needed", path.display()))
 }
 
 /// Opens a file that is to be sent.

@@ -1,4 +1,5 @@
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -23,13 +24,27 @@ pub(crate) enum Temporary {
 }
 
 impl Temporary {
+    /// The next name in `folder`. It may be taken: a sandbox that was stopped in the middle of a write has left one.
+    fn next_in(self, folder: &Path) -> PathBuf {
+        let kind = if self == Self::New { NEW } else { OVER };
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        folder.join(format!("{PREFIX}{kind}{}-{count}", process::id()))
+    }
+
+    /// A free name in `folder`.
+    pub(crate) fn free_in(self, folder: &Path) -> PathBuf {
+        loop {
+            let path = self.next_in(folder);
+            if fs::symlink_metadata(&path).is_err() {
+                return path;
+            }
+        }
+    }
+
     /// Makes something under a free name in `folder`.
     pub(super) fn make_in<T>(self, folder: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
-        let kind = if self == Self::New { NEW } else { OVER };
         loop {
-            // A sandbox that was stopped in the middle of a write has left one of these names.
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!("{PREFIX}{kind}{}-{count}", process::id()));
+            let path = self.next_in(folder);
             match make(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return made.map(|made| (path, made)),

@@ -1,9 +1,30 @@
 //! `process.Process`: what runs in the sandbox, its input and its output.
 
-use axum::Router;
+mod calls;
+mod end;
+mod follow;
+mod input;
+mod output;
+mod pump;
+mod request;
+mod running;
+mod signal;
+mod stream_input;
+mod table;
+mod tree;
+mod user;
+mod utf8;
 
-use crate::server::Agent;
+pub(crate) use calls::routes;
+pub(crate) use end::timed_out;
+pub(crate) use pump::{Pumps, Sink};
+pub(crate) use request::time_limit;
+pub(crate) use running::outputs_of;
+pub(crate) use table::Processes;
+pub(crate) use tree::Tree;
+pub(crate) use user::{SandboxUser, no_such_user};
 
-pub(crate) fn routes() -> Router<Agent> {
-    Router::new()
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_start_request(body: &[u8]) -> bool {
+    serde_json::from_slice::<request::StartRequest>(body).is_ok()
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -127,13 +128,16 @@ async fn what_is_no_file_is_refused_by_its_path() {
     let sandbox = Sandbox::new();
     sandbox.put("folder/file", "");
     nix::unistd::mkfifo(&sandbox.path("pipe"), Mode::S_IRWXU).expect("a pipe");
+    let _socket = UnixListener::bind(sandbox.path("socket")).expect("a socket");
     symlink("loop", sandbox.path("loop")).expect("a symlink");
     for route in ["/file", "/files", "/files/content"] {
         let get = async |path: &str| sandbox.get(&format!("{route}?path={path}")).await;
         get("missing").await.refused(404, "not_found", &sandbox.text("missing"));
         get("folder").await.refused(400, "invalid_argument", "is a directory");
         get("folder/file/x").await.refused(400, "invalid_argument", "is not a directory");
-        get("pipe").await.refused(400, "invalid_argument", "a pipe");
+        for path in ["pipe", "socket", "/dev/zero"] {
+            get(path).await.refused(400, "invalid_argument", "a pipe or a socket");
+        }
         get("loop").await.refused(400, "invalid_argument", "leads back to itself");
         get("a%00b").await.refused(400, "invalid_argument", "NUL");
         get("").await.refused(400, "invalid_argument", "`path` is empty");

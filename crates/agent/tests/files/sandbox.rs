@@ -1,10 +1,11 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use sandbar_protocol::BootConfig;
 use serde_json::{Value, json};
@@ -64,8 +65,36 @@ impl Sandbox {
         names
     }
 
+    /// Makes so many events of two files, in turn, as the system takes equal ones together.
+    pub(crate) fn stir(&self, count: usize) {
+        for number in 0..count {
+            let path = self.path(if number % 2 == 0 { "even" } else { "odd" });
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+    }
+
+    /// How many of this process's watches stand on the folder.
+    pub(crate) fn watches(&self) -> usize {
+        let inode = format!("ino:{:x} ", fs::metadata(self.folder.path()).expect("a folder").ino());
+        let open = fs::read_dir("/proc/self/fdinfo").expect("a folder").flatten();
+        open.filter(|fd| fs::read_to_string(fd.path()).is_ok_and(|info| info.contains(&inode))).count()
+    }
+
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.expect("an answer")
+    }
+
+    /// Begins a stream of `filesystem.Filesystem`.
+    pub(crate) async fn stream(&self, method: &str, body: &Value) -> Stream {
+        let request = Request::post(format!("/filesystem.Filesystem/{method}"));
+        let request = request.header(header::CONTENT_TYPE, "application/connect+json");
+        let response = self.respond(request.body(Body::from(body.to_string())).expect("a request")).await;
+        assert_eq!(response.status(), 200);
+        Stream { body: response.into_body(), pending: Vec::new(), end: None }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -102,6 +131,41 @@ impl Sandbox {
     pub(crate) async fn entry(&self, name: &str) -> Value {
         let answer = self.call("Stat", &json!({ "path": name })).await;
         answer.ok()["entry"].clone()
+    }
+}
+
+/// A stream of frames.
+pub(crate) struct Stream {
+    body: Body,
+    pending: Vec<u8>,
+    /// What the end said.
+    pub(crate) end: Option<Value>,
+}
+
+impl Stream {
+    /// The next message, or nothing at the end. No test waits for one in vain.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((flags, message)) = self.take_frame() {
+                if flags == 0 {
+                    return Some(message);
+                }
+                self.end = Some(message);
+                return None;
+            }
+            let next =
+                tokio::time::timeout(Duration::from_secs(60), self.body.frame()).await.expect("a message in time");
+            let bytes = next.expect("no end without a frame").expect("a frame").into_data().expect("data");
+            self.pending.extend_from_slice(&bytes);
+        }
+    }
+
+    fn take_frame(&mut self) -> Option<(u8, Value)> {
+        let (header, rest) = self.pending.split_first_chunk::<5>()?;
+        let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
+        let (flags, message) = (header[0], serde_json::from_slice(rest.get(..length)?).expect("JSON"));
+        self.pending.drain(..5 + length);
+        Some((flags, message))
     }
 }
 

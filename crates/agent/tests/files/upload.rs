@@ -1,5 +1,5 @@
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -8,24 +8,15 @@ use axum::http::{Request, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
+use nix::sys::stat::Mode;
 use serde_json::json;
 
 use crate::sandbox::Sandbox;
-
-const FORM: &str = "multipart/form-data; boundary=XX";
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).expect("memory");
     encoder.finish().expect("memory")
-}
-
-/// Parts of a form, each a file name and a content.
-fn form(parts: &[(&str, &str)]) -> String {
-    let part = |(name, content): &(&str, &str)| {
-        format!("--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n")
-    };
-    format!("{}--XX--\r\n", parts.iter().map(part).collect::<String>())
 }
 
 /// A body that breaks off after `content`.
@@ -84,59 +75,6 @@ async fn a_json_body_is_the_content_of_the_file_that_the_query_names() {
     assert_eq!(sandbox.post_json("/file?path=config.json", &body).await.status, 204);
     assert_eq!(sandbox.content("config.json"), body.to_string());
     assert_eq!(sandbox.names("."), ["config.json"]);
-}
-
-#[tokio::test]
-async fn a_form_names_its_files() {
-    let sandbox = Sandbox::new();
-    let body = form(&[("a.txt", "one"), ("deep/b.txt", "two"), (&sandbox.text("c.txt"), "three")]);
-    let answer = sandbox.post("/files", FORM, body).await.ok();
-    let names: Vec<_> = answer.as_array().expect("a list").iter().map(|file| file["name"].clone()).collect();
-    assert_eq!(names, ["a.txt", "b.txt", "c.txt"]);
-    assert_eq!(sandbox.content("a.txt"), "one");
-    assert_eq!(sandbox.content("deep/b.txt"), "two");
-    assert_eq!(sandbox.content("c.txt"), "three");
-}
-
-#[tokio::test]
-async fn the_only_part_of_a_form_goes_where_the_query_says() {
-    let sandbox = Sandbox::new();
-    sandbox.post("/files?path=there.txt", FORM, form(&[("a.txt", "one")])).await.ok();
-    assert_eq!(sandbox.content("there.txt"), "one");
-    assert_eq!(sandbox.names("."), ["there.txt"]);
-}
-
-#[tokio::test]
-async fn several_parts_of_a_form_go_into_the_folder_that_the_query_names() {
-    let sandbox = Sandbox::new();
-    sandbox.post("/files?path=in", FORM, form(&[("a.txt", "one"), ("b/c.txt", "two"), ("d.txt", "three")])).await.ok();
-    assert_eq!(sandbox.names("in"), ["a.txt", "b", "d.txt"]);
-    assert_eq!(sandbox.content("in/a.txt"), "one");
-    assert_eq!(sandbox.content("in/b/c.txt"), "two");
-    assert_eq!(sandbox.names("."), ["in"]);
-}
-
-#[tokio::test]
-async fn a_form_into_a_folder_that_is_there_goes_into_it() {
-    let sandbox = Sandbox::new();
-    sandbox.put("in/old", "");
-    sandbox.post("/files?path=in", FORM, form(&[("a.txt", "one")])).await.ok();
-    assert_eq!(sandbox.names("in"), ["a.txt", "old"]);
-}
-
-#[tokio::test]
-async fn a_form_that_is_broken_says_what_was_written() {
-    let sandbox = Sandbox::new();
-    sandbox.put("folder/x", "");
-    let answer = sandbox.post("/files", FORM, form(&[("a", "one"), ("folder", "two")])).await;
-    answer.refused(400, "invalid_argument", "written before it: 1");
-    let whole = form(&[("b", "one")]);
-    let answer = sandbox.post("/files", FORM, whole[..whole.len() - 12].to_owned()).await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(sandbox.names("."), ["a", "folder"]);
-    sandbox.post("/files", FORM, "--XX--\r\n").await.refused(400, "invalid_argument", "no part");
-    let unnamed = "--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--XX--\r\n";
-    sandbox.post("/files", FORM, unnamed).await.refused(400, "invalid_argument", "no file name");
 }
 
 #[tokio::test]
@@ -249,15 +187,45 @@ async fn what_can_not_be_a_file_is_refused_by_its_path() {
     let sandbox = Sandbox::new();
     sandbox.put("folder/file", "");
     symlink("loop", sandbox.path("loop")).expect("a symlink");
+    nix::unistd::mkfifo(&sandbox.path("pipe"), Mode::S_IRWXU).expect("a pipe");
     let write = async |path: &str| sandbox.post_bytes(&format!("/file?path={path}"), "x").await;
     write("folder").await.refused(400, "invalid_argument", &sandbox.text("folder"));
     write("folder/file/x").await.refused(400, "invalid_argument", "is not a directory");
     write("loop").await.refused(400, "invalid_argument", "leads back to itself");
     write("/dev/full").await.refused(507, "resource_exhausted", "/dev/full");
+    write("pipe").await.refused(400, "invalid_argument", "is a pipe");
     write("/proc/nothing").await.refused(404, "not_found", "/proc/nothing");
     write(&"n".repeat(256)).await.refused(400, "invalid_argument", "255 bytes");
     assert_eq!(write(&"n".repeat(255)).await.status, 204);
-    assert_eq!(sandbox.names("."), ["folder", "loop", &"n".repeat(255)]);
+    assert_eq!(sandbox.names("."), ["folder", "loop", &"n".repeat(255), "pipe"]);
+}
+
+#[tokio::test]
+async fn a_refused_body_is_heard_to_its_end() {
+    let sandbox = Sandbox::new();
+    for uri in ["/file?path=.", "/file?path=/dev/full", "/file?path=a&username=bob", "/files/batch"] {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(1);
+        let body = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+        let client = async move {
+            for _ in 0..40 {
+                sender.send(Ok(Bytes::from(vec![b'x'; 1024 * 1024]))).await.expect("a reader");
+            }
+        };
+        let (answer, ()) = tokio::join!(sandbox.post_bytes(uri, Body::from_stream(body)), client);
+        assert!(answer.status.is_client_error() || answer.status == 507, "{uri}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn of_writes_at_once_one_is_left_whole() {
+    let sandbox = Sandbox::new();
+    let contents: Vec<_> = (0..8_u8).map(|n| vec![b'a' + n; 400_000]).collect();
+    let writes = contents.iter().map(|content| sandbox.post_bytes("/file?path=a", content.clone()));
+    for answer in futures_util::future::join_all(writes).await {
+        assert_eq!(answer.status, 204);
+    }
+    assert!(contents.contains(&sandbox.content("a").into_bytes()));
+    assert_eq!(sandbox.names("."), ["a"]);
 }
 
 #[tokio::test]
@@ -277,77 +245,4 @@ async fn json_that_describes_no_file_says_what_is_wrong() {
     let broken = b"{\"path\":\"a\",\"content\":\"\xff\"}".to_vec();
     sandbox.post("/file", "application/json", broken).await.refused(400, "invalid_argument", "base64");
     assert!(sandbox.names(".").is_empty());
-}
-
-#[tokio::test]
-async fn a_batch_writes_many_files() {
-    let sandbox = Sandbox::new();
-    let files: Vec<_> =
-        (0..2000).map(|n| json!({ "path": format!("d{}/f{n}", n % 10), "content": n.to_string() })).collect();
-    let answer = sandbox.post_json("/files/batch", &json!({ "files": files })).await.ok();
-    assert_eq!(answer["files"][1999], json!({ "path": sandbox.text("d9/f1999"), "bytes_written": 4 }));
-    assert_eq!(sandbox.content("d3/f1003"), "1003");
-    assert_eq!(sandbox.names("d0").len(), 200);
-}
-
-#[tokio::test]
-async fn a_batch_that_fails_says_where_and_how_many_were_written() {
-    let sandbox = Sandbox::new();
-    sandbox.put("folder/x", "");
-    let files =
-        json!([{ "path": "a", "data": "aGk" }, { "path": "folder", "content": "x" }, { "path": "b", "content": "" }]);
-    let answer = sandbox.post_json("/files/batch", &json!({ "files": files })).await;
-    answer.refused(400, "invalid_argument", &sandbox.text("folder"));
-    answer.refused(400, "invalid_argument", "file 2 of 3; written before it: 1");
-    assert_eq!((sandbox.content("a").as_str(), sandbox.names(".").len()), ("hi", 2));
-}
-
-#[tokio::test]
-async fn files_are_composed_in_order_and_stay() {
-    let sandbox = Sandbox::new();
-    sandbox.put("1", "one ");
-    sandbox.put("2", "two ");
-    let request = json!({ "source_paths": ["2", "1", "2"], "destination": "deep/all" });
-    let answer = sandbox.post_json("/files/compose", &request).await;
-    assert_eq!(answer.ok(), json!({ "path": sandbox.text("deep/all"), "name": "all", "type": "file" }));
-    assert_eq!(sandbox.content("deep/all"), "two one two ");
-    assert_eq!(sandbox.names("."), ["1", "2", "deep"]);
-}
-
-#[tokio::test]
-async fn a_file_may_be_composed_of_itself() {
-    let sandbox = Sandbox::new();
-    sandbox.put("log", "old ");
-    sandbox.put("more", "new");
-    let request = json!({ "source_paths": ["log", "more"], "destination": "log" });
-    sandbox.post_json("/files/compose", &request).await.ok();
-    assert_eq!(sandbox.content("log"), "old new");
-}
-
-#[tokio::test]
-async fn a_source_that_is_missing_changes_nothing() {
-    let sandbox = Sandbox::new();
-    sandbox.put("1", "one");
-    sandbox.put("all", "old");
-    let compose = async |body| sandbox.post_json("/files/compose", &body).await;
-    let answer = compose(json!({ "source_paths": ["1", "missing"], "destination": "all" })).await;
-    answer.refused(404, "not_found", &sandbox.text("missing"));
-    let answer = compose(json!({ "source_paths": [], "destination": "all" })).await;
-    answer.refused(400, "invalid_argument", "`source_paths` is empty");
-    let answer = compose(json!({ "source_paths": ["1"], "destination": "" })).await;
-    answer.refused(400, "invalid_argument", "`destination` is empty");
-    assert_eq!((sandbox.content("all").as_str(), sandbox.names(".").len()), ("old", 2));
-}
-
-#[tokio::test]
-async fn a_large_file_is_composed_in_steps() {
-    let sandbox = Sandbox::new();
-    let hole = File::create(sandbox.path("hole")).expect("a file");
-    hole.set_len(150 * 1024 * 1024).expect("a hole");
-    sandbox.put("end", "end");
-    let request = json!({ "source_paths": ["hole", "end"], "destination": "all" });
-    sandbox.post_json("/files/compose", &request).await.ok();
-    assert_eq!(fs::metadata(sandbox.path("all")).expect("a file").len(), 150 * 1024 * 1024 + 3);
-    let answer = sandbox.get_range("/files?path=all", "bytes=-4").await;
-    assert_eq!(answer.body.as_ref(), b"\0end");
 }
