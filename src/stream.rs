@@ -9,7 +9,7 @@ use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
 use tokio::sync::{Mutex, watch};
 
-use crate::call::record;
+use crate::call::{Callee, record};
 use crate::native_client::NativeClient;
 use crate::promise::promise;
 
@@ -19,7 +19,8 @@ pub(crate) type Pieces = BoxStream<'static, std::result::Result<String, Box<Erro
 /// What comes piece by piece, until its end or `stop()`.
 #[napi]
 pub struct NativeStream {
-    pieces: Arc<Mutex<Pieces>>,
+    /// None once it is stopped: with it goes what is in flight.
+    pieces: Arc<Mutex<Option<Pieces>>>,
     stopped: watch::Sender<bool>,
 }
 
@@ -58,12 +59,24 @@ impl NativeClient {
         read: fn(&Args) -> std::result::Result<A, ValidationError>,
         begin: impl FnOnce(Client, A) -> Pieces,
     ) -> NativeStream {
+        NativeStream::of(self.client(), args, read, begin)
+    }
+}
+
+impl NativeStream {
+    /// A stream of what `begin` makes with what it is called on; what is wrong before is its first and only piece.
+    pub(crate) fn of<C, A>(
+        callee: Callee<C>,
+        args: &str,
+        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        begin: impl FnOnce(C, A) -> Pieces,
+    ) -> Self {
         let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        let pieces = match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
-            Ok((client, arguments)) => begin(client, arguments),
+        let pieces = match prepared.and_then(|arguments| Ok((callee?, arguments))) {
+            Ok((callee, arguments)) => begin(callee, arguments),
             Err(refused) => futures_util::stream::iter([Err(refused)]).boxed(),
         };
-        NativeStream { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+        Self { pieces: Arc::new(Mutex::new(Some(pieces))), stopped: watch::Sender::new(false) }
     }
 }
 
@@ -75,13 +88,23 @@ impl NativeStream {
         let pieces = Arc::clone(&self.pieces);
         let mut stopped = self.stopped.subscribe();
         promise(env, async move {
-            let next = async { pieces.lock().await.next().await };
-            tokio::select! {
+            let mut pieces = pieces.lock().await;
+            let next = async {
+                match pieces.as_mut() {
+                    Some(pieces) => pieces.next().await,
+                    None => None,
+                }
+            };
+            let piece = tokio::select! {
                 biased;
                 // An error says that the stream is gone: stopped as well.
-                _ = stopped.wait_for(|stopped| *stopped) => Ok("null".to_owned()),
-                piece = next => piece.unwrap_or_else(|| Ok("null".to_owned())),
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                piece = next => piece,
+            };
+            if *stopped.borrow() {
+                *pieces = None;
             }
+            piece.unwrap_or_else(|| Ok("null".to_owned()))
         })
     }
 
@@ -89,5 +112,9 @@ impl NativeStream {
     #[napi]
     pub fn stop(&self) {
         self.stopped.send_replace(true);
+        // A call of next() that is under way does it itself.
+        if let Ok(mut pieces) = self.pieces.try_lock() {
+            *pieces = None;
+        }
     }
 }

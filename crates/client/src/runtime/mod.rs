@@ -1,9 +1,15 @@
 //! What runs inside a sandbox, reached at its `envdUrl` with its access token.
 
 mod access;
+mod body_reader;
 mod call;
+mod files;
 mod frames;
+mod ports;
+mod program;
 mod run;
+mod transfer;
+mod urls;
 
 use std::sync::Arc;
 
@@ -13,6 +19,15 @@ use serde_json::Value;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use body_reader::BodyReader;
+pub use files::{
+    DirEvent, DirEventKind, DirWatch, EditCall, EntryInfo, EntryKind, FileWriter, ListCall, NewFile, ReadCall,
+    RenameCall, Upload, WatchCall, WriteCall, WriteInfo,
+};
+pub use ports::{PortInfo, PortWait};
+pub use program::{ProgramAnswer, ProgramCall};
+pub use transfer::{DownloadCall, SkipReason, Skipped, TransferProgress, TransferReport, UploadCall};
+pub use urls::{Access as UrlAccess, UrlCall};
 
 /// The runtime API of one sandbox. Cheap to clone; clones share what they know of URL and token.
 ///
