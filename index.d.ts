@@ -17,8 +17,10 @@
 /// <reference lib="esnext.disposable" />
 
 import type { Commands } from "./types/commands.js";
+import type { Pty } from "./types/pty.js";
 
 export type * from "./types/commands.js";
+export type * from "./types/pty.js";
 
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
 
@@ -284,6 +286,8 @@ export class Sandbox {
 
   /** Runs programs in the sandbox. */
   readonly commands: Commands;
+  /** Opens terminals in the sandbox. */
+  readonly pty: Pty;
 
   /** Whether the sandbox is running, from what the handle knows: nothing is sent. */
   isRunning(): boolean;
@@ -1248,6 +1252,8 @@ export interface ErrorDetails {
   limit?: number;
   /** Of a {@link QuotaError}: how much of it is used. */
   used?: number;
+  /** The command that could not be followed any more, and goes on. */
+  pid?: number;
 }
 
 /**
@@ -1286,6 +1292,7 @@ export class SandboxError extends Error implements Readonly<ErrorDetails> {
   readonly idempotencyKey?: string;
   readonly limit?: number;
   readonly used?: number;
+  readonly pid?: number;
   readonly cause?: unknown;
   /** Name, message and fields, but not the body. */
   toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
@@ -1346,6 +1353,23 @@ export class ReadinessError extends SandboxError {}
  * {@link Sandbox.connect}. Nothing was done.
  */
 export class NotRunningError extends SandboxError {}
+
+/**
+ * A command that was run with `check: true` failed. The message shows its last lines, without the values of `envs`; what it
+ * printed as a whole is in `stdout` and `stderr`, which are not printed with the error.
+ */
+export class CommandError extends SandboxError {
+  constructor(
+    message?: string,
+    details?: ErrorDetails & { cause?: unknown; exitCode?: number; stdout?: string; stderr?: string },
+  );
+  /** The command's exit code; 128 + signal if it was killed. */
+  readonly exitCode: number;
+  /** What it printed. */
+  readonly stdout: string;
+  /** What it printed to standard error. */
+  readonly stderr: string;
+}
 
 /**
  * Not all sandboxes of {@link Sandbox.createMany} could be created, and those that were are deleted again. `cause` is the

@@ -8,6 +8,7 @@ const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
+const { Pty } = require("./pty.js");
 const { Runtime } = require("./runtime.js");
 const { listSandboxes } = require("./sandbox-list.js");
 const { followLogs, watchTimeline } = require("./streams.js");
@@ -29,6 +30,7 @@ class Sandbox {
   #keepAlives;
   #runtime;
   #commands;
+  #pty;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -137,6 +139,11 @@ class Sandbox {
   get commands() {
     this.#commands ??= new Commands(this.#inside);
     return this.#commands;
+  }
+
+  get pty() {
+    this.#pty ??= new Pty(this.#inside);
+    return this.#pty;
   }
 
   get sandboxDomain() {

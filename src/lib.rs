@@ -3,6 +3,8 @@
 mod call;
 /// What ends a call early.
 pub mod cancel_handle;
+/// Commands that run to their end, and calls on processes.
+pub mod commands;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
 /// Sandboxes that are kept alive.
@@ -15,6 +17,8 @@ pub mod native_client;
 pub mod native_runtime;
 /// Where a client comes from.
 pub mod open;
+/// Processes that are followed.
+pub mod process;
 /// Calls that tell what they see while they wait.
 pub mod progress;
 mod promise;

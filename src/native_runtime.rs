@@ -3,7 +3,6 @@ use napi_derive::napi;
 use sandbar_client::{Args, ClientError, Runtime};
 use sandbar_protocol::{Envd, ValidationError};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::call::{Callee, Cancel, Promised, call, record};
 use crate::native_client::NativeClient;
@@ -60,22 +59,6 @@ impl NativeRuntime {
         let envd = self.runtime.as_ref().ok()?.known_envd()?;
         // Strings always serialise.
         serde_json::to_string(&envd).ok()
-    }
-
-    /// Runs a command to its end: `{"stdout", "stderr", "exitCode", "durationMs", "error"?}`.
-    #[napi]
-    pub fn run<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::run, |runtime, (request, call)| async move {
-            let result = runtime.run(&request, &call).await?.value;
-            Ok(json!({
-                "stdout": result.stdout,
-                "stderr": result.stderr,
-                "exitCode": result.exit_code,
-                "durationMs": result.duration_ms,
-                "error": result.error,
-            })
-            .to_string())
-        })
     }
 
     pub(crate) fn call<'env, A, F>(

@@ -1,7 +1,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{JsValue, Object, PromiseRaw};
+use napi::bindgen_prelude::{JsValue, Object, PromiseRaw, ToNapiValue};
 use napi::{Env, Result};
 use sandbar_client::ErrorRecord;
 
@@ -16,12 +16,22 @@ pub(crate) fn promise<F>(env: &Env, call: F) -> Result<PromiseRaw<'_, String>>
 where
     F: Future<Output = Outcome> + Send + 'static,
 {
+    promise_of(env, call, |text| text)
+}
+
+/// The same for an outcome that is no text; `made` makes a value of it on the JS thread.
+pub(crate) fn promise_of<T, V, F>(env: &Env, call: F, made: fn(T) -> V) -> Result<PromiseRaw<'_, V>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+    F: Future<Output = std::result::Result<T, Box<ErrorRecord>>> + Send + 'static,
+{
     let guarded = async {
         let outcome = AssertUnwindSafe(call).catch_unwind().await;
         Ok(outcome.unwrap_or_else(|_| Err(Box::new(defect()))))
     };
-    env.spawn_future_with_callback(guarded, |env, outcome| match outcome {
-        Ok(text) => Ok(text),
+    env.spawn_future_with_callback(guarded, move |env, outcome| match outcome {
+        Ok(value) => Ok(made(value)),
         Err(record) => {
             let mut rejection = Object::new(env)?;
             rejection.set("record", record.to_json())?;

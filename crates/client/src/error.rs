@@ -3,7 +3,7 @@ use std::time::Duration;
 use sandbar_protocol::{Diagnostic, PublicState, TimelineEvent, ValidationError};
 use serde_json::Value;
 
-use crate::message;
+use crate::{CommandFailure, message};
 
 /// Whatever can go wrong in a call. `Display` says what happened, to what, and what to do; no secret is in it.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,19 @@ pub enum ClientError {
     /// The sandbox does not run, so nothing in it can be reached. Nothing was done.
     #[error("{}", message::not_running(.0))]
     NotRunning(Box<NotRunning>),
+    /// A command failed whose failure was to be an error.
+    #[error("{0}")]
+    CommandFailed(Box<CommandFailure>),
+    /// A process is not followed any more, and may run on.
+    #[error("{}", message::not_followed(*pid, cause))]
+    NotFollowed {
+        /// The process; none if it is not even known whether it was started.
+        pid: Option<u32>,
+        /// The sandbox.
+        sandbox_id: String,
+        /// Why.
+        cause: FollowLoss,
+    },
     /// The service answered with success and a body that is not what the contract says.
     #[error("{}", message::invalid_answer(*status, content_type, excerpt, problem, call))]
     InvalidAnswer {
@@ -64,6 +77,17 @@ pub enum ClientError {
         /// The request.
         call: Box<Call>,
     },
+}
+
+/// Why a process is not followed any more.
+#[derive(Debug)]
+pub enum FollowLoss {
+    /// Its caller wanted it so.
+    Disconnected,
+    /// The connection was lost, and what was printed since can't be told from what was printed before.
+    OutputLost,
+    /// The connection was lost, and did not come back.
+    Connection(Box<ClientError>),
 }
 
 /// The request that an error is about.
@@ -179,7 +203,12 @@ impl ClientError {
     /// The same, for a caller who must know that a create or connect may have taken effect.
     pub(crate) fn with_outcome_unknown(mut self) -> Self {
         let call = match &mut self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => return self,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::NotReady(_)
+            | Self::NotRunning(_)
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => return self,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
             Self::Api(error) => &mut error.call,
         };
@@ -198,7 +227,13 @@ impl ClientError {
     /// The request it is about, unless nothing was sent.
     pub fn call(&self) -> Option<&Call> {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => None,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::NotReady(_)
+            | Self::NotRunning(_)
+            | Self::CommandFailed(_) => None,
+            Self::NotFollowed { cause: FollowLoss::Connection(error), .. } => error.call(),
+            Self::NotFollowed { .. } => None,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => {
                 Some(call)
             }
@@ -220,6 +255,8 @@ impl ClientError {
         match self {
             Self::NotReady(error) => Some(&error.sandbox_id),
             Self::NotRunning(error) => Some(&error.sandbox_id),
+            Self::CommandFailed(failure) => Some(&failure.sandbox_id),
+            Self::NotFollowed { sandbox_id, .. } => Some(sandbox_id),
             _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
         }
     }
@@ -227,7 +264,11 @@ impl ClientError {
     /// Whether the same call may succeed a little later. It says nothing about whether repeating it is harmless.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::InvalidAnswer { .. } => false,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::InvalidAnswer { .. }
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => false,
             Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
             Self::RequestTimeout { .. } => true,
             Self::Api(error) => error.retryable(),

@@ -50,7 +50,7 @@ pub use client::Client;
 pub use config::{Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoint};
 pub use delete_all::{DeleteAll, DeleteReport};
 pub use environment::Environment;
-pub use error::{ApiError, Call, ClientError, NotReady, NotRunning, TransportKind};
+pub use error::{ApiError, Call, ClientError, FollowLoss, NotReady, NotRunning, TransportKind};
 pub use follow::LogFollower;
 pub use headers::Headers;
 pub use insight::MetricsBatchQuery;
@@ -61,6 +61,9 @@ pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use progress::{Onlooker, Progress};
 pub use record::ErrorRecord;
 pub use retry::DEFAULT_MAX_RETRIES;
-pub use runtime::Runtime;
+pub use runtime::{
+    Attach, CommandFailure, CommandResult, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,
+    ProcessConfig, ProcessInfo, Pty, PtySize, RunCall, Runtime, Selector, StartCall, StartRequest, Started,
+};
 pub use trace_context::TraceContext;
 pub use watch::Watch;

@@ -53,7 +53,9 @@ impl Fate {
             ClientError::Configuration { .. }
             | ClientError::Validation(_)
             | ClientError::NotReady(_)
-            | ClientError::NotRunning(_) => Self::Settled,
+            | ClientError::NotRunning(_)
+            | ClientError::CommandFailed(_)
+            | ClientError::NotFollowed { .. } => Self::Settled,
         }
     }
 }

@@ -69,7 +69,8 @@ impl Runtime {
         Ok((now != *refused).then_some(now))
     }
 
-    async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
+    /// Where the runtime is now, as the sandbox's detail says.
+    pub(super) async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
         let answer = self.client.get(&self.sandbox_id, call.clone()).await?;
         let sandbox = answer.value;
         let state = sandbox.public_state().cloned();

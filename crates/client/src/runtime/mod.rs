@@ -3,6 +3,7 @@
 mod access;
 mod call;
 mod frames;
+mod process;
 mod run;
 
 use std::sync::Arc;
@@ -13,6 +14,11 @@ use serde_json::Value;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use process::{
+    Attach, CommandFailure, CommandResult, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,
+    ProcessConfig, ProcessInfo, Pty, PtySize, Selector, StartCall, StartRequest, Started,
+};
+pub use run::RunCall;
 
 /// The runtime API of one sandbox. Cheap to clone; clones share what they know of URL and token.
 ///
