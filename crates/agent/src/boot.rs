@@ -5,7 +5,7 @@ use std::io::Read;
 use sandbar_protocol::BootConfig;
 
 use crate::server::router;
-use crate::{descriptors, limits};
+use crate::{descriptors, limits, signals};
 
 /// The engine's text is small; whatever else stands on standard input is cut off.
 const MAX_BOOT_BYTES: u64 = 4 * 1024 * 1024;
@@ -28,6 +28,7 @@ pub fn serve() -> Result<(), String> {
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     runtime.block_on(async move {
         limits::survive_full_files().map_err(|e| e.to_string())?;
+        signals::heed_interrupts().map_err(|e| format!("can't take signals on: {e}"))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(|e| e.to_string())?;
         axum::serve(listener, router(&config)).await.map_err(|e| e.to_string())

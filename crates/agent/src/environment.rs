@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sandbar_protocol::Secret;
+
+use crate::problem::Problem;
 
 /// Where users work, unless the template says otherwise; kept across a pause.
 const WORKSPACE: &str = "/root/workspace";
@@ -20,20 +22,26 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("USER", "root"),
 ];
 
+/// Names and values.
+pub(crate) type Variables = BTreeMap<String, Secret>;
+
 /// The environment of everything that runs in the sandbox: usual defaults, overridden by the sandbox's variables, and
 /// the folder in which commands start.
 #[derive(Clone)]
 pub(crate) struct Environment {
-    variables: Arc<BTreeMap<String, Secret>>,
+    variables: Arc<RwLock<Arc<Variables>>>,
     workdir: Arc<Path>,
+    home: Arc<Path>,
 }
 
 impl Environment {
-    pub(crate) fn new(env_vars: &BTreeMap<String, Secret>, workdir: Option<&str>) -> Self {
-        let mut all: BTreeMap<String, Secret> =
+    pub(crate) fn new(env_vars: &Variables, workdir: Option<&str>) -> Self {
+        let mut all: Variables =
             DEFAULTS.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect();
         all.extend(env_vars.clone());
-        Self { variables: Arc::new(all), workdir: Path::new(workdir.unwrap_or(WORKSPACE)).into() }
+        let home = Path::new(all.get("HOME").map_or(HOME, Secret::expose)).into();
+        let workdir = Path::new(workdir.unwrap_or(WORKSPACE)).into();
+        Self { variables: Arc::new(RwLock::new(Arc::new(all))), workdir, home }
     }
 
     /// Where commands start.
@@ -41,13 +49,34 @@ impl Environment {
         &self.workdir
     }
 
-    /// What `~` stands for.
+    /// What `~` stands for: the home that the sandbox started with.
     pub(crate) fn home(&self) -> &Path {
-        Path::new(self.variables.get("HOME").map_or(HOME, Secret::expose))
+        &self.home
     }
 
-    /// Name and value of each variable, for a process.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables.iter().map(|(name, value)| (name.as_str(), value.expose()))
+    /// What a process that starts now gets.
+    pub(crate) fn variables(&self) -> Arc<Variables> {
+        self.variables.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Sets variables for all that starts from here on; the others stay as they are.
+    pub(crate) fn set(&self, variables: Variables) {
+        let mut current = self.variables.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut current).extend(variables);
+    }
+}
+
+/// Whether a process could have these variables; `field` is where the request has them.
+pub(crate) fn check_variables(field: &str, variables: &Variables) -> Result<(), Problem> {
+    for (name, value) in variables {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let message =
+                format!("`{field}` has a variable named {name:?}: a name is not empty, and has no `=` or NUL");
+            return Err(Problem::invalid(message));
+        }
+        if value.expose().contains('\0') {
+            return Err(Problem::invalid(format!("`{field}` has a NUL byte in the value of {name:?}")));
+        }
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod run;
 mod server;
+mod signals;
 mod startup;
 mod system;
 

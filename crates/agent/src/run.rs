@@ -1,29 +1,26 @@
 //! `POST /run`: runs a command to its end and answers with what it printed.
 
-use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use sandbar_protocol::{RunRequest, RunResponse};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
 
-use crate::command::{Group, exit_code, program, shell, working_dir};
+use crate::command::{Description, NotStarted, exit_code};
 use crate::connect::Unary;
 use crate::environment::Environment;
-use crate::log::{Lines, Log, Stream};
+use crate::log::{Log, Stream};
 use crate::problem::Problem;
+use crate::process::{Pumps, SandboxUser, Sink, Tree, outputs_of, time_limit, timed_out};
 use crate::server::Agent;
 
 /// What is kept of each output stream; the rest is read and dropped, so that the command goes on.
 const MAX_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
-/// How long after the command's end its background children may still add output.
-const BACKGROUND_GRACE: Duration = Duration::from_millis(100);
 
 pub(crate) fn routes() -> Router<Agent> {
     Router::new().route("/run", post(run_command))
@@ -32,83 +29,77 @@ pub(crate) fn routes() -> Router<Agent> {
 /// POST /run
 async fn run_command(
     State(agent): State<Agent>,
+    _: SandboxUser,
     Unary(request): Unary<RunRequest>,
 ) -> Result<Json<RunResponse>, Problem> {
-    if request.cmd.is_empty() {
-        return Err(Problem::invalid("`cmd` is empty: pass a command line"));
-    }
+    describe(&request).check()?;
     Ok(Json(run(request, &agent.environment, &agent.log).await))
+}
+
+fn describe(request: &RunRequest) -> Description<'_> {
+    Description {
+        cmd: &request.cmd,
+        args: request.args.as_deref().unwrap_or_default(),
+        cwd: request.cwd.as_deref(),
+        variables_field: "env",
+        variables: request.env.as_ref(),
+    }
 }
 
 /// Runs the command; what it prints goes into the log as well. Dropping the future kills it with all it has started.
 async fn run(request: RunRequest, environment: &Environment, log: &Log) -> RunResponse {
     let begun = Instant::now();
     let mut response = match start(&request, environment) {
-        Ok(child) => finish(child, &request, log).await,
-        Err(refused) => refused,
+        Ok(child) => finish(child, request, log).await,
+        Err(why) => RunResponse { exit_code: why.exit_code(), error: Some(why.message()), ..RunResponse::default() },
     };
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     response
 }
 
-fn start(request: &RunRequest, environment: &Environment) -> Result<Child, RunResponse> {
-    let refused = |exit_code, error| RunResponse { exit_code, error: Some(error), ..RunResponse::default() };
-    let cwd = working_dir(request.cwd.as_deref(), environment);
-    if !cwd.is_dir() {
-        return Err(refused(-1, format!("the working directory {} does not exist: make it first", cwd.display())));
-    }
-    let mut command = command(request, environment);
-    command.current_dir(cwd).spawn().map_err(|error| match error.kind() {
-        // As shells have it.
-        io::ErrorKind::NotFound => refused(127, format!("{:?} was not found in the sandbox", request.cmd)),
-        io::ErrorKind::PermissionDenied => refused(126, format!("{:?} can't be executed", request.cmd)),
-        _ => refused(-1, format!("{:?} did not start: {error}", request.cmd)),
-    })
-}
-
-fn command(request: &RunRequest, environment: &Environment) -> Command {
-    // No arguments are none that were given: clients of other languages always send the list.
-    let mut command = match request.args.as_deref() {
-        Some(args @ [_, ..]) => program(&request.cmd, args, environment),
-        _ => shell(&request.cmd, environment),
-    };
-    for (name, value) in request.env.iter().flatten() {
-        command.env(name, value.expose());
-    }
+fn start(request: &RunRequest, environment: &Environment) -> Result<Child, NotStarted> {
+    let description = describe(request);
+    let mut command = description.command(environment)?;
     if request.stdin.is_some() {
         command.stdin(Stdio::piped());
     }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.spawn().map_err(|error| description.not_started(&error))
 }
 
-async fn finish(mut child: Child, request: &RunRequest, log: &Log) -> RunResponse {
-    let mut group = Group::of(&child);
-    let mut stdout = Capture::start(child.stdout.take(), log.of(Stream::Out));
-    let mut stderr = Capture::start(child.stderr.take(), log.of(Stream::Err));
-    if let (Some(mut pipe), Some(text)) = (child.stdin.take(), request.stdin.clone()) {
+async fn finish(mut child: Child, request: RunRequest, log: &Log) -> RunResponse {
+    let mut tree = KilledOnDrop(child.id().and_then(|pid| Tree::new(pid, outputs_of(&child))));
+    let limit = time_limit(request.timeout_ms, request.timeout);
+    let (stdout, stderr) = (Capture::default(), Capture::default());
+    let mut pumps = Pumps::new();
+    if let Some(pipe) = child.stdout.take() {
+        pumps.start(pipe, Some(log.of(Stream::Out)), stdout.clone());
+    }
+    if let Some(pipe) = child.stderr.take() {
+        pumps.start(pipe, Some(log.of(Stream::Err)), stderr.clone());
+    }
+    if let (Some(mut pipe), Some(text)) = (child.stdin.take(), request.stdin) {
         // Beside the command, which may print before it reads; one that does not read is no error.
         tokio::spawn(async move { pipe.write_all(text.as_bytes()).await });
     }
-    let limit = limit(request);
     let ended = match limit {
         Some(limit) => tokio::time::timeout(limit, child.wait()).await.ok(),
         None => Some(child.wait().await),
     };
-    let timed_out = ended.is_none();
-    if timed_out {
-        group.kill();
-    }
+    let killed_after = if ended.is_none() { limit } else { None };
     let status = match ended {
         Some(status) => status,
-        None => child.wait().await,
+        None => {
+            tree.kill();
+            child.wait().await
+        }
     };
-    let _ = tokio::time::timeout(BACKGROUND_GRACE, async { tokio::join!(stdout.ended(), stderr.ended()) }).await;
-    group.release();
-    let (stdout, stdout_cut) = stdout.take();
-    let (stderr, stderr_cut) = stderr.take();
-    let error = if let (true, Some(limit)) = (timed_out, limit) {
-        Some(format!("timed out after {} ms and was killed", limit.as_millis()))
+    pumps.end().await;
+    tree.release();
+    let (stdout, stdout_cut) = stdout.take_text();
+    let (stderr, stderr_cut) = stderr.take_text();
+    let error = if let Some(limit) = killed_after {
+        Some(timed_out(limit))
     } else if stdout_cut || stderr_cut {
         Some(format!("output was cut off at {MAX_OUTPUT_BYTES} bytes: write it to a file instead"))
     } else {
@@ -118,43 +109,44 @@ async fn finish(mut child: Child, request: &RunRequest, log: &Log) -> RunRespons
     RunResponse { stdout, stderr, exit_code, duration_ms: 0, error }
 }
 
-fn limit(request: &RunRequest) -> Option<Duration> {
-    let older = || request.timeout.and_then(|secs| Duration::try_from_secs_f64(secs).ok());
-    request.timeout_ms.map(Duration::from_millis).or_else(older).filter(|limit| !limit.is_zero())
+/// Kills a command with all it has started, unless it came to its end.
+struct KilledOnDrop(Option<Tree>);
+
+impl KilledOnDrop {
+    fn kill(&mut self) {
+        if let Some(tree) = self.0.take() {
+            tree.kill();
+        }
+    }
+
+    /// Lets what the command left in the background live on.
+    fn release(mut self) {
+        self.0 = None;
+    }
 }
 
-/// Reads an output stream beside the command.
-struct Capture {
-    kept: Arc<Mutex<(Vec<u8>, bool)>>,
-    reader: JoinHandle<()>,
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The beginning of an output, and whether there was more.
+#[derive(Clone, Default)]
+struct Capture(Arc<Mutex<(Vec<u8>, bool)>>);
+
+impl Sink for Capture {
+    async fn take(&mut self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_OUTPUT_BYTES.saturating_sub(kept.0.len()).min(bytes.len());
+        kept.0.extend(bytes.iter().take(room));
+        kept.1 |= room < bytes.len();
+    }
 }
 
 impl Capture {
-    fn start(stream: Option<impl AsyncRead + Unpin + Send + 'static>, mut lines: Lines) -> Self {
-        let kept = Arc::new(Mutex::new((Vec::new(), false)));
-        let target = kept.clone();
-        let reader = tokio::spawn(async move {
-            let Some(mut stream) = stream else { return };
-            let mut buffer = vec![0; 16 * 1024];
-            while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-                lines.push(&buffer[..count]);
-                let mut kept = target.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = MAX_OUTPUT_BYTES.saturating_sub(kept.0.len()).min(count);
-                kept.0.extend(buffer.iter().take(room));
-                kept.1 |= room < count;
-            }
-        });
-        Self { kept, reader }
-    }
-
-    async fn ended(&mut self) {
-        let _ = (&mut self.reader).await;
-    }
-
-    fn take(self) -> (String, bool) {
-        // A background child may hold the pipe for ever.
-        self.reader.abort();
-        let (bytes, cut) = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+    fn take_text(self) -> (String, bool) {
+        let (bytes, cut) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         (String::from_utf8_lossy(&bytes).into_owned(), cut)
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::environment::Environment;
 use crate::log::Log;
 use crate::problem::Problem;
+use crate::process::Processes;
 use crate::{files, filesystem, process, proxy, run, startup, system};
 
 /// The largest body that is read as a whole; what is streamed has no limit of its own.
@@ -24,6 +25,7 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 pub(crate) struct Agent {
     pub(crate) environment: Environment,
     pub(crate) log: Log,
+    pub(crate) processes: Processes,
     health: watch::Receiver<Health>,
 }
 
@@ -43,7 +45,7 @@ pub fn router(config: &BootConfig) -> Router {
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health, log: Log::start() })
+        .with_state(Agent { environment, health, log: Log::start(), processes: Processes::default() })
 }
 
 /// GET /

@@ -53,7 +53,11 @@ fn make_workdir(workdir: &Path) -> Result<(), String> {
 async fn start_up(start: Option<String>, ready: Option<String>, environment: &Environment) -> Result<(), String> {
     if let Some(line) = start {
         // Its output goes to the agent's own, which the engine logs.
-        let status = shell(&line, environment).status().await.map_err(|e| format!("no shell to start with: {e}"))?;
+        let status = shell(&line, environment)
+            .process_group(0)
+            .status()
+            .await
+            .map_err(|e| format!("no shell to start with: {e}"))?;
         if !status.success() {
             return Err(format!("the start command ended with exit code {}", exit_code(status)));
         }
@@ -62,7 +66,7 @@ async fn start_up(start: Option<String>, ready: Option<String>, environment: &En
     let mut wait = FIRST_RETRY;
     loop {
         let mut check = shell(&line, environment);
-        let status = check.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+        let status = check.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
         if status.map_err(|e| format!("no shell to ask for readiness: {e}"))?.success() {
             return Ok(());
         }

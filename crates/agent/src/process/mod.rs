@@ -1,9 +1,25 @@
 //! `process.Process`: what runs in the sandbox, its input and its output.
 
-use axum::Router;
+mod calls;
+mod end;
+mod follow;
+mod input;
+mod output;
+mod pump;
+mod request;
+mod running;
+mod signal;
+mod stream_input;
+mod table;
+mod tree;
+mod user;
+mod utf8;
 
-use crate::server::Agent;
-
-pub(crate) fn routes() -> Router<Agent> {
-    Router::new()
-}
+pub(crate) use calls::routes;
+pub(crate) use end::timed_out;
+pub(crate) use pump::{Pumps, Sink};
+pub(crate) use request::time_limit;
+pub(crate) use running::outputs_of;
+pub(crate) use table::Processes;
+pub(crate) use tree::Tree;
+pub(crate) use user::SandboxUser;

@@ -1,0 +1,115 @@
+//! A command with all that it started, wherever that has gone: what is killed is killed as a whole.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+/// How often the processes are looked through for those that were started while others were killed.
+const ROUNDS: usize = 5;
+
+/// A process that leads a group, and what shows that another belongs to it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: i32,
+    /// The outputs, as links of `/proc` name them.
+    outputs: Vec<String>,
+}
+
+/// One line of the process table.
+struct Entry {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+impl Tree {
+    /// The tree below `root`, which leads its process group; `outputs` are this process's ends of its pipes or terminal.
+    pub(crate) fn new(root: u32, outputs: Vec<String>) -> Option<Self> {
+        // Such a group would be this process's own, or all processes.
+        let root = i32::try_from(root).ok().filter(|root| *root > 1)?;
+        Some(Self { root, outputs })
+    }
+
+    /// The name under which all ends of a pipe, or of a terminal's program side, are found in `/proc`.
+    pub(crate) fn name_of(end: &impl AsFd) -> Option<String> {
+        let link = fs::read_link(format!("/proc/self/fd/{}", end.as_fd().as_raw_fd())).ok()?;
+        link.into_os_string().into_string().ok()
+    }
+
+    /// Sends a signal to the process group.
+    pub(crate) fn signal(&self, signal: Signal) -> nix::Result<()> {
+        killpg(Pid::from_raw(self.root), signal)
+    }
+
+    /// Kills the group and all that left it: descendants, members of their sessions, and whoever holds the outputs. What
+    /// has cut all of these ties is not found.
+    pub(crate) fn kill(&self) {
+        let mut known = HashSet::from([self.root]);
+        let mut killed = HashSet::new();
+        for _ in 0..ROUNDS {
+            // Before the kill: an orphan does not say whose child it was.
+            let members = self.members(&mut known);
+            // It may have ended by itself.
+            let _ = self.signal(Signal::SIGKILL);
+            let fresh: Vec<i32> = members.into_iter().filter(|pid| killed.insert(*pid)).collect();
+            if fresh.is_empty() {
+                return;
+            }
+            for pid in fresh {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+
+    /// Who belongs to the tree now; `known` remembers those who did in an earlier round.
+    fn members(&self, known: &mut HashSet<i32>) -> Vec<i32> {
+        let own = std::process::id();
+        let mut others = processes();
+        others.retain(|entry| entry.pid > 1 && u32::try_from(entry.pid) != Ok(own));
+        known.extend(others.iter().map(|entry| entry.pid).filter(|pid| self.is_held_by(*pid)));
+        let mut members = Vec::new();
+        loop {
+            let before = members.len();
+            others.retain(|entry| {
+                let belongs = [entry.pid, entry.parent, entry.group, entry.session].iter().any(|id| known.contains(id));
+                if belongs {
+                    known.insert(entry.pid);
+                    members.push(entry.pid);
+                }
+                !belongs
+            });
+            if members.len() == before {
+                return members;
+            }
+        }
+    }
+
+    fn is_held_by(&self, pid: i32) -> bool {
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        descriptors.flatten().any(|descriptor| {
+            fs::read_link(descriptor.path())
+                .is_ok_and(|link| link.to_str().is_some_and(|link| self.outputs.iter().any(|output| output == link)))
+        })
+    }
+}
+
+/// All that run, without those that ended and wait to be asked for their status.
+fn processes() -> Vec<Entry> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry_of(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+fn entry_of(pid: i32) -> Option<Entry> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before the last bracket may have anything in it.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    let mut number = || fields.next()?.parse().ok();
+    Some(Entry { pid, parent: number()?, group: number()?, session: number()? })
+}

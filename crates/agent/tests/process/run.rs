@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Agent, runs, until};
+
+#[tokio::test]
+async fn a_command_is_run_to_its_end() {
+    let agent = Agent::new();
+    let answer = agent.run(json!({ "cmd": "cat; echo err >&2; exit 3", "args": [], "stdin": "été" })).await;
+    assert_eq!(answer["stdout"], "été");
+    assert_eq!((&answer["stderr"], &answer["exit_code"]), (&json!("err\n"), &json!(3)));
+}
+
+#[tokio::test]
+async fn an_ordinary_command_does_not_wait_for_the_grace_of_the_background() {
+    let agent = Agent::new();
+    let mut quickest = Duration::MAX;
+    for _ in 0..20 {
+        let begun = std::time::Instant::now();
+        agent.run(json!({ "cmd": "true" })).await;
+        quickest = quickest.min(begun.elapsed());
+    }
+    assert!(quickest < Duration::from_millis(50), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_ends_the_command_with_all_it_started() {
+    let agent = Agent::new();
+    let pids = agent.path("pids");
+    let line = format!("setsid sleep 1000 & echo $! >> {pids}.part; mv {pids}.part {pids}; wait");
+    tokio::select! {
+        answer = agent.run(json!({ "cmd": line })) => panic!("{answer}"),
+        () = until("it runs", || std::fs::exists(&pids).unwrap()) => {}
+    }
+    let pid: u64 = std::fs::read_to_string(&pids).unwrap().trim().parse().unwrap();
+    until("nothing of it runs", || !runs(pid)).await;
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_those_in_other_sessions_too() {
+    let agent = Agent::new();
+    let line = "setsid sleep 1000 & echo $!; wait";
+    let answer = agent.run(json!({ "cmd": line, "timeoutMs": 200 })).await;
+    assert_eq!(answer["error"], "timed out after 200 ms and was killed");
+    let pid: u64 = answer["stdout"].as_str().unwrap().trim().parse().unwrap();
+    until("it is dead", || !runs(pid)).await;
+}
+
+#[tokio::test]
+async fn a_server_in_the_background_outlives_the_pipe_it_prints_to() {
+    let agent = Agent::new();
+    let gate = agent.path("gate");
+    let line = format!("(until [ -e {gate} ]; do sleep 0.01; done; echo late; echo alive > {gate}) & echo started");
+    assert_eq!(agent.run(json!({ "cmd": line })).await["stdout"], "started\n");
+    std::fs::write(&gate, "").unwrap();
+    until("it printed and went on", || std::fs::read_to_string(&gate).is_ok_and(|text| text == "alive\n")).await;
+}
+
+#[tokio::test]
+async fn variables_that_no_process_can_have_are_refused() {
+    let agent = Agent::new();
+    let (status, answer) = agent.call("/run", json!({ "cmd": "true", "env": { "A=B": "c" } })).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("invalid_argument")));
+    assert!(answer["message"].as_str().unwrap().contains("`env`"), "{answer}");
+}
