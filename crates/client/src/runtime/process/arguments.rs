@@ -66,6 +66,10 @@ impl Args {
         let (options, call) = self.options()?;
         let fields = Fields::of("terminal options", &options, &PTY_FIELDS)?;
         let cmd = match self.get("cmd") {
+            None | Some(Value::Null) if fields.get("args").is_some() => {
+                let message = "`args` are for a program, and there is none: pass it as the command";
+                return Err(ValidationError::new("args", message));
+            }
             None | Some(Value::Null) => DEFAULT_SHELL.to_owned(),
             given => command(given)?,
         };
