@@ -11,6 +11,7 @@ mod extra_ca;
 mod failures;
 mod headers;
 mod many;
+mod processes;
 mod proxy;
 mod readiness;
 mod redirects;
