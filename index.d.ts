@@ -17,9 +17,11 @@
 /// <reference lib="esnext.disposable" />
 
 import type { Commands } from "./types/commands.js";
+import type { Git } from "./types/git.js";
 import type { Pty } from "./types/pty.js";
 
 export type * from "./types/commands.js";
+export type * from "./types/git.js";
 export type * from "./types/pty.js";
 
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
@@ -286,6 +288,8 @@ export class Sandbox {
 
   /** Runs programs in the sandbox. */
   readonly commands: Commands;
+  /** Runs git in the sandbox. */
+  readonly git: Git;
   /** Opens terminals in the sandbox. */
   readonly pty: Pty;
 

@@ -5,6 +5,7 @@ const { given, withField } = require("./arguments.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { Git } = require("./git.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
@@ -30,6 +31,7 @@ class Sandbox {
   #keepAlives;
   #runtime;
   #commands;
+  #git;
   #pty;
 
   constructor(origin, connection, raw) {
@@ -139,6 +141,11 @@ class Sandbox {
   get commands() {
     this.#commands ??= new Commands(this.#inside);
     return this.#commands;
+  }
+
+  get git() {
+    this.#git ??= new Git(this.#inside);
+    return this.#git;
   }
 
   get pty() {

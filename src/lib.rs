@@ -7,6 +7,8 @@ pub mod cancel_handle;
 pub mod commands;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
+/// Git, as commands in a sandbox.
+pub mod git;
 /// Sandboxes that are kept alive.
 pub mod keep_alive;
 /// Calls on many sandboxes.

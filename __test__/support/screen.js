@@ -26,7 +26,12 @@ class Screen {
   lines() {
     const { active } = this.#terminal.buffer;
     const { rows } = this.#terminal;
-    return Array.from({ length: rows }, (_, row) => active.getLine(active.viewportY + row).translateToString().trimEnd());
+    return Array.from({ length: rows }, (_, row) =>
+      active
+        .getLine(active.viewportY + row)
+        .translateToString()
+        .trimEnd(),
+    );
   }
 
   async shows(isRight) {

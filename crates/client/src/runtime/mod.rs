@@ -3,6 +3,7 @@
 mod access;
 mod call;
 mod frames;
+mod git;
 mod process;
 mod run;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use git::{GitCall, GitFile, GitStatus};
 pub use process::{
     Attach, CommandFailure, CommandResult, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,
     ProcessConfig, ProcessInfo, Pty, PtySize, Selector, StartCall, StartRequest, Started,
