@@ -2,6 +2,7 @@
 
 const answers = require("./answers.js");
 const { given, withField } = require("./arguments.js");
+const code = require("./code.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
@@ -226,6 +227,26 @@ class Sandbox {
 
   watch(options) {
     return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
+  }
+
+  async runCode(source, options) {
+    return await code.runCode(this.#inside, source, options);
+  }
+
+  async createCodeContext(options) {
+    return await code.contexts.create(this.#inside, options);
+  }
+
+  async listCodeContexts(options) {
+    return await code.contexts.list(this.#inside, options);
+  }
+
+  async restartCodeContext(context, options) {
+    return await code.contexts.restart(this.#inside, context, options);
+  }
+
+  async removeCodeContext(context, options) {
+    await code.contexts.remove(this.#inside, context, options);
   }
 
   async getMetrics(options) {

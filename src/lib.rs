@@ -3,6 +3,8 @@
 mod call;
 /// What ends a call early.
 pub mod cancel_handle;
+/// Code that runs in a sandbox.
+pub mod code;
 /// Commands that run to their end, and calls on processes.
 pub mod commands;
 /// What clients tell about their work, for the JS face.

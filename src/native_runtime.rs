@@ -1,6 +1,6 @@
 use napi::Env;
 use napi_derive::napi;
-use sandbar_client::{Args, ClientError, Runtime};
+use sandbar_client::{Args, ClientError, Code, Runtime};
 use sandbar_protocol::{Envd, ValidationError};
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ use crate::native_client::NativeClient;
 #[napi]
 pub struct NativeRuntime {
     runtime: Callee<Runtime>,
+    code: Callee<Code>,
 }
 
 /// Which sandbox, and where its runtime is.
@@ -27,11 +28,11 @@ impl NativeClient {
     /// The runtime of a sandbox, by `{"sandboxId", "envdUrl"?, "envdAccessToken"?}` as JSON text. It never throws.
     #[napi]
     pub fn runtime(&self, place: String) -> NativeRuntime {
-        NativeRuntime {
-            runtime: self.client().and_then(|client| {
-                read(&place).and_then(|place| client.runtime(&place.sandbox_id, Some(place.envd))).map_err(record)
-            }),
-        }
+        let runtime = self.client().and_then(|client| {
+            read(&place).and_then(|place| client.runtime(&place.sandbox_id, Some(place.envd))).map_err(record)
+        });
+        let code = runtime.clone().map(|runtime| runtime.code());
+        NativeRuntime { runtime, code }
     }
 }
 
@@ -43,6 +44,10 @@ fn read(place: &str) -> Result<Place, ClientError> {
 impl NativeRuntime {
     pub(crate) fn runtime(&self) -> Callee<Runtime> {
         self.runtime.clone()
+    }
+
+    pub(crate) fn code(&self) -> Callee<Code> {
+        self.code.clone()
     }
 
     /// Takes in where the runtime is now, as JSON text like that of `runtime()`.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, try_unfold};
+use futures_util::stream::{BoxStream, empty, try_unfold};
 use napi::bindgen_prelude::PromiseRaw;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -59,11 +59,21 @@ impl NativeClient {
         begin: impl FnOnce(Client, A) -> Pieces,
     ) -> NativeStream {
         let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        let pieces = match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
-            Ok((client, arguments)) => begin(client, arguments),
-            Err(refused) => futures_util::stream::iter([Err(refused)]).boxed(),
-        };
-        NativeStream { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+        match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
+            Ok((client, arguments)) => NativeStream::new(begin(client, arguments)),
+            Err(refused) => NativeStream::refused(refused),
+        }
+    }
+}
+
+impl NativeStream {
+    pub(crate) fn new(pieces: Pieces) -> Self {
+        Self { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+    }
+
+    /// A stream whose first and only piece is an error.
+    pub(crate) fn refused(refused: Box<ErrorRecord>) -> Self {
+        Self::new(futures_util::stream::iter([Err(refused)]).boxed())
     }
 }
 
@@ -76,12 +86,17 @@ impl NativeStream {
         let mut stopped = self.stopped.subscribe();
         promise(env, async move {
             let next = async { pieces.lock().await.next().await };
-            tokio::select! {
+            let piece = tokio::select! {
                 biased;
                 // An error says that the stream is gone: stopped as well.
-                _ = stopped.wait_for(|stopped| *stopped) => Ok("null".to_owned()),
-                piece = next => piece.unwrap_or_else(|| Ok("null".to_owned())),
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                piece = next => piece,
+            };
+            if piece.is_none() {
+                // What was in flight for it is dropped here, where it can clean up after itself.
+                *pieces.lock().await = empty().boxed();
             }
+            piece.unwrap_or_else(|| Ok("null".to_owned()))
         })
     }
 

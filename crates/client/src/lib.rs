@@ -62,9 +62,9 @@ pub use progress::{Onlooker, Progress};
 pub use record::ErrorRecord;
 pub use retry::DEFAULT_MAX_RETRIES;
 pub use runtime::{
-    Attach, CommandFailure, CommandResult, GitCall, GitFile, GitStatus, InputCall, OUTPUT_KEPT, OutputPiece,
-    OutputReader, OutputStream, Process, ProcessConfig, ProcessInfo, Pty, PtySize, RunCall, Runtime, Selector,
-    StartCall, StartRequest, Started,
+    Attach, Code, CodeCall, CodeContext, CodeEvent, CommandFailure, CommandResult, ContextCall, CreateContextCall,
+    GitCall, GitFile, GitStatus, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,
+    ProcessConfig, ProcessInfo, Pty, PtySize, RunCall, Runtime, Selector, StartCall, StartRequest, Started,
 };
 pub use trace_context::TraceContext;
 pub use watch::Watch;

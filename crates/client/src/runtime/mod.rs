@@ -2,6 +2,7 @@
 
 mod access;
 mod call;
+mod code;
 mod frames;
 mod git;
 mod process;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use code::{Code, CodeCall, CodeContext, CodeEvent, ContextCall, CreateContextCall};
 pub use git::{GitCall, GitFile, GitStatus};
 pub use process::{
     Attach, CommandFailure, CommandResult, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,

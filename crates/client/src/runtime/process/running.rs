@@ -67,6 +67,16 @@ impl Runtime {
         self.follow_with(attach, Extras::default(), call)
     }
 
+    /// The same, of one that is given input.
+    pub(in crate::runtime) fn follow_with_input(
+        &self,
+        attach: Attach,
+        input: Option<String>,
+        call: &CallOptions,
+    ) -> Process {
+        self.follow_with(attach, Extras { input, ..Extras::default() }, call)
+    }
+
     pub(super) fn follow_with(&self, attach: Attach, extras: Extras, call: &CallOptions) -> Process {
         let Extras { input, check, has_terminal } = extras;
         let (limit_ms, variables) = match &attach {
