@@ -16,7 +16,12 @@ async function open(command, size, options) {
   const terminal = await sandbox.pty.create(command, { size, onData: (text) => screen.draw(text), ...options });
   // A program may ask the terminal when nobody listens any more.
   screen.attach((data) => terminal.write(data).catch(() => {}));
-  return { screen, terminal };
+  const resize = async (to) => {
+    // First what draws: the program draws anew as soon as it knows.
+    screen.resize(to);
+    await terminal.resize(to);
+  };
+  return { screen, terminal, resize };
 }
 
 async function need(program) {
@@ -29,11 +34,10 @@ async function need(program) {
 const has = (text) => (lines) => lines.some((line) => line.includes(text));
 
 test("a shell opens by default, at the size that was asked for, and takes what is typed", async () => {
-  const { screen, terminal } = await open(undefined, { cols: 70, rows: 20 });
+  const { screen, terminal, resize } = await open(undefined, { cols: 70, rows: 20 });
   await terminal.write("stty size; echo $TERM $((40 + 2))\r");
   await screen.shows((lines) => has("20 70")(lines) && has("xterm-256color 42")(lines));
-  await terminal.resize({ cols: 100, rows: 30 });
-  screen.resize({ cols: 100, rows: 30 });
+  await resize({ cols: 100, rows: 30 });
   await terminal.write("stty size\r");
   await screen.shows(has("30 100"));
   await terminal.write("exit 7\r");
@@ -58,10 +62,9 @@ test("python is talked to, and interrupted", async () => {
 
 test("vim edits a file, resized meanwhile", async () => {
   if (!(await need("vim"))) return;
-  const { screen, terminal } = await open("vim -u NONE -N note.txt", { cols: 80, rows: 24 });
+  const { screen, terminal, resize } = await open("vim -u NONE -N note.txt", { cols: 80, rows: 24 });
   await screen.shows((lines) => lines[1] === "~" && lines[22] === "~");
-  await terminal.resize({ cols: 100, rows: 40 });
-  screen.resize({ cols: 100, rows: 40 });
+  await resize({ cols: 100, rows: 40 });
   await screen.shows((lines) => lines[38] === "~");
   await terminal.write("ihello\rwörld\x1b");
   await screen.shows((lines) => lines[0] === "hello" && lines[1] === "wörld");
@@ -72,10 +75,9 @@ test("vim edits a file, resized meanwhile", async () => {
 
 test("top draws its table, and fills the terminal when that grows", async () => {
   if (!(await need("top"))) return;
-  const { screen, terminal } = await open("top -d 1", { cols: 80, rows: 15 });
+  const { screen, terminal, resize } = await open("top -d 1", { cols: 80, rows: 15 });
   await screen.shows((lines) => has("load average")(lines) && has("COMMAND")(lines) && has(" top")(lines));
-  await terminal.resize({ cols: 120, rows: 30 });
-  screen.resize({ cols: 120, rows: 30 });
+  await resize({ cols: 120, rows: 30 });
   await screen.shows((lines) => lines.some((line) => line.length > 80) || has("COMMAND")(lines));
   await terminal.write("q");
   expect((await terminal.wait()).exitCode).toBe(0);

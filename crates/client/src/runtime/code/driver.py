@@ -141,9 +141,7 @@ def represent(value):
     elif is_a(value, "pandas", "Series") and "json" not in shown:
         shown["json"] = plain(value.head(MOST_ROWS).tolist())
     elif isinstance(value, (str, int, float, bool, list, tuple, dict)) and "json" not in shown:
-        data = plain(value)
-        if data is not None:
-            shown["json"] = data
+        shown["json"] = plain(value)
     shown.setdefault("text", value if isinstance(value, str) else text_of(value))
     return shown
 
@@ -174,9 +172,9 @@ def text_of(value):
 
 
 def plain(value):
-    """The value if JSON can hold it as it is."""
+    """The value if JSON can hold it; what is no number is none in it."""
     try:
-        return json.loads(json.dumps(value, allow_nan=False, default=number_of))
+        return json.loads(json.dumps(value, default=number_of), parse_constant=lambda _name: None)
     except (TypeError, ValueError, RecursionError):
         return None
 
@@ -195,6 +193,8 @@ def bounded(shown):
     """Leaves out what is too large, and says so."""
     kept = {}
     for name, data in shown.items():
+        if data is None:
+            continue
         size = len(data) if isinstance(data, str) else len(json.dumps(data, default=str))
         if size <= (LARGEST_IMAGE if name in ("png", "jpeg") else LARGEST_TEXT):
             kept[name] = data
