@@ -1,4 +1,5 @@
 const { CommandError, NotFoundError, NotRunningError, Sandbox, ValidationError } = require("..");
+const { runNode } = require("./support/child.js");
 const { realEngine } = require("./support/engine.js");
 const { errorOf, until } = require("./support/outcome.js");
 
@@ -221,6 +222,25 @@ test("wrong options are refused by their names", async () => {
   await refused({ tag: "" }, "tag");
   expect((await errorOf(sandbox.commands.connect("7"))).field).toBe("pid");
   expect((await errorOf(sandbox.commands.sendStdin(7, 7))).field).toBe("data");
+});
+
+test("a handle that is forgotten does not keep the process alive, and one that is waited for does", async () => {
+  const script = (cmd, then) => `
+    const { Sandbox } = require(".");
+    (async () => {
+      const sandbox = await Sandbox.connect("${sandbox.sandboxId}");
+      const handle = await sandbox.commands.run("${cmd}", { background: true });
+      console.log(handle.pid);
+      ${then}
+    })();`;
+  const env = engine.environment;
+  const forgotten = await runNode(["-e", script("sleep 4719", "globalThis.handle = handle;")], { env });
+  expect(forgotten).toMatchObject({ code: 0, stderr: "" });
+  expect(await sandbox.commands.kill(Number(forgotten.stdout))).toBe(true);
+  const waited = await runNode(["-e", script("sleep 0.3; exit 6", "console.log((await handle.wait()).exitCode);")], {
+    env,
+  });
+  expect(waited.stdout).toMatch(/\n6\n$/);
 });
 
 test("a paused sandbox runs no command", async () => {
