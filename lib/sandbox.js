@@ -2,14 +2,17 @@
 
 const answers = require("./answers.js");
 const { given, isObject, withField } = require("./arguments.js");
+const code = require("./code.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
 const { Files } = require("./files.js");
+const { Git } = require("./git.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
 const { fetchFrom } = require("./program.js");
+const { Pty } = require("./pty.js");
 const { Runtime } = require("./runtime.js");
 const { listSandboxes } = require("./sandbox-list.js");
 const { followLogs, watchTimeline } = require("./streams.js");
@@ -32,6 +35,8 @@ class Sandbox {
   #runtime;
   #commands;
   #files;
+  #git;
+  #pty;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -147,6 +152,16 @@ class Sandbox {
     return this.#files;
   }
 
+  get git() {
+    this.#git ??= new Git(this.#inside);
+    return this.#git;
+  }
+
+  get pty() {
+    this.#pty ??= new Pty(this.#inside);
+    return this.#pty;
+  }
+
   get sandboxDomain() {
     return URL.canParse(this.envdUrl) ? new URL(this.envdUrl).host : undefined;
   }
@@ -246,6 +261,26 @@ class Sandbox {
 
   watch(options) {
     return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
+  }
+
+  async runCode(source, options) {
+    return await code.runCode(this.#inside, source, options);
+  }
+
+  async createCodeContext(options) {
+    return await code.contexts.create(this.#inside, options);
+  }
+
+  async listCodeContexts(options) {
+    return await code.contexts.list(this.#inside, options);
+  }
+
+  async restartCodeContext(context, options) {
+    return await code.contexts.restart(this.#inside, context, options);
+  }
+
+  async removeCodeContext(context, options) {
+    await code.contexts.remove(this.#inside, context, options);
   }
 
   async getMetrics(options) {

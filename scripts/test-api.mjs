@@ -87,7 +87,16 @@ async function createSandbox(url) {
 function runTests(url, config, which, variables) {
   const file = path.join(root, "scripts", config);
   const options = ["--max-examples", EXAMPLES, "--continue-on-failure", "--request-timeout", "60"];
-  const args = ["--config-file", file, "run", `${url}/openapi.json`, "--header", `X-API-Key: ${KEY}`, ...which, ...options];
+  const args = [
+    "--config-file",
+    file,
+    "run",
+    `${url}/openapi.json`,
+    "--header",
+    `X-API-Key: ${KEY}`,
+    ...which,
+    ...options,
+  ];
   // It leaves caches where it runs.
   const child = spawn(schemathesis, [...args, ...process.argv.slice(2)], {
     stdio: "inherit",

@@ -3,6 +3,10 @@
 mod call;
 /// What ends a call early.
 pub mod cancel_handle;
+/// Code that runs in a sandbox.
+pub mod code;
+/// Commands that run to their end, and calls on processes.
+pub mod commands;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
 /// Files that come piece by piece.
@@ -11,6 +15,8 @@ pub mod file_reader;
 pub mod file_writer;
 /// Calls on the files of a sandbox.
 pub mod files;
+/// Git, as commands in a sandbox.
+pub mod git;
 /// Sandboxes that are kept alive.
 pub mod keep_alive;
 /// Calls on many sandboxes.
@@ -23,6 +29,8 @@ pub mod native_runtime;
 pub mod open;
 /// The ports of a sandbox, and URLs of its files.
 pub mod ports;
+/// Processes that are followed.
+pub mod process;
 /// Requests to programs in a sandbox.
 pub mod program;
 /// Calls that tell what they see while they wait.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, try_unfold};
-use napi::bindgen_prelude::PromiseRaw;
+use futures_util::stream::{BoxStream, empty, try_unfold};
+use napi::bindgen_prelude::{PromiseRaw, spawn};
 use napi::{Env, Result};
 use napi_derive::napi;
 use sandbar_client::{Args, Client, ErrorRecord};
@@ -19,8 +19,7 @@ pub(crate) type Pieces = BoxStream<'static, std::result::Result<String, Box<Erro
 /// What comes piece by piece, until its end or `stop()`.
 #[napi]
 pub struct NativeStream {
-    /// None once it is stopped: with it goes what is in flight.
-    pieces: Arc<Mutex<Option<Pieces>>>,
+    pieces: Arc<Mutex<Pieces>>,
     stopped: watch::Sender<bool>,
 }
 
@@ -72,11 +71,19 @@ impl NativeStream {
         begin: impl FnOnce(C, A) -> Pieces,
     ) -> Self {
         let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        let pieces = match prepared.and_then(|arguments| Ok((callee?, arguments))) {
-            Ok((callee, arguments)) => begin(callee, arguments),
-            Err(refused) => futures_util::stream::iter([Err(refused)]).boxed(),
-        };
-        Self { pieces: Arc::new(Mutex::new(Some(pieces))), stopped: watch::Sender::new(false) }
+        match prepared.and_then(|arguments| Ok((callee?, arguments))) {
+            Ok((callee, arguments)) => Self::new(begin(callee, arguments)),
+            Err(refused) => Self::refused(refused),
+        }
+    }
+
+    pub(crate) fn new(pieces: Pieces) -> Self {
+        Self { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+    }
+
+    /// A stream whose first and only piece is an error.
+    pub(crate) fn refused(refused: Box<ErrorRecord>) -> Self {
+        Self::new(futures_util::stream::iter([Err(refused)]).boxed())
     }
 }
 
@@ -88,21 +95,16 @@ impl NativeStream {
         let pieces = Arc::clone(&self.pieces);
         let mut stopped = self.stopped.subscribe();
         promise(env, async move {
-            let mut pieces = pieces.lock().await;
-            let next = async {
-                match pieces.as_mut() {
-                    Some(pieces) => pieces.next().await,
-                    None => None,
-                }
-            };
+            let next = async { pieces.lock().await.next().await };
             let piece = tokio::select! {
                 biased;
                 // An error says that the stream is gone: stopped as well.
                 _ = stopped.wait_for(|stopped| *stopped) => None,
                 piece = next => piece,
             };
-            if *stopped.borrow() {
-                *pieces = None;
+            if piece.is_none() {
+                // What was in flight for it is dropped here, where it can clean up after itself.
+                *pieces.lock().await = empty().boxed();
             }
             piece.unwrap_or_else(|| Ok("null".to_owned()))
         })
@@ -114,7 +116,9 @@ impl NativeStream {
         self.stopped.send_replace(true);
         // A call of next() that is under way does it itself.
         if let Ok(mut pieces) = self.pieces.try_lock() {
-            *pieces = None;
+            let left = std::mem::replace(&mut *pieces, empty().boxed());
+            // On the runtime, where it can clean up after itself.
+            drop(spawn(async move { drop(left) }));
         }
     }
 }

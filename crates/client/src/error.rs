@@ -3,7 +3,7 @@ use std::time::Duration;
 use sandbar_protocol::{Diagnostic, PublicState, TimelineEvent, ValidationError};
 use serde_json::Value;
 
-use crate::message;
+use crate::{CommandFailure, message};
 
 /// Whatever can go wrong in a call. `Display` says what happened, to what, and what to do; no secret is in it.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,19 @@ pub enum ClientError {
         /// What is wrong.
         problem: String,
     },
+    /// A command failed whose failure was to be an error.
+    #[error("{0}")]
+    CommandFailed(Box<CommandFailure>),
+    /// A process is not followed any more, and may run on.
+    #[error("{}", message::not_followed(*pid, cause))]
+    NotFollowed {
+        /// The process; none if it is not even known whether it was started.
+        pid: Option<u32>,
+        /// The sandbox.
+        sandbox_id: String,
+        /// Why.
+        cause: FollowLoss,
+    },
     /// The service answered with success and a body that is not what the contract says.
     #[error("{}", message::invalid_answer(*status, content_type, excerpt, problem, call))]
     InvalidAnswer {
@@ -77,6 +90,17 @@ pub enum ClientError {
         /// The request.
         call: Box<Call>,
     },
+}
+
+/// Why a process is not followed any more.
+#[derive(Debug)]
+pub enum FollowLoss {
+    /// Its caller wanted it so.
+    Disconnected,
+    /// The connection was lost, and what was printed since can't be told from what was printed before.
+    OutputLost,
+    /// The connection was lost, and did not come back.
+    Connection(Box<ClientError>),
 }
 
 /// The request that an error is about.
@@ -218,7 +242,9 @@ impl ClientError {
             | Self::NotReady(_)
             | Self::NotRunning(_)
             | Self::PortClosed(_)
-            | Self::LocalFile { .. } => return self,
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => return self,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
             Self::Api(error) => &mut error.call,
         };
@@ -242,7 +268,10 @@ impl ClientError {
             | Self::NotReady(_)
             | Self::NotRunning(_)
             | Self::PortClosed(_)
-            | Self::LocalFile { .. } => None,
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_) => None,
+            Self::NotFollowed { cause: FollowLoss::Connection(error), .. } => error.call(),
+            Self::NotFollowed { .. } => None,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => {
                 Some(call)
             }
@@ -265,6 +294,8 @@ impl ClientError {
             Self::NotReady(error) => Some(&error.sandbox_id),
             Self::NotRunning(error) => Some(&error.sandbox_id),
             Self::PortClosed(error) => Some(&error.sandbox_id),
+            Self::CommandFailed(failure) => Some(&failure.sandbox_id),
+            Self::NotFollowed { sandbox_id, .. } => Some(sandbox_id),
             _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
         }
     }
@@ -272,9 +303,12 @@ impl ClientError {
     /// Whether the same call may succeed a little later. It says nothing about whether repeating it is harmless.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::InvalidAnswer { .. } | Self::LocalFile { .. } => {
-                false
-            }
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::InvalidAnswer { .. }
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => false,
             Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
             Self::RequestTimeout { .. } | Self::PortClosed(_) => true,
             Self::Api(error) => error.retryable(),

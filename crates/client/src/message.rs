@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbar_protocol::{PhaseStatus, PublicState};
 
-use crate::error::{ApiError, Call, NotReady, NotRunning, PortClosed, TransportKind};
+use crate::error::{ApiError, Call, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
@@ -47,6 +47,21 @@ fn trust(cause: &str) -> &'static str {
         return "the service shows an authority's own certificate (CA:TRUE): give it one with CA:FALSE";
     }
     "for a private certificate authority, pass its certificate as `ca`, or its file as NODE_EXTRA_CA_CERTS"
+}
+
+pub(crate) fn not_followed(pid: Option<u32>, cause: &FollowLoss) -> String {
+    let (process, way_out) = match pid {
+        Some(pid) => (format!("process {pid}"), format!("it goes on: connect({pid}) follows it again")),
+        None => ("the process".to_owned(), "it may have been started: list() shows it then".to_owned()),
+    };
+    match cause {
+        FollowLoss::Disconnected => format!("{process} is not followed any more, after disconnect(): {way_out}"),
+        FollowLoss::OutputLost => format!(
+            "the connection to {process} was lost, and what it has printed since can't be told from what it printed \
+             before: {way_out}"
+        ),
+        FollowLoss::Connection(error) => format!("the connection to {process} was lost ({error}): {way_out}"),
+    }
 }
 
 pub(crate) fn request_timeout(limit: Duration, causes: &[String], call: &Call) -> String {

@@ -55,7 +55,9 @@ impl Fate {
             | ClientError::NotReady(_)
             | ClientError::NotRunning(_)
             | ClientError::PortClosed(_)
-            | ClientError::LocalFile { .. } => Self::Settled,
+            | ClientError::LocalFile { .. }
+            | ClientError::CommandFailed(_)
+            | ClientError::NotFollowed { .. } => Self::Settled,
         }
     }
 }

@@ -112,7 +112,8 @@ impl Runtime {
         ClientError::NotRunning(Box::new(NotRunning { sandbox_id, state, diagnostic, request_id }))
     }
 
-    async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
+    /// Where the runtime is now, as the sandbox's detail says.
+    pub(super) async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
         let answer = self.client.get(&self.sandbox_id, call.clone()).await?;
         let sandbox = answer.value;
         let state = sandbox.public_state().cloned();

@@ -13,6 +13,7 @@ mod files;
 mod headers;
 mod many;
 mod ports;
+mod processes;
 mod proxy;
 mod readiness;
 mod redirects;
