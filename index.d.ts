@@ -1272,6 +1272,9 @@ export type ErrorKind =
   // ReadinessError
   | "not_ready"
   | "ready_timeout"
+  | "port_timeout"
+  // A file of this machine
+  | "local_file"
   // CreateManyError
   | "create_many"
   // A defect of this package
