@@ -18,12 +18,16 @@
 
 import type { CodeContext, CodeExecution, CreateCodeContextOptions, RunCodeOptions } from "./types/code.js";
 import type { Commands } from "./types/commands.js";
+import type { Files } from "./types/files.js";
 import type { Git } from "./types/git.js";
+import type { FileUrlOptions, PortInfo, ProxyRequest, WaitForPortOptions } from "./types/ports.js";
 import type { Pty } from "./types/pty.js";
 
 export type * from "./types/code.js";
 export type * from "./types/commands.js";
+export type * from "./types/files.js";
 export type * from "./types/git.js";
+export type * from "./types/ports.js";
 export type * from "./types/pty.js";
 
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
@@ -290,6 +294,8 @@ export class Sandbox {
 
   /** Runs programs in the sandbox. */
   readonly commands: Commands;
+  /** Reads, writes and watches files in the sandbox. */
+  readonly files: Files;
   /** Runs git in the sandbox. */
   readonly git: Git;
   /** Opens terminals in the sandbox. */
@@ -352,6 +358,77 @@ export class Sandbox {
 
   /** Whether the sandbox is running, from what the handle knows: nothing is sent. */
   isRunning(): boolean;
+
+  // Ports, and URLs of files.
+
+  /**
+   * Where a port of the sandbox is reached, as far as the handle knows: `{envdUrl}/proxy/{port}/`. Requests need the header
+   * `X-Access-Token`.
+   *
+   * @throws {@link NotRunningError} if the handle knows of no runtime; {@link ValidationError} if it is no port.
+   */
+  getHost(port: number): string;
+
+  /**
+   * Lists the ports that something in the sandbox listens on.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
+   * Route: `GET {envdUrl}/ports`.
+   */
+  ports(options?: CallOptions): Promise<PortInfo[]>;
+
+  /**
+   * Waits until something listens on a port, and with `path` until it answers.
+   *
+   * @throws {@link ReadinessError} of the kind `port_timeout` when the time is up; it says what does listen.
+   *
+   * Route: `GET {envdUrl}/ports`, repeated after 0.01 to 0.2 s.
+   *
+   * @example
+   * ```js
+   * await sandbox.waitForPort(3000, { path: "/health" });
+   * ```
+   */
+  waitForPort(port: number, options?: WaitForPortOptions): Promise<void>;
+
+  /**
+   * Sends an HTTP request to a program in the sandbox. Its answer comes as from `fetch`, whatever its status: the body is read
+   * from the connection as it is asked for. Redirects are not followed.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run. Where nothing listens, the answer is a 502 that says so.
+   *
+   * Route: `{envdUrl}/proxy/{port}/{path}`.
+   *
+   * @example
+   * ```js
+   * const response = await sandbox.proxy({ port: 3000, path: "/api/items", method: "POST", body: "{}" });
+   * console.log(response.status, await response.json());
+   * ```
+   */
+  proxy(request: ProxyRequest, options?: CallOptions): Promise<Response>;
+
+  /**
+   * Makes a URL that lets its holder download a file, and nothing else, without a token.
+   *
+   * It is signed with the access token: a pause ends it.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
+   * @example
+   * ```js
+   * const url = await sandbox.downloadUrl("report.pdf", { expiresInSeconds: 600 });
+   * ```
+   */
+  downloadUrl(path: string, options?: FileUrlOptions): Promise<string>;
+
+  /**
+   * Makes a URL that lets its holder upload a file by POST: to this path, or without one to where the parts of a form say.
+   *
+   * @throws As {@link Sandbox.downloadUrl}.
+   */
+  uploadUrl(path?: string, options?: FileUrlOptions): Promise<string>;
+  uploadUrl(options: FileUrlOptions): Promise<string>;
 
   // Lifecycle.
 

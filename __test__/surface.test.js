@@ -66,6 +66,7 @@ const declared = declaredIn("index.d.ts", ts.isClassDeclaration);
 const MODULES = [
   ["Commands", "commands"],
   ["CommandHandle", "commands"],
+  ["Files", "files"],
   ["Git", "git"],
   ["Pty", "pty"],
   ["PtyHandle", "pty"],

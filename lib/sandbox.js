@@ -1,15 +1,17 @@
 "use strict";
 
 const answers = require("./answers.js");
-const { given, withField } = require("./arguments.js");
+const { given, isObject, withField } = require("./arguments.js");
 const code = require("./code.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { Files } = require("./files.js");
 const { Git } = require("./git.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
+const { fetchFrom } = require("./program.js");
 const { Pty } = require("./pty.js");
 const { Runtime } = require("./runtime.js");
 const { listSandboxes } = require("./sandbox-list.js");
@@ -32,6 +34,7 @@ class Sandbox {
   #keepAlives;
   #runtime;
   #commands;
+  #files;
   #git;
   #pty;
 
@@ -144,6 +147,11 @@ class Sandbox {
     return this.#commands;
   }
 
+  get files() {
+    this.#files ??= new Files(this.#inside);
+    return this.#files;
+  }
+
   get git() {
     this.#git ??= new Git(this.#inside);
     return this.#git;
@@ -156,6 +164,32 @@ class Sandbox {
 
   get sandboxDomain() {
     return URL.canParse(this.envdUrl) ? new URL(this.envdUrl).host : undefined;
+  }
+
+  getHost(port) {
+    return this.#inside.hostOf(port);
+  }
+
+  async ports(options) {
+    return await this.#inside.call("ports", {}, options);
+  }
+
+  async waitForPort(port, options) {
+    await this.#inside.call("waitForPort", { port: given(port) }, options);
+  }
+
+  async proxy(request, options) {
+    return await fetchFrom(this.#inside, request, options);
+  }
+
+  async downloadUrl(path, options) {
+    return await this.#inside.call("downloadUrl", { path: given(path) }, options);
+  }
+
+  async uploadUrl(path, options) {
+    // uploadUrl({...}): the form names the file.
+    if (options === undefined && isObject(path)) return await this.uploadUrl(undefined, path);
+    return await this.#inside.call("uploadUrl", path === undefined ? {} : { path }, options);
   }
 
   isRunning() {

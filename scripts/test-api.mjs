@@ -1,4 +1,5 @@
-// Holds a running engine against its own OpenAPI document, with schemathesis. Arguments are passed on to it, as `-n 500`.
+// Holds a running engine, and the agent of a sandbox in it, against its own OpenAPI document, with schemathesis. Arguments are
+// passed on to it, as `-n 500`.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +27,17 @@ const folder = mkdtempSync(path.join(tmpdir(), "sandbar-api-"));
 const engine = startEngine();
 const ended = new Promise((resolve) => engine.once("close", resolve));
 try {
-  process.exitCode = await runTests(await address());
+  const url = await address();
+  const engine = await runTests(url, "schemathesis.toml", ["--exclude-path-regex", "^/envd/"], {});
+  // One of its own: what is tried on the engine ends sandboxes.
+  const { sandboxID, envdAccessToken } = await createSandbox(url);
+  const runtime = await runTests(
+    url,
+    "schemathesis-runtime.toml",
+    ["--include-path-regex", "^/envd/", "--header", `X-Access-Token: ${envdAccessToken}`],
+    { SANDBOX_ID: sandboxID },
+  );
+  process.exitCode = engine || runtime;
 } finally {
   engine.kill("SIGTERM");
   await ended;
@@ -63,13 +74,35 @@ async function address() {
   throw new Error("The engine did not start.");
 }
 
+async function createSandbox(url) {
+  const headers = { "X-API-Key": KEY, "Content-Type": "application/json" };
+  const body = JSON.stringify({ waitReady: true, timeout: 86400 });
+  const answer = await fetch(`${url}/api/v1/sandboxes`, { method: "POST", headers, body });
+  const sandbox = await answer.json();
+  if (sandbox.state !== "running") throw new Error(`No sandbox: ${JSON.stringify(sandbox)}`);
+  return sandbox;
+}
+
 /** Resolves to the exit code. */
-function runTests(url) {
-  const config = path.join(root, "scripts", "schemathesis.toml");
+function runTests(url, config, which, variables) {
+  const file = path.join(root, "scripts", config);
   const options = ["--max-examples", EXAMPLES, "--continue-on-failure", "--request-timeout", "60"];
-  const args = ["--config-file", config, "run", `${url}/openapi.json`, "--header", `X-API-Key: ${KEY}`, ...options];
+  const args = [
+    "--config-file",
+    file,
+    "run",
+    `${url}/openapi.json`,
+    "--header",
+    `X-API-Key: ${KEY}`,
+    ...which,
+    ...options,
+  ];
   // It leaves caches where it runs.
-  const child = spawn(schemathesis, [...args, ...process.argv.slice(2)], { stdio: "inherit", cwd: folder });
+  const child = spawn(schemathesis, [...args, ...process.argv.slice(2)], {
+    stdio: "inherit",
+    cwd: folder,
+    env: { ...process.env, ...variables },
+  });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => resolve(code ?? 1));

@@ -1,4 +1,5 @@
 use napi::Env;
+use napi::bindgen_prelude::ToNapiValue;
 use napi_derive::napi;
 use sandbar_client::{Args, ClientError, Code, Runtime};
 use sandbar_protocol::{Envd, ValidationError};
@@ -66,17 +67,18 @@ impl NativeRuntime {
         serde_json::to_string(&envd).ok()
     }
 
-    pub(crate) fn call<'env, A, F>(
+    pub(crate) fn call<'env, A, T, F>(
         &self,
         env: &'env Env,
         args: String,
         cancel: Cancel<'_>,
         read: fn(&Args) -> Result<A, ValidationError>,
-        run: fn(Runtime, A) -> F,
-    ) -> Promised<'env>
+        run: impl FnOnce(Runtime, A) -> F + Send + 'static,
+    ) -> Promised<'env, T>
     where
         A: Send + 'static,
-        F: Future<Output = Result<String, ClientError>> + Send + 'static,
+        T: ToNapiValue + Send + 'static,
+        F: Future<Output = Result<T, ClientError>> + Send + 'static,
     {
         call(env, &self.runtime, args, cancel, read, run)
     }

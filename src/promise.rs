@@ -6,15 +6,16 @@ use napi::{Env, Result};
 use sandbar_client::ErrorRecord;
 
 /// What a call comes to: JSON text, or the record of its error.
-pub(crate) type Outcome = std::result::Result<String, Box<ErrorRecord>>;
+pub(crate) type Outcome<T = String> = std::result::Result<T, Box<ErrorRecord>>;
 
 /// Runs a call on the addon's runtime, and gives back the promise of its outcome.
 ///
 /// The promise rejects with a plain object `{record: "<ErrorRecord as JSON>"}`: the error itself is made in the caller's
 /// realm. A panic of the call is such a record, too.
-pub(crate) fn promise<F>(env: &Env, call: F) -> Result<PromiseRaw<'_, String>>
+pub(crate) fn promise<T, F>(env: &Env, call: F) -> Result<PromiseRaw<'_, T>>
 where
-    F: Future<Output = Outcome> + Send + 'static,
+    T: ToNapiValue + Send + 'static,
+    F: Future<Output = Outcome<T>> + Send + 'static,
 {
     promise_of(env, call, |text| text)
 }

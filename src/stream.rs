@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, empty, try_unfold};
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{PromiseRaw, spawn};
 use napi::{Env, Result};
 use napi_derive::napi;
 use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
 use tokio::sync::{Mutex, watch};
 
-use crate::call::record;
+use crate::call::{Callee, record};
 use crate::native_client::NativeClient;
 use crate::promise::promise;
 
@@ -58,15 +58,25 @@ impl NativeClient {
         read: fn(&Args) -> std::result::Result<A, ValidationError>,
         begin: impl FnOnce(Client, A) -> Pieces,
     ) -> NativeStream {
-        let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
-            Ok((client, arguments)) => NativeStream::new(begin(client, arguments)),
-            Err(refused) => NativeStream::refused(refused),
-        }
+        NativeStream::of(self.client(), args, read, begin)
     }
 }
 
 impl NativeStream {
+    /// A stream of what `begin` makes with what it is called on; what is wrong before is its first and only piece.
+    pub(crate) fn of<C, A>(
+        callee: Callee<C>,
+        args: &str,
+        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        begin: impl FnOnce(C, A) -> Pieces,
+    ) -> Self {
+        let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
+        match prepared.and_then(|arguments| Ok((callee?, arguments))) {
+            Ok((callee, arguments)) => Self::new(begin(callee, arguments)),
+            Err(refused) => Self::refused(refused),
+        }
+    }
+
     pub(crate) fn new(pieces: Pieces) -> Self {
         Self { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
     }
@@ -104,5 +114,11 @@ impl NativeStream {
     #[napi]
     pub fn stop(&self) {
         self.stopped.send_replace(true);
+        // A call of next() that is under way does it itself.
+        if let Ok(mut pieces) = self.pieces.try_lock() {
+            let left = std::mem::replace(&mut *pieces, empty().boxed());
+            // On the runtime, where it can clean up after itself.
+            drop(spawn(async move { drop(left) }));
+        }
     }
 }

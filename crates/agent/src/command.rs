@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::environment::{Environment, check_variables};
 use crate::problem::Problem;
+use crate::su::without_su;
 
 /// A command as a request describes it.
 pub(crate) struct Description<'a> {
@@ -29,7 +30,7 @@ impl Description<'_> {
     /// What no sandbox could run is refused by the name of its field.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if self.cmd.trim().is_empty() {
-            return Err(Problem::invalid("`cmd` is empty: pass a command line, or a program with `args`"));
+            return Err(Problem::invalid("`cmd` is empty: pass a command line"));
         }
         let no_nul = |field: &str, text: &str| match text.contains('\0') {
             true => Err(Problem::invalid(format!("`{field}` has a NUL byte in it, which no command can take"))),
@@ -40,7 +41,8 @@ impl Description<'_> {
         for (index, arg) in self.args.iter().enumerate() {
             no_nul(&format!("args[{index}]"), arg)?;
         }
-        self.variables.map_or(Ok(()), |variables| check_variables(self.variables_field, variables))
+        self.variables.map_or(Ok(()), |variables| check_variables(self.variables_field, variables))?;
+        without_su(self.cmd, self.args).map(drop)
     }
 
     /// The command, with no input and in no process group of its own yet.
@@ -49,7 +51,9 @@ impl Description<'_> {
         if !cwd.is_dir() {
             return Err(NotStarted::NoFolder(cwd));
         }
-        let mut command = match self.args {
+        // What is refused was refused by the check.
+        let args = without_su(self.cmd, self.args).unwrap_or(self.args.into());
+        let mut command = match args.as_ref() {
             [] => shell(self.cmd, environment),
             args => program(self.cmd, args, environment),
         };

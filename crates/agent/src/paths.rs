@@ -7,11 +7,18 @@ use crate::problem::Problem;
 ///
 /// `.` and `..` are resolved by their names alone. Nothing has to be kept out: the sandbox's root is the wall.
 pub(crate) fn resolve(path: &str, environment: &Environment) -> Result<PathBuf, Problem> {
+    resolve_field("path", path, environment)
+}
+
+/// As [`resolve`], for a path in a field of another name.
+pub(crate) fn resolve_field(field: &str, path: &str, environment: &Environment) -> Result<PathBuf, Problem> {
     if path.is_empty() {
-        return Err(Problem::invalid("`path` is empty: pass an absolute path, or one relative to the workspace"));
+        return Err(Problem::invalid(format!(
+            "`{field}` is empty: pass an absolute path, or one relative to the workspace"
+        )));
     }
     if path.contains('\0') {
-        return Err(Problem::invalid(format!("`path` has a NUL byte in it: {path:?}")));
+        return Err(Problem::invalid(format!("`{field}` has a NUL byte in it: {path:?}")));
     }
     let home = environment.home();
     let path = match path.strip_prefix('~') {

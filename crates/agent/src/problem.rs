@@ -75,6 +75,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message.into())
     }
 
+    /// 500: something happened that nobody can tell any more.
+    pub(crate) fn data_loss(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "data_loss", message.into())
+    }
+
     /// What the system said about a path; `what` was to be done, as "read".
     pub(crate) fn of_path(error: &io::Error, what: &str, path: &Path) -> Self {
         use io::ErrorKind as Kind;
@@ -91,6 +96,7 @@ impl Problem {
             Kind::InvalidFilename => {
                 Self::invalid(format!("a name in {path} is longer than 255 bytes, or the path longer than 4,095"))
             }
+            Kind::ResourceBusy => Self::precondition(format!("can't {what} {path}: it is in use, as a mount point is")),
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::full(&format!("can't {what} {path}")),
             _ if error.raw_os_error() == Some(ELOOP) => {
                 Self::invalid(format!("{path} is a symlink that leads back to itself"))
@@ -104,6 +110,12 @@ impl Problem {
         let message =
             format!("{what}: the sandbox's disk is full, or the file larger than the disk: remove some files");
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "resource_exhausted", message)
+    }
+
+    /// The same, with what else there is to know.
+    pub(crate) fn noting(mut self, note: &str) -> Self {
+        self.message = format!("{} ({note})", self.message);
+        self
     }
 
     /// The word for programs.
@@ -145,6 +157,7 @@ mod tests {
         assert_eq!(of(libc::ENOSPC), (507, "resource_exhausted"));
         assert_eq!(of(libc::EDQUOT), (507, "resource_exhausted"));
         assert_eq!(of(libc::EFBIG), (507, "resource_exhausted"));
+        assert_eq!(of(libc::EBUSY), (400, "failed_precondition"));
         assert_eq!(of(libc::EIO), (500, "internal"));
     }
 }

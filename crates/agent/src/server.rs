@@ -1,23 +1,27 @@
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use sandbar_protocol::{BootConfig, Health, HeartbeatStatus};
+use sandbar_protocol::{BootConfig, Health, HeartbeatStatus, SandboxSize};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::environment::Environment;
+use crate::filesystem::Watchers;
 use crate::log::Log;
 use crate::problem::Problem;
 use crate::process::Processes;
-use crate::{files, filesystem, process, proxy, run, startup, system};
+use crate::query::Query;
+use crate::system::CpuMeter;
+use crate::{compression, files, filesystem, process, proxy, run, startup, system};
 
 /// The largest body that is read as a whole; what is streamed has no limit of its own.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// What the routes share.
@@ -25,7 +29,10 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 pub(crate) struct Agent {
     pub(crate) environment: Environment,
     pub(crate) log: Log,
+    pub(crate) watchers: Watchers,
     pub(crate) processes: Processes,
+    pub(crate) size: SandboxSize,
+    pub(crate) cpu: CpuMeter,
     health: watch::Receiver<Health>,
 }
 
@@ -33,6 +40,7 @@ pub(crate) struct Agent {
 pub fn router(config: &BootConfig) -> Router {
     let environment = Environment::new(&config.env_vars, config.workdir.as_deref());
     let health = startup::begin(config, environment.clone());
+    let (processes, size, cpu) = (Processes::default(), config.size, CpuMeter::start());
     Router::new()
         .route("/", get(about))
         .route("/health", get(health_now))
@@ -41,11 +49,22 @@ pub fn router(config: &BootConfig) -> Router {
         .merge(filesystem::routes())
         .merge(process::routes())
         .merge(system::routes())
+        .layer(compression::gunzip())
+        .layer(from_fn(compression::only_gzip))
+        // Bodies for programs of the sandbox stay as they are.
         .merge(proxy::routes())
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Agent { environment, health, log: Log::start(), processes: Processes::default() })
+        .with_state(Agent {
+            environment,
+            health,
+            log: Log::start(),
+            watchers: Watchers::default(),
+            processes,
+            size,
+            cpu,
+        })
 }
 
 /// GET /

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) fn heed_interrupts() -> io::Result<()> {
     // A signal that is ignored stays so in all that is started; one that has a handler has the default again.
     for kind in [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()] {
-        signal(kind)?;
+        drop(signal(kind)?);
     }
     Ok(())
 }

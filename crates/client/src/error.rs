@@ -50,6 +50,19 @@ pub enum ClientError {
     /// The sandbox does not run, so nothing in it can be reached. Nothing was done.
     #[error("{}", message::not_running(.0))]
     NotRunning(Box<NotRunning>),
+    /// Nothing listened on a port of the sandbox in time.
+    #[error("{}", message::port_closed(.0))]
+    PortClosed(Box<PortClosed>),
+    /// A file of this machine could not be read or written.
+    #[error("can't {what} {path}: {problem}")]
+    LocalFile {
+        /// The file, on this machine.
+        path: String,
+        /// What was to be done, as `read`.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// A command failed whose failure was to be an error.
     #[error("{0}")]
     CommandFailed(Box<CommandFailure>),
@@ -194,7 +207,28 @@ pub struct NotRunning {
     pub request_id: String,
 }
 
+/// What is known of a port that was waited for.
+#[derive(Clone, Debug)]
+pub struct PortClosed {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// The port.
+    pub port: u16,
+    /// The path that should have been answered, if one was asked for.
+    pub path: Option<String>,
+    /// How long it was waited for.
+    pub limit: Duration,
+    /// The ports that something listens on.
+    pub listening: Vec<u16>,
+    /// What came instead of an answer, where something listened.
+    pub last: Option<String>,
+}
+
 impl ClientError {
+    pub(crate) fn local(path: &std::path::Path, what: &'static str, problem: impl ToString) -> Self {
+        Self::LocalFile { path: path.display().to_string(), what, problem: problem.to_string() }
+    }
+
     /// An error about a setting.
     pub(crate) fn configuration(setting: &str, message: impl Into<String>) -> Self {
         Self::Configuration { setting: setting.to_owned(), message: message.into() }
@@ -207,6 +241,8 @@ impl ClientError {
             | Self::Validation(_)
             | Self::NotReady(_)
             | Self::NotRunning(_)
+            | Self::PortClosed(_)
+            | Self::LocalFile { .. }
             | Self::CommandFailed(_)
             | Self::NotFollowed { .. } => return self,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
@@ -231,6 +267,8 @@ impl ClientError {
             | Self::Validation(_)
             | Self::NotReady(_)
             | Self::NotRunning(_)
+            | Self::PortClosed(_)
+            | Self::LocalFile { .. }
             | Self::CommandFailed(_) => None,
             Self::NotFollowed { cause: FollowLoss::Connection(error), .. } => error.call(),
             Self::NotFollowed { .. } => None,
@@ -255,6 +293,7 @@ impl ClientError {
         match self {
             Self::NotReady(error) => Some(&error.sandbox_id),
             Self::NotRunning(error) => Some(&error.sandbox_id),
+            Self::PortClosed(error) => Some(&error.sandbox_id),
             Self::CommandFailed(failure) => Some(&failure.sandbox_id),
             Self::NotFollowed { sandbox_id, .. } => Some(sandbox_id),
             _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
@@ -267,10 +306,11 @@ impl ClientError {
             Self::Configuration { .. }
             | Self::Validation(_)
             | Self::InvalidAnswer { .. }
+            | Self::LocalFile { .. }
             | Self::CommandFailed(_)
             | Self::NotFollowed { .. } => false,
             Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
-            Self::RequestTimeout { .. } => true,
+            Self::RequestTimeout { .. } | Self::PortClosed(_) => true,
             Self::Api(error) => error.retryable(),
             Self::NotReady(error) => error.limit.is_some(),
             // One that still starts may be usable a little later.

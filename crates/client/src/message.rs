@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbar_protocol::{PhaseStatus, PublicState};
 
-use crate::error::{ApiError, Call, FollowLoss, NotReady, NotRunning, TransportKind};
+use crate::error::{ApiError, Call, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
@@ -158,6 +158,26 @@ pub(crate) fn not_running(error: &NotRunning) -> String {
         Some(state) => format!("sandbox {id} is {state}{why}: read its logs, then create a new one"),
         None => format!("sandbox {id} has no runtime to reach{why}: connect() makes it usable"),
     }
+}
+
+pub(crate) fn port_closed(error: &PortClosed) -> String {
+    let PortClosed { sandbox_id, port, path, limit, listening, last } = error;
+    let limit = seconds(*limit);
+    if let (Some(path), true) = (path, listening.contains(port)) {
+        let last = last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default();
+        return format!(
+            "port {port} of sandbox {sandbox_id} is open, but did not answer GET {path} well within {limit}{last}: read what \
+             its server prints, or wait longer with `timeoutMs`"
+        );
+    }
+    let listening = match listening.as_slice() {
+        [] => "nothing listens on any".to_owned(),
+        ports => format!("listening: {}", ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    format!(
+        "nothing listened on port {port} of sandbox {sandbox_id} within {limit} ({listening}): is its server started, and \
+         does it listen on 127.0.0.1 or all addresses?"
+    )
 }
 
 /// `: <message> (<recommendation>)`, from the diagnostic or else the phase that failed.

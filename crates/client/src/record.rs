@@ -17,7 +17,7 @@ pub struct ErrorRecord {
     pub message: String,
     /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
     /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
-    /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `not_running`; `command_failed`, `disconnected`, `output_lost`;
+    /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`, `port_timeout`; `not_running`; `local_file`; `command_failed`, `disconnected`, `output_lost`;
     /// `cancelled`, `internal`.
     pub kind: &'static str,
     /// The service's word, as `sandbox_not_found`.
@@ -180,6 +180,8 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
             diagnostic: error.diagnostic.clone(),
             ..of("NotRunningError", "not_running")
         },
+        ClientError::PortClosed(_) => of("ReadinessError", "port_timeout"),
+        ClientError::LocalFile { .. } => of("SandboxError", "local_file"),
     }
 }
 

@@ -54,6 +54,8 @@ impl Fate {
             | ClientError::Validation(_)
             | ClientError::NotReady(_)
             | ClientError::NotRunning(_)
+            | ClientError::PortClosed(_)
+            | ClientError::LocalFile { .. }
             | ClientError::CommandFailed(_)
             | ClientError::NotFollowed { .. } => Self::Settled,
         }

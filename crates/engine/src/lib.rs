@@ -18,6 +18,9 @@ mod sqlite_file;
 mod telemetry;
 
 pub mod driver;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod keeper;
 pub mod lifecycle;

@@ -43,7 +43,7 @@ async fn the_document_in_docs_is_the_one_that_is_served() {
 async fn every_operation_that_is_described_is_served() {
     let engine = TestEngine::start().await;
     let operations = operations(&document().await);
-    assert!(operations.len() > 14, "{}", operations.len());
+    assert!(operations.len() > 45, "{}", operations.len());
     for (method, path, _) in operations {
         let path: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "none" } else { part }).collect();
         let path = path.join("/");
@@ -62,8 +62,12 @@ async fn every_operation_has_a_summary_and_its_refusals() {
         let has = |status: &str| operation["responses"].get(status).is_some();
         assert!(operation["operationId"].is_string() && operation["summary"].is_string(), "{method} {path}");
         assert!(!path.contains("{sandboxID}") || has("404"), "{method} {path}");
-        assert_eq!(operation.get("requestBody").is_some(), has("413"), "{method} {path}");
-        assert_eq!(operation.get("security").is_none(), has("401"), "{method} {path}");
+        let of_runtime = path.starts_with("/envd/");
+        assert!(of_runtime || operation.get("requestBody").is_some() == has("413"), "{method} {path}");
+        let needs_key = operation.get("security").is_none();
+        let needs_token = operation["security"][0].get("accessToken").is_some();
+        assert_eq!(needs_key || needs_token, has("401"), "{method} {path}");
+        assert_eq!(of_runtime, has("502"), "{method} {path}");
     }
 }
 
@@ -73,4 +77,11 @@ async fn bodies_that_the_document_forbids_are_the_ones_that_are_refused() {
     for name in ["CreateOptions", "ConnectOptions", "TimeoutOptions", "RefreshOptions", "Heartbeat"] {
         assert_eq!(document["components"]["schemas"][name]["additionalProperties"], false, "{name}");
     }
+}
+
+#[tokio::test]
+async fn the_engines_and_the_runtimes_shapes_have_names_of_their_own() {
+    let schemas = &document().await["components"]["schemas"];
+    assert!(schemas["Health"]["properties"].get("version").is_some());
+    assert!(schemas["RuntimeHealth"]["properties"].get("commandsMs").is_some());
 }

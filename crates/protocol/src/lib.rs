@@ -35,7 +35,9 @@ pub use options::{
     ConnectOptions, CreateOptions, DEFAULT_TEMPLATE, DEFAULT_TIMEOUT_SECS, MAX_REFRESH_SECS, MAX_TIMEOUT_SECS,
     RefreshOptions, TimeoutOptions, env_vars_from_json,
 };
-pub use runtime::{ACCESS_TOKEN_HEADER, BootConfig, Health, ProcessLimits, RunRequest, RunResponse, RuntimeError};
+pub use runtime::{
+    ACCESS_TOKEN_HEADER, BootConfig, Health, ProcessLimits, RunRequest, RunResponse, RuntimeError, SandboxSize,
+};
 pub use sandbox::{Envd, Lifecycle, OnTimeout, Sandbox, SandboxLimits};
 pub use secret::Secret;
 pub use state::{InternalState, PublicState};

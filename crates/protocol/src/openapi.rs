@@ -27,6 +27,9 @@ pub struct EnvVarName;
 /// A value in `envVars`.
 pub struct EnvVarValue;
 
+/// The name of a variable inside a sandbox, where more are taken.
+pub struct VariableName;
+
 impl PartialSchema for CreatedSandbox {
     fn schema() -> RefOr<Schema> {
         let mut sandbox = with_envd(sandbox("A sandbox, as create and connect answer."));
@@ -88,6 +91,14 @@ impl PartialSchema for EnvVarValue {
 }
 
 impl ToSchema for EnvVarValue {}
+
+impl PartialSchema for VariableName {
+    fn schema() -> RefOr<Schema> {
+        text(r"^[^=\u0000]+$")
+    }
+}
+
+impl ToSchema for VariableName {}
 
 fn sandbox(description: &str) -> Object {
     let mut sandbox = object_of::<Sandbox>();

@@ -11,9 +11,11 @@ pub const ACCESS_TOKEN_HEADER: &str = "x-access-token";
 
 /// Body of `POST {envdUrl}/run`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RunRequest {
     /// A shell command line; with `args`, the program to execute directly.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, pattern = r"^[^\u0000]+$"))]
     pub cmd: String,
     /// Arguments of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,9 +25,11 @@ pub struct RunRequest {
     pub cwd: Option<String>,
     /// Variables on top of the sandbox's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<crate::openapi::VariableName, crate::openapi::EnvVarValue>>))]
     pub env: Option<BTreeMap<String, Secret>>,
     /// How long it may run, in milliseconds; then its whole process group is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(format = "uint64"))]
     pub timeout_ms: Option<u64>,
     /// The same in seconds, as older clients send it; `timeoutMs` wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +41,7 @@ pub struct RunRequest {
 
 /// Answer of `POST {envdUrl}/run`. A non-zero exit is a result, not an error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunResponse {
     /// Standard output, lossily decoded, up to the agent's cap.
     #[serde(default)]
@@ -58,6 +63,7 @@ pub struct RunResponse {
 
 /// Answer of `GET {envdUrl}/health`: 200 once ready, 503 while starting or after a failed start command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RuntimeHealth))]
 pub struct Health {
     /// `healthy`, `starting` or `error`, the words of the heartbeat.
     pub status: crate::HeartbeatStatus,
@@ -90,6 +96,21 @@ pub struct BootConfig {
     /// What each process may use.
     #[serde(default)]
     pub limits: ProcessLimits,
+    /// What the sandbox as a whole may use.
+    #[serde(default)]
+    pub size: SandboxSize,
+}
+
+/// What a sandbox as a whole may use, for its own counters: others see to it that it does. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SandboxSize {
+    /// Processors.
+    pub cpu_count: Option<u32>,
+    /// Memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// What the files in its home take, in bytes.
+    pub disk_bytes: Option<u64>,
 }
 
 /// What each process of a sandbox may use: the agent takes these limits on before anything else, and all that it starts
@@ -109,6 +130,7 @@ pub struct ProcessLimits {
 
 /// Body of an error of the runtime API, as `{code: "not_found", message: "…"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RuntimeError {
     /// A Connect code: `invalid_argument`, `not_found`, `unauthenticated`, `unavailable`, …
     pub code: String,

@@ -1,9 +1,9 @@
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde::Serialize;
-use std::os::unix::process::ExitStatusExt;
 
 use crate::command::exit_code;
 

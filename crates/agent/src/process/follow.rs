@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::output::{Kind, Piece};
+use super::output::{Follower, Kind, Piece};
 use super::request::encode;
 use super::running::Process;
 use crate::connect::stream;
@@ -16,10 +16,12 @@ const QUEUE: usize = 1;
 /// The stream of a process's events: its start, all output that is kept, what comes, and its end.
 pub(super) fn follow(process: Arc<Process>) -> Response {
     let (sender, events) = mpsc::channel(QUEUE);
+    // From here on nothing is dropped before it is read.
+    let follower = process.output.follow();
     tokio::spawn(async move {
         tokio::select! {
             () = sender.closed() => {}
-            _ = tell(&process, &sender) => {}
+            _ = tell(&process, follower, &sender) => {}
         }
     });
     stream(events, json!({ "event": { "keepalive": {} } }))
@@ -27,9 +29,9 @@ pub(super) fn follow(process: Arc<Process>) -> Response {
 
 async fn tell(
     process: &Process,
+    mut follower: Follower,
     sender: &mpsc::Sender<Result<Value, Problem>>,
 ) -> Result<(), mpsc::error::SendError<Result<Value, Problem>>> {
-    let mut follower = process.output.follow();
     let start = json!({ "pid": process.pid, "cmdId": process.cmd_id });
     sender.send(Ok(json!({ "event": { "start": start } }))).await?;
     loop {

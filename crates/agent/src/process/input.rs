@@ -117,7 +117,9 @@ impl Input {
 
     fn has_none(&self) -> Problem {
         let Self { pid, .. } = self;
-        Problem::precondition(format!("process {pid} has no standard input: start it with `stdin: true` to have one"))
+        Problem::precondition(format!(
+            "process {pid} has no standard input: start it without `stdin: false` to have one"
+        ))
     }
 
     fn is_closed(&self, why: &str) -> Problem {

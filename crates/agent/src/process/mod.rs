@@ -12,7 +12,6 @@ mod signal;
 mod stream_input;
 mod table;
 mod tree;
-mod user;
 mod utf8;
 
 pub(crate) use calls::routes;
@@ -22,4 +21,8 @@ pub(crate) use request::time_limit;
 pub(crate) use running::outputs_of;
 pub(crate) use table::Processes;
 pub(crate) use tree::Tree;
-pub(crate) use user::SandboxUser;
+
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_start_request(body: &[u8]) -> bool {
+    serde_json::from_slice::<request::StartRequest>(body).is_ok()
+}

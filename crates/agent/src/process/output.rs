@@ -126,7 +126,7 @@ impl Output {
         self.lock().end.clone()
     }
 
-    /// All that is kept of one kind, and whether that is all there was of the whole output.
+    /// All that is kept of one kind.
     pub(crate) fn text(&self, kind: Kind) -> String {
         let kept = self.lock();
         let of_kind = kept.chunks.iter().filter(|chunk| chunk.kind == kind);
@@ -363,6 +363,17 @@ mod tests {
         let (count, lost) = read(follower).await;
         assert_eq!(u64::try_from(count).unwrap() + lost, u64::try_from(10 * MIB).unwrap());
         assert!(lost > 0);
+    }
+
+    #[tokio::test]
+    async fn all_outputs_together_stay_near_their_cap() {
+        let budget = Budget::default();
+        let outputs: Vec<_> = (0..40).map(|_| Output::new(budget.clone())).collect();
+        for output in &outputs {
+            print(output, 5).await;
+        }
+        assert!(budget.used() <= CAP_OF_ALL + CAP + 40 * SHORT_CAP, "{}", budget.used());
+        assert!(outputs.last().is_some_and(|last| last.cost() <= SHORT_CAP && last.cost() > 0));
     }
 
     #[tokio::test]

@@ -97,11 +97,11 @@ pub(crate) fn time_limit(timeout_ms: Option<u64>, timeout: Option<f64>) -> Optio
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Pty {
     #[serde(default)]
-    size: Option<PtySize>,
+    pub(super) size: Option<PtySize>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-struct PtySize {
+pub(super) struct PtySize {
     cols: u32,
     rows: u32,
 }

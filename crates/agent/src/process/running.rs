@@ -2,20 +2,20 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use pty_process::{OwnedReadPty, Size};
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use super::end::End;
 use super::input::{Input, Writer};
 use super::output::{Budget, Kind, Output};
 use super::pump::{Pumps, Sink};
 use super::request::{ProcessConfig, StartRequest};
-use super::tree::Tree;
+use super::tree::{Held, Tree};
 use crate::command::NotStarted;
 use crate::environment::Environment;
 use crate::log::{Log, Stream};
@@ -31,7 +31,8 @@ pub(super) struct Process {
     pub(super) output: Arc<Output>,
     pub(super) input: Input,
     tree: Tree,
-    has_ended: AtomicBool,
+    /// Set once it has ended; some of its output may still be on its way.
+    ended_at: OnceLock<Instant>,
 }
 
 /// What is left to do for a process that was started.
@@ -59,7 +60,7 @@ impl Process {
         let mut pumps = Pumps::new();
         let spawned = match size {
             Some(size) => with_terminal(command, size, &output, &mut pumps),
-            None => with_pipes(command, request.stdin == Some(true), &output, &mut pumps, log),
+            None => with_pipes(command, request.stdin != Some(false), &output, &mut pumps, log),
         };
         let Spawned { child, writer, terminal, outputs } = spawned.map_err(|error| match error {
             SpawnError::Terminal(error) => NotStarted::Other(format!("no terminal can be had: {error}")),
@@ -70,14 +71,18 @@ impl Process {
         let started_at_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let input = Input::new(pid, writer, terminal);
         let config = request.process.with_lists();
-        let has_ended = AtomicBool::new(false);
-        let process = Self { pid, cmd_id, tag, config, started_at_unix, output, input, tree, has_ended };
+        let ended_at = OnceLock::new();
+        let process = Self { pid, cmd_id, tag, config, started_at_unix, output, input, tree, ended_at };
         Ok((Arc::new(process), Started { child, pumps, limit }))
     }
 
-    /// Whether it has ended; some of its output may still be on its way.
+    /// When it ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at.get().copied()
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
+        self.ended_at.get().is_some()
     }
 
     /// Sends a signal to its group; SIGKILL goes to all that it started, wherever that is.
@@ -107,7 +112,7 @@ impl Started {
                 self.child.wait().await
             }
         };
-        process.has_ended.store(true, Ordering::Relaxed);
+        process.ended_at.get_or_init(Instant::now);
         self.pumps.end().await;
         process.input.end().await;
         process.output.finish(End::new(&status, killed_after));
@@ -118,7 +123,7 @@ struct Spawned {
     child: Child,
     writer: Writer,
     terminal: Option<OwnedFd>,
-    outputs: Vec<String>,
+    outputs: Vec<Held>,
 }
 
 enum SpawnError {
@@ -166,7 +171,7 @@ fn with_terminal(command: Command, size: Size, output: &Arc<Output>, pumps: &mut
     let (pty, pts) = pty_process::open().map_err(SpawnError::Terminal)?;
     pty.resize(size).map_err(SpawnError::Terminal)?;
     let terminal = pty.as_fd().try_clone_to_owned().map_err(SpawnError::Command)?;
-    let outputs = Tree::name_of(&pts).into_iter().collect();
+    let outputs = Held::by_self(&pts).into_iter().collect();
     // It makes a session of its own, and with it a process group.
     let child = pty_process::Command::from(command).spawn(pts).map_err(|error| match error {
         pty_process::Error::Io(error) => SpawnError::Command(error),
@@ -177,9 +182,9 @@ fn with_terminal(command: Command, size: Size, output: &Arc<Output>, pumps: &mut
     Ok(Spawned { child, writer: Writer::Pty(writer), terminal: Some(terminal), outputs })
 }
 
-/// How the pipes of a command are called.
-pub(crate) fn outputs_of(child: &Child) -> Vec<String> {
-    let stdout = child.stdout.as_ref().and_then(Tree::name_of);
-    let stderr = child.stderr.as_ref().and_then(Tree::name_of);
+/// The pipes of a command.
+pub(crate) fn outputs_of(child: &Child) -> Vec<Held> {
+    let stdout = child.stdout.as_ref().and_then(Held::by_self);
+    let stderr = child.stderr.as_ref().and_then(Held::by_self);
     stdout.into_iter().chain(stderr).collect()
 }

@@ -1,9 +1,10 @@
 //! The processes that run, and those that have ended and are still remembered.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use super::output::{Budget, CAP_OF_ALL};
 use super::request::{Selected, Selector, StartRequest};
@@ -24,10 +25,17 @@ pub(crate) struct Processes(Arc<Table>);
 
 #[derive(Default)]
 struct Table {
-    /// In the order of their start.
-    all: Mutex<VecDeque<Arc<Process>>>,
+    known: Mutex<Known>,
     started: AtomicU64,
     budget: Budget,
+}
+
+#[derive(Default)]
+struct Known {
+    /// In the order of their start.
+    all: Vec<Arc<Process>>,
+    /// There is a task that forgets those whose time is over.
+    is_watched: bool,
 }
 
 impl Processes {
@@ -38,9 +46,9 @@ impl Processes {
         environment: &Environment,
         log: &Log,
     ) -> Result<Arc<Process>, Problem> {
-        let mut all = self.lock();
+        let mut known = self.lock();
         if let Some(tag) = request.tag() {
-            let same = all.iter().find(|other| !other.has_ended() && other.tag.as_ref() == Some(&tag));
+            let same = known.all.iter().find(|other| !other.has_ended() && other.tag.as_ref() == Some(&tag));
             if let Some(same) = same {
                 let message = format!("process {} runs with the tag {tag:?} already: end it first", same.pid);
                 return Err(Problem::exists(message));
@@ -48,14 +56,12 @@ impl Processes {
         }
         let budget = self.0.budget.clone();
         let (process, started) = Process::start(self.next_cmd_id(), request, environment, log, budget)?;
-        all.push_back(process.clone());
-        drop(all);
+        known.all.push(process.clone());
+        drop(known);
         let (processes, finished) = (self.clone(), process.clone());
         tokio::spawn(async move {
             started.finish(&finished).await;
-            processes.forget_the_oldest();
-            tokio::time::sleep(REMEMBERED).await;
-            processes.lock().retain(|other| !Arc::ptr_eq(other, &finished));
+            processes.remember_the_newest();
         });
         Ok(process)
     }
@@ -67,8 +73,8 @@ impl Processes {
             Selected::Pid(pid) => i64::from(process.pid) == pid,
             Selected::Tag(tag) => process.tag.as_deref() == Some(tag),
         };
-        let all = self.lock();
-        let meant = || all.iter().rev().filter(|process| is_meant(process));
+        let known = self.lock();
+        let meant = || known.all.iter().rev().filter(|process| is_meant(process));
         meant().find(|process| !process.has_ended()).or_else(|| meant().next()).cloned().ok_or_else(|| {
             Problem::not_found(match selected {
                 Selected::Pid(pid) => format!("process not found: no process {pid} runs in this sandbox"),
@@ -90,7 +96,7 @@ impl Processes {
 
     /// The process with this `cmdId`.
     pub(super) fn find_command(&self, cmd_id: &str) -> Result<Arc<Process>, Problem> {
-        let found = self.lock().iter().find(|process| process.cmd_id == cmd_id).cloned();
+        let found = self.lock().all.iter().find(|process| process.cmd_id == cmd_id).cloned();
         found.ok_or_else(|| {
             Problem::not_found(format!(
                 "process not found: no process with the cmdId {cmd_id:?} is remembered, as those are that ended less than \
@@ -102,7 +108,7 @@ impl Processes {
 
     /// All that run, in the order of their start.
     pub(super) fn running(&self) -> Vec<Arc<Process>> {
-        self.lock().iter().filter(|process| !process.has_ended()).cloned().collect()
+        self.lock().all.iter().filter(|process| !process.has_ended()).cloned().collect()
     }
 
     /// Unlike a pid, it is never used twice, in another run of the sandbox either.
@@ -111,22 +117,49 @@ impl Processes {
         format!("cmd-{now:x}-{}", self.0.started.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn forget_the_oldest(&self) {
-        let mut all = self.lock();
-        let mut ended = all.iter().filter(|process| process.has_ended()).count();
-        let mut cost: usize =
-            all.iter().filter(|process| process.has_ended()).map(|process| process.output.cost()).sum();
-        all.retain(|process| {
-            let is_remembered = !process.has_ended() || (ended <= MAX_ENDED && cost <= CAP_OF_ENDED);
+    fn remember_the_newest(&self) {
+        let mut known = self.lock();
+        known.keep_within_limits();
+        if !known.is_watched {
+            known.is_watched = true;
+            // One for all of them: many short processes would have many tasks that wait.
+            tokio::spawn(self.clone().forget_in_time());
+        }
+    }
+
+    async fn forget_in_time(self) {
+        loop {
+            let Some(next) = self.lock().forget_the_old(Instant::now()) else { return };
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn keep_within_limits(&mut self) {
+        let ended = || self.all.iter().filter(|process| process.has_ended());
+        let mut count = ended().count();
+        let mut cost: usize = ended().map(|process| process.output.cost()).sum();
+        self.all.retain(|process| {
+            let is_remembered = !process.has_ended() || (count <= MAX_ENDED && cost <= CAP_OF_ENDED);
             if !is_remembered {
-                ended -= 1;
-                cost -= process.output.cost();
+                count -= 1;
+                cost = cost.saturating_sub(process.output.cost());
             }
             is_remembered
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Process>>> {
-        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When the next one's time is over; none: no process that has ended is left.
+    fn forget_the_old(&mut self, now: Instant) -> Option<Instant> {
+        let over = |process: &Arc<Process>| process.ended_at().map(|ended_at| ended_at + REMEMBERED);
+        self.all.retain(|process| over(process).is_none_or(|over| over > now));
+        let next = self.all.iter().filter_map(over).min();
+        self.is_watched = next.is_some();
+        next
     }
 }

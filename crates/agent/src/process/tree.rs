@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -14,8 +16,27 @@ const ROUNDS: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: i32,
-    /// The outputs, as links of `/proc` name them.
-    outputs: Vec<String>,
+    outputs: Vec<Held>,
+}
+
+/// A pipe, or the program side of a terminal, as `/proc` shows it to all who hold it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    link: PathBuf,
+    /// Terminals of other sandboxes have the same names.
+    device: u64,
+    inode: u64,
+}
+
+impl Held {
+    pub(crate) fn by_self(end: &impl AsFd) -> Option<Self> {
+        Self::at(Path::new(&format!("/proc/self/fd/{}", end.as_fd().as_raw_fd())))
+    }
+
+    fn at(descriptor: &Path) -> Option<Self> {
+        let found = fs::metadata(descriptor).ok()?;
+        Some(Self { link: fs::read_link(descriptor).ok()?, device: found.dev(), inode: found.ino() })
+    }
 }
 
 /// One line of the process table.
@@ -28,16 +49,10 @@ struct Entry {
 
 impl Tree {
     /// The tree below `root`, which leads its process group; `outputs` are this process's ends of its pipes or terminal.
-    pub(crate) fn new(root: u32, outputs: Vec<String>) -> Option<Self> {
+    pub(crate) fn new(root: u32, outputs: Vec<Held>) -> Option<Self> {
         // Such a group would be this process's own, or all processes.
         let root = i32::try_from(root).ok().filter(|root| *root > 1)?;
         Some(Self { root, outputs })
-    }
-
-    /// The name under which all ends of a pipe, or of a terminal's program side, are found in `/proc`.
-    pub(crate) fn name_of(end: &impl AsFd) -> Option<String> {
-        let link = fs::read_link(format!("/proc/self/fd/{}", end.as_fd().as_raw_fd())).ok()?;
-        link.into_os_string().into_string().ok()
     }
 
     /// Sends a signal to the process group.
@@ -90,9 +105,11 @@ impl Tree {
 
     fn is_held_by(&self, pid: i32) -> bool {
         let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-        descriptors.flatten().any(|descriptor| {
-            fs::read_link(descriptor.path())
-                .is_ok_and(|link| link.to_str().is_some_and(|link| self.outputs.iter().any(|output| output == link)))
+        descriptors.flatten().map(|descriptor| descriptor.path()).any(|descriptor| {
+            let link = fs::read_link(&descriptor);
+            // Most are none of them by their names already.
+            link.is_ok_and(|link| self.outputs.iter().any(|output| output.link == link))
+                && Held::at(&descriptor).is_some_and(|held| self.outputs.contains(&held))
         })
     }
 }

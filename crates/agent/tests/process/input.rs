@@ -24,9 +24,19 @@ async fn input_reaches_the_process_until_it_is_closed() {
 #[tokio::test]
 async fn without_an_input_a_process_reads_its_end() {
     let agent = Agent::new();
-    for stdin in [json!(null), json!(false)] {
-        let ended = agent.start(json!({ "process": { "cmd": "cat; echo end" }, "stdin": stdin })).await.ended().await;
-        assert_eq!(ended.stdout(), "end\n");
+    let start = json!({ "process": { "cmd": "cat; echo end" }, "stdin": false });
+    assert_eq!(agent.start(start).await.ended().await.stdout(), "end\n");
+}
+
+#[tokio::test]
+async fn a_process_has_an_input_unless_it_is_told_otherwise() {
+    let agent = Agent::new();
+    for start in [json!({ "process": { "cmd": "cat" } }), json!({ "process": { "cmd": "cat" }, "stdin": null })] {
+        let events = agent.start(start).await;
+        let process = json!({ "pid": events.pid });
+        agent.ask("SendInput", json!({ "process": process, "input": { "stdin": encoded("ping\n") } })).await;
+        agent.ask("CloseStdin", json!({ "process": process })).await;
+        assert_eq!(events.ended().await.stdout(), "ping\n");
     }
 }
 
@@ -78,11 +88,14 @@ async fn input_that_waits_does_not_keep_an_ended_process() {
 #[tokio::test]
 async fn there_is_a_reason_for_each_input_that_is_not_taken() {
     let agent = Agent::new();
-    let none = agent.shell("sleep 1000").await;
+    let none = agent.start(json!({ "process": { "cmd": "sleep 1000" }, "stdin": false })).await;
     let input = |pid: u64| json!({ "process": { "pid": pid }, "input": { "stdin": encoded("x") } });
     let (status, code, message) = agent.refusal("SendInput", input(none.pid)).await;
     assert_eq!((status, code.as_str()), (400, "failed_precondition"));
-    assert_eq!(message, format!("process {} has no standard input: start it with `stdin: true` to have one", none.pid));
+    assert_eq!(
+        message,
+        format!("process {} has no standard input: start it without `stdin: false` to have one", none.pid)
+    );
     let (_, code, _) = agent.refusal("CloseStdin", json!({ "process": { "pid": none.pid } })).await;
     assert_eq!(code, "failed_precondition");
     agent.ask("SendSignal", json!({ "process": { "pid": none.pid }, "signal": "9" })).await;

@@ -64,3 +64,15 @@ async fn variables_that_no_process_can_have_are_refused() {
     assert_eq!((status, &answer["code"]), (400, &json!("invalid_argument")));
     assert!(answer["message"].as_str().unwrap().contains("`env`"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_command_of_a_user_comes_through_su_and_root_is_the_one() {
+    let agent = Agent::new();
+    let of =
+        |user: &str| json!({ "cmd": "sh", "args": ["-lc", format!("su -s /bin/sh '{user}' -c 'echo \"$COLOUR\"'")] });
+    assert_eq!(agent.run(of("root")).await["stdout"], "red\n");
+    let (status, answer) = agent.call("/run", of("bob")).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("invalid_argument")));
+    let (status, _, message) = agent.refusal("Start", json!({ "process": of("bob") })).await;
+    assert_eq!((status, &json!(message)), (400, &answer["message"]));
+}

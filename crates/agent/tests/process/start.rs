@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::http::Request;
 use serde_json::json;
 
@@ -118,4 +120,39 @@ async fn what_runs_in_the_background_does_not_hold_up_the_end_and_lives_on() {
     std::fs::write(&gate, "").unwrap();
     let alive = || std::fs::read_to_string(&gate).is_ok_and(|text| text == "alive\n");
     until("it printed, and was not ended by a closed pipe", alive).await;
+}
+
+#[tokio::test]
+async fn those_that_ended_are_forgotten_after_five_minutes() {
+    let agent = Agent::new();
+    let running = agent.start(json!({ "process": { "cmd": "cat" }, "stdin": true, "tag": "runs" })).await;
+    let ended = agent.start(json!({ "process": { "cmd": "true" }, "tag": "ended" })).await;
+    let cmd_id = ended.cmd_id.clone();
+    ended.ended().await;
+    agent.ask("GetResult", json!({ "cmdId": cmd_id })).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::resume();
+    until_forgotten(&agent, &cmd_id).await;
+    agent.ask("CloseStdin", json!({ "process": { "tag": "runs" } })).await;
+    running.ended().await;
+}
+
+async fn until_forgotten(agent: &Agent, cmd_id: &str) {
+    while agent.call("/process.Process/GetResult", json!({ "cmdId": cmd_id })).await.0 != 404 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_newest_of_those_that_ended_are_remembered() {
+    let agent = Agent::new();
+    let mut ids = Vec::new();
+    for _ in 0..260 {
+        let events = agent.start(json!({ "process": { "cmd": "/bin/true", "args": ["x"] } })).await;
+        ids.push(events.cmd_id.clone());
+        events.ended().await;
+    }
+    let status = async |index: usize| agent.call("/process.Process/GetResult", json!({ "cmdId": ids[index] })).await.0;
+    assert_eq!((status(0).await, status(3).await, status(4).await, status(259).await), (404, 404, 200, 200));
 }

@@ -58,7 +58,7 @@ async fn other_signals_go_to_the_group_and_may_be_handled() {
     let ended = events.ended().await;
     assert_eq!((ended.stdout(), &ended.end["status"]), ("caught\n", &json!("exit status 5")));
 
-    let events = agent.shell("sleep 1000; true").await;
+    let events = agent.start(json!({ "process": { "cmd": "sleep", "args": ["1000"] } })).await;
     agent.ask("SendSignal", json!({ "process": { "pid": events.pid }, "signal": "SIGINT" })).await;
     let ended = events.ended().await;
     assert_eq!((&ended.end["exited"], &ended.end["status"]), (&json!(false), &json!("signal: interrupt")));

@@ -44,7 +44,7 @@ pub(crate) struct Agent {
 impl Agent {
     pub(crate) fn new() -> Self {
         // As `serve` does it: whoever runs the tests may have turned interrupts off.
-        signal(SignalKind::interrupt()).unwrap();
+        drop(signal(SignalKind::interrupt()).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let env_vars = [("COLOUR".to_owned(), Secret::new("red"))].into();
         let workdir = Some(folder.path().to_str().unwrap().to_owned());

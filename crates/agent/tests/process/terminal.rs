@@ -88,8 +88,11 @@ async fn a_process_without_a_terminal_has_no_size() {
     let (_, code, message) = agent.refusal("Update", json!({ "process": process, "pty": size })).await;
     assert_eq!(code, "failed_precondition");
     assert!(message.contains("has no terminal"), "{message}");
-    let (_, code, _) = agent.refusal("Update", json!({ "process": process })).await;
-    assert_eq!(code, "invalid_argument");
+    for update in [json!({ "process": process }), json!({ "process": process, "pty": {} })] {
+        let (_, code, message) = agent.refusal("Update", update).await;
+        assert_eq!(code, "invalid_argument");
+        assert!(message.contains("`pty.size`"), "{message}");
+    }
     agent.ask("CloseStdin", json!({ "process": process })).await;
     events.ended().await;
 }

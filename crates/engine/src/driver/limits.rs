@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sandbar_protocol::SandboxLimits;
+use sandbar_protocol::{SandboxLimits, SandboxSize};
 use serde::{Deserialize, Serialize};
 
 /// What a runtime may use of the machine.
@@ -12,6 +12,17 @@ pub struct RuntimeLimits {
     pub memory_mb: u64,
     /// Size of the home in MiB.
     pub disk_size_mb: u64,
+}
+
+impl From<RuntimeLimits> for SandboxSize {
+    fn from(limits: RuntimeLimits) -> Self {
+        let bytes = |mebibytes: u64| Some(mebibytes.saturating_mul(1024 * 1024));
+        Self {
+            cpu_count: Some(limits.cpu_count),
+            memory_bytes: bytes(limits.memory_mb),
+            disk_bytes: bytes(limits.disk_size_mb),
+        }
+    }
 }
 
 /// Which limits hold, and by what.

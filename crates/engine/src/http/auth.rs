@@ -23,6 +23,11 @@ fn given(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get(API_KEY_HEADER) {
         return key.to_str().ok().or(Some(""));
     }
+    bearer(headers)
+}
+
+/// The token of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }

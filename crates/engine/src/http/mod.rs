@@ -6,13 +6,15 @@ mod health;
 mod observability;
 mod openapi;
 mod problem;
-mod proxy;
 mod query;
 mod request_id;
+mod runtime;
 mod sandboxes;
 mod templates;
-mod untrusted;
 mod view;
+
+#[cfg(feature = "fuzz")]
+pub(crate) use runtime::fuzz;
 
 use std::sync::Arc;
 
@@ -21,12 +23,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use axum::{Router, middleware};
 use sandbar_protocol::Secret;
+use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::service::Service;
 use problem::Problem;
-use proxy::RuntimeProxy;
+use runtime::{AgentClient, preview};
 
 /// The control plane's bodies are small; the runtime's are streamed and not counted.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -40,7 +43,7 @@ struct App {
     api_key: Arc<Secret>,
     /// `http://127.0.0.1:port`, for a request that names no host.
     origin: Arc<str>,
-    proxy: RuntimeProxy,
+    agents: AgentClient,
     /// `/openapi.json`.
     document: Bytes,
 }
@@ -81,21 +84,23 @@ pub fn router(service: Service, api_key: Secret, origin: &str) -> Router {
     let (closed, closed_document) = closed().split_for_parts();
     document.merge(closed_document);
     let document = openapi::document(document, PREFIXES[0], api_document);
-    let proxy = RuntimeProxy::new(service.driver());
-    let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), proxy, document };
+    let agents = AgentClient::new(service.driver());
+    let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), agents, document };
     let require_key = middleware::from_fn_with_state(app.clone(), auth::require_key);
     let api = api.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(require_key.clone());
     let mut router = open
         .merge(closed.layer(require_key))
-        .route("/envd/{sandboxID}", any(proxy::forward))
-        .route("/envd/{sandboxID}/", any(proxy::forward))
-        .route("/envd/{sandboxID}/{*path}", any(proxy::forward));
+        .route("/envd/{sandboxID}", any(runtime::forward))
+        .route("/envd/{sandboxID}/", any(runtime::forward))
+        .route("/envd/{sandboxID}/{*path}", any(runtime::forward));
     for prefix in PREFIXES {
         router = router.nest(prefix, api.clone());
     }
-    router
+    let router = router
         .fallback(|| async { Problem::no_route() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(middleware::from_fn_with_state(app.clone(), request_id::name_requests))
-        .with_state(app)
+        .with_state(app);
+    // Before any route is looked for: a sandbox's host name has none but the sandbox's.
+    Router::new().fallback_service(router.map_request(preview::to_path))
 }

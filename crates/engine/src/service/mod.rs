@@ -29,7 +29,7 @@ use crate::logs::Logs;
 use crate::probe::Probe;
 use crate::settings::Settings;
 use crate::slots::Slots;
-use crate::store::{Created, IdempotencyKey, ListFilter, Page, Store};
+use crate::store::{CachedStore, Created, IdempotencyKey, ListFilter, Page, Store};
 use crate::telemetry::Telemetry;
 use crate::templates::Templates;
 use crate::warm::{Claim, WarmPool};
@@ -113,7 +113,7 @@ impl Service {
         let deadlines = Deadlines::start(clock.clone(), passed_sender);
         let service = Self {
             inner: Arc::new(Inner {
-                store,
+                store: Arc::new(CachedStore::new(store)),
                 driver,
                 clock,
                 templates,

@@ -1,8 +1,10 @@
 //! Where records live. The store is the only truth: nothing is acknowledged before it is in here.
 
+mod cached;
 mod sqlite;
 
 use async_trait::async_trait;
+pub(crate) use cached::CachedStore;
 use jiff::Timestamp;
 use sandbar_protocol::{InternalState, PublicState};
 pub use sqlite::SqliteStore;

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod diagnostics;
+mod envd;
 mod imposter;
 mod lifecycle;
 mod limits;
+mod process;
 mod rootfs;
 mod run;
 mod support;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use sandbar_engine::driver::{
     Bubblewrap, BubblewrapConfig, Driver, RuntimeLimits, RuntimeNotice, RuntimeSpec, StartReport,
@@ -156,10 +156,20 @@ impl Sandbox<'_> {
 
     /// `POST` to the agent.
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> std::io::Result<(StatusCode, Value)> {
+        self.request(Method::POST, path, body).await
+    }
+
+    /// Any request to the agent.
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Body>,
+    ) -> std::io::Result<(StatusCode, Value)> {
         let stream = self.host.driver.connect(&self.id).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
-        let request = Request::post(path).header("host", "sandbox").body(body.into()).unwrap();
+        let request = Request::builder().method(method).uri(path).header("host", "sandbox").body(body.into()).unwrap();
         let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
         let status = response.status();
         let body = response.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();

@@ -286,6 +286,7 @@ impl Supervisor {
             ready_command: spec.ready_command,
             workdir: spec.workdir,
             limits: self.handle.bounds.of_each_process(),
+            size: spec.limits.into(),
         }
     }
 

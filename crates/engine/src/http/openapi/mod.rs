@@ -12,6 +12,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, Required, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
+mod runtime;
+
 use super::App;
 use super::sandboxes::SANDBOX_ID;
 
@@ -19,8 +21,8 @@ const DESCRIPTION: &str = "\
 Starts, pauses, resumes and deletes isolated sandboxes on one machine. Times are RFC 3339 in UTC, lifecycle durations are \
 whole seconds, sizes have their unit in their name. Unknown fields of a body are refused; unknown parameters of a query are \
 not looked at. Errors are `ErrorBody`, whatever the route; a route that exists answers another method with 405 and `Allow`.\n\n\
-What runs in a sandbox is reached at its `envdUrl`, under `/envd/{sandboxID}/`: the engine passes these requests on, and \
-this document has none of them.\n\n\
+What runs in a sandbox is reached at its `envdUrl`, `/envd/{sandboxID}`, with its access token: the engine passes these \
+requests on to the sandbox's agent. Errors there are `RuntimeError`.\n\n\
 The same routes are served under `/api/v1/sandbox` and `/api/sandbox/v1` for clients that expect them there.";
 
 /// Where all fields are optional, so is the body.
@@ -35,6 +37,7 @@ const BODY_IS_OPTIONAL: [&str; 3] = ["createSandbox", "connectSandbox", "refresh
         (name = "Sandboxes", description = "The lifecycle of sandboxes"),
         (name = "Templates", description = "What sandboxes are made from"),
         (name = "Observability", description = "How sandboxes and the engine do"),
+        (name = "Runtime", description = "What runs in a sandbox: files, processes, ports"),
         (name = "Engine", description = "The engine itself"),
     )
 )]
@@ -69,6 +72,7 @@ pub(super) fn document(engine: Document, prefix: &str, api: Document) -> Bytes {
     for item in document.paths.paths.values_mut() {
         operations(item).for_each(complete);
     }
+    runtime::describe(&mut document);
     document.to_pretty_json().unwrap_or_default().into()
 }
 

@@ -2,8 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
-/// The sandbox's own ports: what a program there says is its own affair.
-const PORTS: &str = "/proxy/";
+use super::PORTS;
 
 /// What speaks for the whole origin, which all sandboxes and the engine share.
 const OF_THE_ORIGIN: [&str; 9] = [
@@ -19,10 +18,15 @@ const OF_THE_ORIGIN: [&str; 9] = [
 ];
 
 /// Whether the answer is one that an agent gives: an interim one, which nobody asked for, would leave a client waiting,
-/// and a redirect would send it, with its token, to a place of the sandbox's choosing.
-pub(super) fn is_agents(status: StatusCode, path: &str) -> bool {
-    !status.is_informational()
-        && (path.starts_with(PORTS) || !status.is_redirection() || status == StatusCode::NOT_MODIFIED)
+/// and a redirect would send it, with its token, to a place of the sandbox's choosing. A program may change the protocol
+/// if it was asked to.
+pub(super) fn is_agents(status: StatusCode, path: &str, upgrades: bool) -> bool {
+    let of_program = path.starts_with(PORTS);
+    match status {
+        StatusCode::SWITCHING_PROTOCOLS => of_program && upgrades,
+        StatusCode::NOT_MODIFIED => true,
+        _ => !status.is_informational() && (of_program || !status.is_redirection()),
+    }
 }
 
 /// Removes what an agent has no right to say.
@@ -50,6 +54,15 @@ mod tests {
             names.iter().map(|name| (HeaderName::from_static(name), header::HeaderValue::from_static("x"))).collect();
         clean(&mut headers, path);
         headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_protocol_is_changed_by_a_program_alone_and_when_asked() {
+        let switching = StatusCode::SWITCHING_PROTOCOLS;
+        assert!(is_agents(switching, "/proxy/3000/", true));
+        assert!(!is_agents(switching, "/proxy/3000/", false));
+        assert!(!is_agents(switching, "/run", true));
+        assert!(!is_agents(StatusCode::PROCESSING, "/proxy/3000/", true));
     }
 
     #[test]
