@@ -83,6 +83,13 @@ test("more output than the service keeps comes whole", async () => {
   expect([length, stdout.length, truncated]).toEqual([10_000_000, 10_000_000, undefined]);
 });
 
+test("more input than any buffer holds comes back whole", async () => {
+  const stdin = "0123456789".repeat(1_000_000);
+  const { stdout, error } = await run("cat", { stdin, onStdout: () => {} });
+  expect(error).toBeUndefined();
+  expect(stdout === stdin).toBe(true);
+});
+
 test("a command in the background is written to, read and waited for", async () => {
   const handle = await run("while read line; do echo got $line; done; exit 3", { background: true });
   expect(handle.pid).toBeGreaterThan(0);
@@ -173,6 +180,17 @@ test("a signal kills a command that is only about to start", async () => {
   expect(await starting).toBe("no more");
   await until(
     () => count("4715"),
+    (alive) => alive === 0,
+  );
+});
+
+test("a signal of a command in the background counts until its end", async () => {
+  const controller = new AbortController();
+  const handle = await run("sleep 4720", { background: true, signal: controller.signal });
+  controller.abort("of the caller");
+  expect(await errorOf(handle.wait())).toBe("of the caller");
+  await until(
+    () => count("4720"),
     (alive) => alive === 0,
   );
 });

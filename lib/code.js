@@ -26,6 +26,8 @@ async function runCode(runtime, code, options) {
       for (const kind of Object.keys(piece.told)) notify(callbacks[kind], piece.told[kind]);
     }
   } catch (failure) {
+    // It may have been aborted, and is interrupted then.
+    runtime.settle();
     throw thrownFor(failure, runCode);
   }
 }

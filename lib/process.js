@@ -54,15 +54,20 @@ class OutputStream {
 
 /** A process that is followed; `method` of the runtime begins it. */
 class Process {
+  #runtime;
   #native;
   #signal;
-  #abort = () => this.#native.doom();
   #started;
+  #abort = () => {
+    this.#native.doom();
+    this.#runtime.settle();
+  };
 
   /** Begins it, and waits until it has started. */
   static async begin(runtime, method, args, { signal, ...options }) {
     const process = new Process();
     if (signal?.aborted) throw signal.reason;
+    process.#runtime = runtime;
     process.#native = runtime.open(method, args, options);
     process.#watch(signal);
     try {
@@ -70,9 +75,8 @@ class Process {
       if (signal?.aborted) throw new Aborted(signal);
       return process;
     } catch (failure) {
+      process.#leave();
       throw process.#thrown(failure, Process.begin);
-    } finally {
-      if (signal?.aborted) process.#leave();
     }
   }
 
@@ -97,8 +101,6 @@ class Process {
   async wait(signal) {
     try {
       const text = await cancellable(signal, (handle) => this.#native.wait(handle));
-      // What was killed for its signal has not come to its end.
-      if (this.#signal?.aborted) throw new Aborted(this.#signal);
       this.#leave();
       return JSON.parse(text);
     } catch (failure) {

@@ -59,6 +59,11 @@ class Runtime {
   open(method, args, options) {
     return this.#connection.begin(method, { sandboxId: this.#sandboxId, ...args, options }, this.#native);
   }
+
+  /** Keeps the process alive until what was aborted is killed. */
+  settle() {
+    this.#connection.settle();
+  }
 }
 
 function placeOf({ sandboxID, envdUrl, envdAccessToken }) {

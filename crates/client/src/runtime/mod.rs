@@ -19,6 +19,7 @@ use std::sync::Arc;
 use sandbar_protocol::{Envd, check_sandbox_id};
 use serde_json::Value;
 
+use crate::in_flight::Entered;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
@@ -88,6 +89,11 @@ impl Runtime {
     /// Where the runtime is, and its token, as far as is known without asking.
     pub fn known_envd(&self) -> Option<Envd> {
         self.access.get().map(Place::into_envd)
+    }
+
+    /// Counts what is cleaned up in the background, for who waits for that.
+    fn enter(&self) -> Entered {
+        self.client.transport().transport.creations.enter()
     }
 
     /// The same runtime, whose requests belong to a trace.

@@ -17,18 +17,18 @@ use crate::service::{Reply, Service};
 const CALL: CallOptions = CallOptions::new();
 const PID: u32 = 7;
 
-fn runtime(inside: &Service, service: &Service) -> Runtime {
+pub(crate) fn runtime(inside: &Service, service: &Service) -> Runtime {
     let envd = Envd { envd_url: Some(inside.url()), envd_access_token: Some(Secret::new("tok")) };
     service.client().runtime("sb-1", Some(envd)).unwrap()
 }
 
 /// The service says that the sandbox runs, at the same place as ever.
-async fn running(inside: &Service) -> Service {
+pub(crate) async fn running(inside: &Service) -> Service {
     let detail = json!({"sandboxID": "sb-1", "state": "running", "envdUrl": inside.url(), "envdAccessToken": "tok"});
     Service::start(vec![Reply::json(200, &detail)]).await
 }
 
-fn frame(flags: u8, message: &Value) -> String {
+pub(crate) fn frame(flags: u8, message: &Value) -> String {
     let text = message.to_string();
     // So that the length is text as well.
     assert!(text.len() < 128, "{text}");
@@ -36,28 +36,28 @@ fn frame(flags: u8, message: &Value) -> String {
     format!("{}\0\0\0{length}{text}", char::from(flags))
 }
 
-fn event(event: &Value) -> String {
+pub(crate) fn event(event: &Value) -> String {
     frame(0, &json!({ "event": event }))
 }
 
-fn start() -> String {
+pub(crate) fn start() -> String {
     event(&json!({"start": {"pid": PID, "cmdId": "cmd-1"}}))
 }
 
-fn data(stream: &str, bytes: &[u8]) -> String {
+pub(crate) fn data(stream: &str, bytes: &[u8]) -> String {
     event(&json!({"data": {stream: STANDARD.encode(bytes)}}))
 }
 
-fn end(status: &str, exited: bool) -> String {
+pub(crate) fn end(status: &str, exited: bool) -> String {
     let end = json!({"exited": exited, "status": status, "error": null});
     format!("{}{}", event(&json!({ "end": end })), frame(2, &json!({})))
 }
 
-fn stream(frames: &[String]) -> Reply {
+pub(crate) fn stream(frames: &[String]) -> Reply {
     Reply::text(200, "application/connect+json", &frames.concat())
 }
 
-fn not_found(message: &str) -> Reply {
+pub(crate) fn not_found(message: &str) -> Reply {
     Reply::json(404, &json!({"code": "not_found", "message": message}))
 }
 
@@ -67,7 +67,7 @@ fn follow(runtime: &Runtime) -> Process {
     runtime.follow_process(Attach::Start(request), &CALL)
 }
 
-fn routes(inside: &Service) -> Vec<String> {
+pub(crate) fn routes(inside: &Service) -> Vec<String> {
     inside.seen().iter().map(|seen| seen.target.rsplit('/').next().unwrap().to_owned()).collect()
 }
 

@@ -219,7 +219,9 @@ impl Drop for Running {
         let (runtime, id) = (self.runtime.clone(), std::mem::take(&mut self.id));
         // Without a runtime, the whole process is at its end.
         let Ok(handle) = tokio::runtime::Handle::try_current() else { return };
+        let entered = runtime.enter();
         handle.spawn(async move {
+            let _entered = entered;
             let Some(session) = slot.session.as_mut() else { return };
             session.interrupt(&runtime).await;
             let done = async {

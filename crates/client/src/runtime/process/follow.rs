@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use super::ending::Ending;
 use super::running::{Attach, Shared};
@@ -58,6 +59,8 @@ struct Channel {
 struct Follower {
     shared: Arc<Shared>,
     channels: [Channel; 3],
+    /// Gives it its input.
+    input: JoinSet<Result<(), ClientError>>,
     /// Whether something new has come since the connection was last lost.
     is_new: bool,
 }
@@ -79,7 +82,7 @@ impl Shared {
             received: Received::NOTHING,
             repeated: Received::NOTHING,
         });
-        let mut follower = Follower { shared: Arc::clone(&self), channels, is_new: false };
+        let mut follower = Follower { shared: Arc::clone(&self), channels, input: JoinSet::new(), is_new: false };
         let outcome = follower.run(&attach).await;
         for channel in &mut follower.channels {
             let rest = channel.text.finish();
@@ -145,7 +148,12 @@ impl Follower {
     /// Reads a stream as far as it goes.
     async fn read(&mut self, frames: &mut Frames) -> Result<Stop, ClientError> {
         loop {
-            let event = match frames.next::<Message>().await {
+            let next = tokio::select! {
+                biased;
+                next = frames.next::<Message>() => next,
+                error = failure(&mut self.input) => return Err(error),
+            };
+            let event = match next {
                 Ok(Some(message)) => message.event,
                 Ok(None) => return Ok(Stop::Lost(frames.lost("the stream ended before the process did".to_owned()))),
                 Err(error @ ClientError::Transport { .. }) => return Ok(Stop::Lost(error)),
@@ -168,11 +176,16 @@ impl Follower {
 
     async fn start(&mut self, started: Started) -> Result<(), ClientError> {
         let Some(known) = self.shared.started() else {
-            let (runtime, call, pid) = (&self.shared.runtime, &self.shared.call, started.pid);
-            self.shared.begin(started).await;
-            if let Some(input) = &self.shared.input {
-                runtime.give_input(pid, input, call).await?;
+            let pid = started.pid;
+            if !self.shared.begin(started).await {
+                return Err(self.shared.not_followed(None, FollowLoss::Disconnected));
             }
+            // Beside the output: a process may not read on before what it has printed is taken.
+            let shared = Arc::clone(&self.shared);
+            self.input.spawn(async move {
+                let Some(input) = &shared.input else { return Ok(()) };
+                shared.runtime.give_input(pid, input, &shared.call).await
+            });
             return Ok(());
         };
         // Its number went to another process meanwhile.
@@ -248,6 +261,16 @@ impl Follower {
             None => lost,
         }
     }
+}
+
+/// Comes back if the input could not be given.
+async fn failure(input: &mut JoinSet<Result<(), ClientError>>) -> ClientError {
+    while let Some(given) = input.join_next().await {
+        if let Ok(Err(error)) = given {
+            return error;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Whether there is no such process, or no sandbox that runs.

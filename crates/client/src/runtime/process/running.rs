@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbar_protocol::Secret;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::ending::{CommandFailure, CommandResult, Ending, Redacted};
 use super::output::{Output, OutputReader};
 use super::wire::{Selector, StartRequest, Started};
+use crate::in_flight::Entered;
 use crate::runtime::Runtime;
 use crate::{CallOptions, ClientError, FollowLoss};
 
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) output: Arc<Output>,
     /// It is to be killed as soon as it is known which process it is.
     is_doomed: AtomicBool,
+    /// Held until that is done.
+    killing: Mutex<Option<Entered>>,
     /// What its start was asked for; nothing of one that ran already.
     pub(super) limit_ms: Option<u64>,
     pub(super) input: Option<String>,
@@ -90,6 +93,7 @@ impl Runtime {
             phase: watch::Sender::new(Phase::Starting),
             output: Arc::default(),
             is_doomed: AtomicBool::new(false),
+            killing: Mutex::default(),
             limit_ms,
             input,
             has_terminal: has_terminal || has_pty,
@@ -165,17 +169,20 @@ impl Process {
         OutputReader::of(&self.shared.output)
     }
 
-    /// Kills it with all that it has started, also if it is only about to start. Nobody waits for that to be done.
+    /// Kills it with all that it has started, also if it is only about to start, and does not follow it any more.
     ///
-    /// It must be called within a tokio runtime.
+    /// Nobody has to wait for that to be done; [`Client::settled`](crate::Client::settled) can. It must be called within a
+    /// tokio runtime.
     pub fn doom(&self) {
-        self.shared.is_doomed.store(true, Ordering::SeqCst);
-        let running = match &*self.shared.phase.borrow() {
-            Phase::Running { started, .. } => Some(started.pid),
-            _ => None,
-        };
+        let shared = &self.shared;
+        *shared.killing.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared.runtime.enter());
+        shared.is_doomed.store(true, Ordering::SeqCst);
+        let running = shared.started().map(|started| started.pid);
+        shared.leave();
+        shared.output.complete();
         if let Some(pid) = running {
-            tokio::spawn(Arc::clone(&self.shared).kill(pid));
+            self.task.abort();
+            tokio::spawn(Arc::clone(shared).kill(pid));
         }
     }
 
@@ -197,14 +204,22 @@ impl Drop for Process {
 }
 
 impl Shared {
-    /// Takes in that it has started.
-    pub(super) async fn begin(self: &Arc<Self>, started: Started) {
+    /// Takes in that it has started; false if nobody wants it any more: it is killed then.
+    pub(super) async fn begin(self: &Arc<Self>, started: Started) -> bool {
         let pid = started.pid;
-        self.phase.send_replace(Phase::Running { started, since: Instant::now() });
+        self.phase.send_if_modified(|phase| {
+            let is_news = matches!(phase, Phase::Starting);
+            if is_news {
+                *phase = Phase::Running { started, since: Instant::now() };
+            }
+            is_news
+        });
         // After the phase is told: whoever dooms it meanwhile has seen it run.
         if self.is_doomed.load(Ordering::SeqCst) {
             Arc::clone(self).kill(pid).await;
+            return false;
         }
+        true
     }
 
     pub(super) fn started(&self) -> Option<Started> {
@@ -217,26 +232,25 @@ impl Shared {
     pub(super) fn finish(&self, outcome: Result<Ending, ClientError>) {
         let limit_ms = self.limit_ms;
         self.output.complete();
-        self.phase.send_modify(|phase| {
-            let (started, took) = match phase {
-                Phase::Running { started, since } => (Some(started.clone()), since.elapsed()),
-                _ => (None, Duration::ZERO),
-            };
-            let outcome = outcome.map(|ending| ending.within(limit_ms, took)).map_err(Arc::new);
-            *phase = Phase::Ended { started, took, outcome };
-        });
+        self.end(|took| outcome.map(|ending| ending.within(limit_ms, took)));
+        *self.killing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Nobody follows it any more, by the caller's own wish.
     fn leave(&self) {
+        let started = self.started();
+        self.end(|_| Err(self.not_followed(started.as_ref(), FollowLoss::Disconnected)));
+    }
+
+    /// Takes its end in, unless it has one already.
+    fn end(&self, outcome: impl FnOnce(Duration) -> Result<Ending, ClientError>) {
         self.phase.send_if_modified(|phase| {
             let (started, took) = match phase {
                 Phase::Running { started, since } => (Some(started.clone()), since.elapsed()),
                 Phase::Starting => (None, Duration::ZERO),
                 Phase::Ended { .. } => return false,
             };
-            let error = self.not_followed(started.as_ref(), FollowLoss::Disconnected);
-            *phase = Phase::Ended { started, took, outcome: Err(Arc::new(error)) };
+            *phase = Phase::Ended { started, took, outcome: outcome(took).map_err(Arc::new) };
             true
         });
     }
@@ -244,6 +258,7 @@ impl Shared {
     async fn kill(self: Arc<Self>, pid: u32) {
         // There is nobody left to tell, and one that has ended is as good.
         let _ = self.runtime.kill_process(&Selector::Pid(pid), &self.call).await;
+        *self.killing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn nothing_started(&self) -> ClientError {
