@@ -9,4 +9,4 @@ mod response;
 
 pub(crate) use frames::{Decoder, Frame};
 pub(crate) use request::{StreamRequest, Unary};
-pub(crate) use response::{Events, stream};
+pub(crate) use response::stream;
