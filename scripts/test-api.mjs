@@ -28,16 +28,16 @@ const engine = startEngine();
 const ended = new Promise((resolve) => engine.once("close", resolve));
 try {
   const url = await address();
-  const engine = await runTests(url, "schemathesis.toml", ["--exclude-path-regex", "^/envd/"], {});
+  const ofEngine = await runTests(url, "schemathesis.toml", ["--exclude-path-regex", "^/envd/"], {});
   // One of its own: what is tried on the engine ends sandboxes.
   const { sandboxID, envdAccessToken } = await createSandbox(url);
-  const runtime = await runTests(
+  const ofSandbox = await runTests(
     url,
     "schemathesis-runtime.toml",
     ["--include-path-regex", "^/envd/", "--header", `X-Access-Token: ${envdAccessToken}`],
     { SANDBOX_ID: sandboxID },
   );
-  process.exitCode = engine || runtime;
+  process.exitCode = ofEngine || ofSandbox;
 } finally {
   engine.kill("SIGTERM");
   await ended;
@@ -86,17 +86,8 @@ async function createSandbox(url) {
 /** Resolves to the exit code. */
 function runTests(url, config, which, variables) {
   const file = path.join(root, "scripts", config);
-  const options = ["--max-examples", EXAMPLES, "--continue-on-failure", "--request-timeout", "60"];
-  const args = [
-    "--config-file",
-    file,
-    "run",
-    `${url}/openapi.json`,
-    "--header",
-    `X-API-Key: ${KEY}`,
-    ...which,
-    ...options,
-  ];
+  const options = ["--max-examples", EXAMPLES, "--continue-on-failure", "--request-timeout", "60", ...which];
+  const args = ["--config-file", file, "run", `${url}/openapi.json`, "--header", `X-API-Key: ${KEY}`, ...options];
   // It leaves caches where it runs.
   const child = spawn(schemathesis, [...args, ...process.argv.slice(2)], {
     stdio: "inherit",

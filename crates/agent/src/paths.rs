@@ -47,7 +47,18 @@ fn without_dots(path: &Path) -> PathBuf {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_path_stands_for_is_absolute_has_no_dots_and_stands_for_itself(path in "([~/.]|\\.\\.|a|\\PC){1,12}") {
+            let plain = resolved(&path).map_err(|problem| TestCaseError::fail(format!("{problem:?}")))?;
+            prop_assert!(plain.starts_with('/') && plain.split('/').all(|part| part != "." && part != ".."), "{}", plain);
+            prop_assert_eq!(resolved(&plain), Ok(plain));
+        }
+    }
 
     fn resolved(path: &str) -> Result<String, Problem> {
         let environment = Environment::new(&BTreeMap::new(), Some("/root/workspace"));

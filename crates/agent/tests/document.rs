@@ -44,3 +44,22 @@ async fn every_route_that_the_document_has_is_served() {
     }
     assert!(count > 30, "{count}");
 }
+
+#[tokio::test]
+async fn a_list_is_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let workdir = Some(folder.path().display().to_string());
+    let router = sandbar_agent::router(&BootConfig { workdir, ..BootConfig::default() });
+    for (path, body) in [
+        ("/run", r#"["true"]"#),
+        ("/process.Process/Start", r#" [{"cmd":"true"}]"#),
+        ("/files/batch", "[[]]"),
+        ("/filesystem.Filesystem/Stat", r#"["/"]"#),
+    ] {
+        let request = Request::post(path).header("content-type", "application/json").body(Body::from(body)).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&body).contains("it is a list, where an object is needed"), "{body:?}");
+    }
+}

@@ -81,7 +81,42 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The frames in bytes that come in these parts, and whether what follows can't be read.
+    fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Frame>, bool) {
+        let mut decoder = Decoder::default();
+        let mut frames = Vec::new();
+        for part in parts {
+            decoder.push(part);
+            loop {
+                match decoder.next() {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(_) => return (frames, true),
+                }
+            }
+        }
+        (frames, false)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_the_same_frames_in_whatever_parts(
+            bytes in prop::collection::vec(prop_oneof![0_u8..4, any::<u8>()], 0..64), size in 1_usize..9,
+        ) {
+            prop_assert_eq!(read([bytes.as_slice()]), read(bytes.chunks(size)));
+        }
+
+        #[test]
+        fn what_is_written_is_read(payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..5)) {
+            let bytes: Vec<u8> = payloads.iter().flat_map(|payload| Frame::message(payload)).collect();
+            let frames = payloads.into_iter().map(|payload| Frame { is_end: false, payload });
+            prop_assert_eq!(read([bytes.as_slice()]), (frames.collect(), false));
+        }
+    }
 
     #[test]
     fn a_message_has_no_flags_its_length_and_its_text() {

@@ -60,6 +60,10 @@ fn refuse_protobuf(headers: &HeaderMap) -> Result<(), Problem> {
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     // An empty body is the empty message.
     let text = if text.is_empty() { b"{}" } else { text };
+    // serde would take a list of the fields' values as well.
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("the body is not what this route takes: it is a list, where an object is needed"));
+    }
     serde_json::from_slice(text)
         .map_err(|error| Problem::invalid(format!("the body is not what this route takes: {error}")))
 }

@@ -45,6 +45,10 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             "the body is no UTF-8 at byte {place}: send such content as base64 `data`"
         )));
     }
+    // serde would take a list of the fields' values as well.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("the body is not what this route takes: it is a list, where an object is needed"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Problem::invalid(format!("the body is not what this route takes: {error}")))
 }
