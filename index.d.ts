@@ -1337,6 +1337,9 @@ export type ErrorKind =
   // ReadinessError
   | "not_ready"
   | "ready_timeout"
+  | "port_timeout"
+  // A file of this machine
+  | "local_file"
   // CreateManyError
   | "create_many"
   // CommandError

@@ -1,9 +1,9 @@
 const { Readable } = require("node:stream");
 const { finished } = require("node:stream/promises");
 const { createHash, randomBytes } = require("node:crypto");
-const { APIError, NotFoundError, NotRunningError, Sandbox, ValidationError } = require("..");
+const { APIError, NotFoundError, NotRunningError, Sandbox, SandboxError, ValidationError } = require("..");
 const { realEngine } = require("./support/engine.js");
-const { errorOf } = require("./support/outcome.js");
+const { errorOf, until } = require("./support/outcome.js");
 
 realEngine();
 
@@ -219,24 +219,40 @@ test("a source that fails leaves the file as it was, and its own error is thrown
   expect((await files.list(".")).filter(({ name }) => name.startsWith(".sandbar-tmp"))).toEqual([]);
 });
 
-test("a refused upload ends its source", async () => {
-  await files.makeDir("a-directory");
+test("a sandbox that goes ends the source of an upload", async () => {
+  const mine = await Sandbox.create({ waitReady: true });
   let ended = false;
   async function* endless() {
     try {
-      for (;;) yield Buffer.alloc(64 * 1024);
+      for (let sent = 0; ; sent += 1) {
+        yield Buffer.alloc(64 * 1024);
+        if (sent === 100) await Sandbox.kill(mine.sandboxId);
+      }
     } finally {
       ended = true;
     }
   }
-  const error = await errorOf(files.write("a-directory", endless()));
-  expect(error.message).toContain("/root/workspace/a-directory");
-  expect(ended).toBe(true);
+  expect(await errorOf(mine.files.write("endless.bin", endless()))).toBeInstanceOf(SandboxError);
+  // The kill that it waits for may have its answer later.
+  await until(() => ended, Boolean);
+});
+
+test("a refused upload says why", async () => {
+  await files.makeDir("a-directory");
+  const error = await errorOf(files.write("a-directory", Readable.from([Buffer.alloc(3 * MIB)])));
+  expect(error).toBeInstanceOf(APIError);
+  expect(error.message).toContain("/root/workspace/a-directory is a directory");
+});
+
+test("a signal ends an upload whose source is stuck, and the source", async () => {
   const readable = new Readable({ read() {} });
   readable.push("x");
   const aborting = new AbortController();
   const writing = errorOf(files.write("never.txt", readable, { signal: aborting.signal }));
-  await new Promise((resolve) => readable.once("data", resolve));
+  await until(
+    () => readable.readableLength,
+    (length) => length === 0,
+  );
   aborting.abort(new Error("enough"));
   expect((await writing).message).toBe("enough");
   expect(readable.destroyed).toBe(true);

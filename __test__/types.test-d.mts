@@ -201,6 +201,22 @@ new SandboxClient({ logger: { debug() {} } });
 // @ts-expect-error
 new SandboxClient({ headers: { "x-team": 7 } });
 
+// Files come as what they are asked for.
+const { files } = await Sandbox.create();
+expectType<string>()(await files.read("a"), true);
+expectType<string>()(await files.read("a", { offset: 1 }), true);
+expectType<Buffer>()(await files.read("a", { format: "bytes" }), true);
+expectType<Blob>()(await files.read("a", { format: "blob" }), true);
+(await files.read("a", { format: "stream" })).pipe(process.stdout);
+expectType<number>()((await files.write("a", new Uint8Array(1))).bytesWritten, true);
+expectType<number>()((await files.write([{ path: "a", data: process.stdin }]))[0]?.bytesWritten ?? 0, true);
+for await (const event of await files.watchDir("a")) expectType<string>()(event.name, true);
+await (await files.watchDir("a", (event) => expectType<string>()(event.name, true))).stop();
+// @ts-expect-error
+await files.read("a", { format: "json" });
+// @ts-expect-error
+await files.write("a", 7);
+
 // Commands, terminals, git and code.
 expectType<CommandResult>()(await sandbox.commands.run("ls"), true);
 expectType<CommandResult>()(await sandbox.commands.run("ls", { onStdout: (text) => text.length, check: true }), true);

@@ -135,11 +135,11 @@ class Sandbox {
   }
 
   get envdUrl() {
-    return this.#known.envdUrl;
+    return this.#place.envdUrl;
   }
 
   get envdAccessToken() {
-    return this.#known.envdAccessToken;
+    return this.#place.envdAccessToken;
   }
 
   get commands() {
@@ -302,6 +302,13 @@ class Sandbox {
   get #known() {
     this.#info ??= answers.sandboxInfo(this.#raw);
     return this.#info;
+  }
+
+  // A call inside may have found out that another process has resumed the sandbox, under a new token.
+  get #place() {
+    const now = this.#runtime?.place;
+    const isNews = now !== undefined && now.envdAccessToken !== this.#known.envdAccessToken;
+    return isNews ? now : this.#known;
   }
 
   get #inside() {

@@ -83,12 +83,15 @@ impl NativeWriter {
     /// What became of it, once that is known; to be asked for once: a WriteInfo.
     #[napi]
     pub fn outcome<'env>(&self, env: &'env Env) -> Promised<'env> {
-        let outcome = Arc::clone(&self.outcome);
+        let (writer, outcome) = (Arc::clone(&self.writer), Arc::clone(&self.outcome));
         promise(env, async move {
-            match outcome.lock().await.take() {
+            let outcome = match outcome.lock().await.take() {
                 Some(outcome) => outcome.await.unwrap_or_else(|_| Err(Box::new(defect()))),
                 None => Err(Box::new(defect())),
-            }
+            };
+            // Its connection would wait for more of a file that was refused.
+            *writer.lock().await = None;
+            outcome
         })
     }
 

@@ -220,6 +220,14 @@ async fn a_refused_body_is_heard_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_refused_body_that_has_no_end_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1024 * 1024])));
+    let answer = sandbox.post_bytes("/file?path=.", Body::from_stream(endless)).await;
+    answer.refused(400, "invalid_argument", "is a directory");
+}
+
+#[tokio::test]
 async fn of_writes_at_once_one_is_left_whole() {
     let sandbox = Sandbox::new();
     let contents: Vec<_> = (0..8_u8).map(|n| vec![b'a' + n; 400_000]).collect();

@@ -8,6 +8,8 @@ use sandbar_client::{
 };
 use sandbar_protocol::{Envd, Secret};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::service::{Reply, Service};
 
@@ -242,4 +244,30 @@ fn wrong_arguments_name_their_field() {
     );
     assert_eq!(field(json!({"port": 0}), |args| args.port().err()).as_deref(), Some("port"));
     assert_eq!(field(json!({"port": 80, "path": "/a/%2e%2e/b"}), |args| args.program().err()).as_deref(), Some("path"));
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_early_ends_an_upload_without_an_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut taken = vec![0; 64 * 1024];
+        // The first request only makes sure of the token.
+        let refusal = r#"{"code":"invalid_argument","message":"/root/a is a directory"}"#;
+        let mut answers = [("200 OK", r#"{"entry":{}}"#), ("400 Bad Request", refusal)].into_iter();
+        while stream.read(&mut taken).await.is_ok_and(|read| read > 0) {
+            if let Some((status, body)) = answers.next() {
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).await.unwrap();
+            }
+        }
+    });
+    let service = Service::start(vec![]).await;
+    let envd = Envd { envd_url: Some(url), envd_access_token: Some(Secret::new("tok-1")) };
+    let runtime = service.client().runtime("sb-1", Some(envd)).unwrap();
+    let (writer, upload) = runtime.upload_file(WriteCall { path: "a".to_owned(), ..WriteCall::default() }, &CALL);
+    let endless = async move { while writer.write("x".repeat(256 * 1024)).await {} };
+    let (outcome, ()) = tokio::join!(upload, endless);
+    assert_eq!(outcome.unwrap_err().to_string(), "/root/a is a directory");
 }

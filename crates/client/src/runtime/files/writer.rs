@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 
 use super::arguments::WriteCall;
 use super::body::{Chunk, body_of};
@@ -24,6 +25,8 @@ pub type Upload = BoxFuture<'static, Result<WriteInfo, ClientError>>;
 #[derive(Debug)]
 pub struct FileWriter {
     chunks: Sender<Chunk>,
+    /// Closed when the upload is over, while its connection may still take bytes.
+    over: watch::Receiver<()>,
 }
 
 impl FileWriter {
@@ -31,7 +34,16 @@ impl FileWriter {
     pub async fn write(&self, bytes: impl Into<Bytes>) -> bool {
         let bytes = bytes.into();
         // An empty chunk would end a body that is sent in chunks.
-        bytes.is_empty() || self.chunks.send(Chunk::Bytes(bytes)).await.is_ok()
+        if bytes.is_empty() {
+            return true;
+        }
+        let mut over = self.over.clone();
+        tokio::select! {
+            biased;
+            // Nothing is ever sent: it ends with its sender.
+            _ = over.changed() => false,
+            sent = self.chunks.send(Chunk::Bytes(bytes)) => sent.is_ok(),
+        }
     }
 
     /// All of it was written.
@@ -51,8 +63,10 @@ impl Runtime {
     /// Route: `POST {envdUrl}/files`.
     pub fn upload_file(&self, write: WriteCall, call: &CallOptions) -> (FileWriter, Upload) {
         let (chunks, mut body, flow) = body_of(write.size);
+        let (under_way, over) = watch::channel(());
         let (runtime, call) = (self.clone(), call.clone());
         let upload = async move {
+            let _under_way = under_way;
             match body.all_within(SMALL).await {
                 Ok(None) => (),
                 Ok(Some(data)) => return runtime.write_file(write, data, &call).await,
@@ -79,7 +93,7 @@ impl Runtime {
                 }
             }
         };
-        (FileWriter { chunks }, upload.boxed())
+        (FileWriter { chunks, over }, upload.boxed())
     }
 
     fn stalled(&self, limit: Duration) -> ClientError {
