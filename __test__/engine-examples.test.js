@@ -11,6 +11,7 @@ const LAST_LINES = {
   "keep-alive.mjs": /^alive until /,
   "many.mjs": /^deleted 5, failed 0$/,
   "quickstart.mjs": /^ +\d+ ms +delete +deleted /,
+  "run-code.mjs": /^19$/,
   "with.mjs": /^Linux /,
 };
 
