@@ -69,7 +69,7 @@ class Commands {
   }
 
   async sendStdin(process, data, options) {
-    await this.#runtime.call("sendInput", { process: given(process), ...inputOf(data) }, options);
+    await this.#runtime.send("sendInput", { process: given(process) }, options, inputOf(data));
   }
 
   async closeStdin(process, options) {

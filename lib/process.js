@@ -5,6 +5,7 @@ const { kindOf, refusal } = require("./arguments.js");
 const { notify } = require("./callbacks.js");
 const { ASYNC_DISPOSE } = require("./disposal.js");
 const { thrownFor } = require("./errors.js");
+const { bytesOf } = require("./file-data.js");
 const { cancellable, takeSignal } = require("./signal.js");
 
 // The first byte of each piece says where it was printed to.
@@ -193,27 +194,26 @@ class ProcessInput {
   }
 
   send(data, options) {
-    return this.#next("sendInput", { ...inputOf(data), pty: this.#isTerminal }, options);
+    const bytes = inputOf(data);
+    const args = { process: this.#pid, pty: this.#isTerminal };
+    return this.#next(() => this.#runtime.send("sendInput", args, options, bytes));
   }
 
   close(options) {
-    return this.#next("closeStdin", {}, options);
+    return this.#next(() => this.#runtime.call("closeStdin", { process: this.#pid }, options));
   }
 
-  #next(method, args, options) {
-    const sent = this.#last.then(() => this.#runtime.call(method, { process: this.#pid, ...args }, options));
+  #next(call) {
+    const sent = this.#last.then(call);
     // Whoever sent it is told; what comes after is sent all the same.
     this.#last = sent.catch(() => {});
     return sent;
   }
 }
 
-/** Input as the native side reads it. */
+/** The bytes of input. */
 function inputOf(data) {
-  if (typeof data === "string") return { text: data };
-  if (ArrayBuffer.isView(data)) {
-    return { base64: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64") };
-  }
+  if (typeof data === "string" || ArrayBuffer.isView(data)) return bytesOf(data);
   throw refusal("data", `\`data\` must be a string or a Uint8Array, got ${kindOf(data)}`);
 }
 

@@ -51,7 +51,7 @@ class Pty {
   }
 
   async sendStdin(process, data, options) {
-    await this.#runtime.call("sendInput", { process: given(process), ...inputOf(data), pty: true }, options);
+    await this.#runtime.send("sendInput", { process: given(process), pty: true }, options, inputOf(data));
   }
 
   async sendInput(process, data, options) {

@@ -1,6 +1,6 @@
 use napi::Env;
 use napi_derive::napi;
-use sandbar_client::Args;
+use sandbar_client::{Args, InputCall};
 use serde_json::json;
 
 use crate::call::{Cancel, Promised};
@@ -40,11 +40,12 @@ impl NativeRuntime {
         })
     }
 
-    /// Writes to a process.
+    /// Writes bytes to a process.
     #[napi]
-    pub fn send_input<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
+    pub fn send_input<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>, bytes: &[u8]) -> Promised<'env> {
+        let bytes = bytes.to_vec();
         self.call(env, args, cancel, Args::input, |runtime, (input, call)| async move {
-            runtime.send_input(&input, &call).await?;
+            runtime.send_input(&InputCall { bytes, ..input }, &call).await?;
             Ok("null".to_owned())
         })
     }

@@ -1,5 +1,3 @@
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use sandbar_protocol::{Fields, ValidationError, bare_kind};
 use serde_json::{Value, json};
 
@@ -120,24 +118,13 @@ impl Args {
         Ok((self.process()?, format!("SIG{short}"), self.account()?))
     }
 
-    /// Arguments of input: `process`, and `text`, or `base64` of bytes; `pty` if its terminal gets it.
+    /// Arguments of input: `process`; `pty` if its terminal gets it. The bytes come beside them, and are empty here.
     ///
     /// # Errors
     /// [`ValidationError`].
     pub fn input(&self) -> Result<(InputCall, CallOptions), ValidationError> {
-        let bytes = match (self.get("text"), self.get("base64").and_then(Value::as_str)) {
-            (_, Some(text)) => {
-                STANDARD.decode(text).map_err(|error| ValidationError::new("data", error.to_string()))?
-            }
-            (Some(Value::String(text)), None) => text.clone().into_bytes(),
-            (other, None) => {
-                let kind = other.map_or("nothing", bare_kind);
-                let message = format!("`data` must be a string or a Uint8Array, got {kind}");
-                return Err(ValidationError::new("data", message));
-            }
-        };
         let to_terminal = self.get("pty") == Some(&Value::Bool(true));
-        Ok((InputCall { process: self.process()?, bytes, to_terminal }, self.account()?))
+        Ok((InputCall { process: self.process()?, bytes: Vec::new(), to_terminal }, self.account()?))
     }
 
     /// Arguments of a terminal's new size: `process`, `size`.
