@@ -16,9 +16,19 @@
 
 /// <reference lib="esnext.disposable" />
 
+import type { CodeContext, CodeExecution, CreateCodeContextOptions, RunCodeOptions } from "./types/code.js";
 import type { Commands } from "./types/commands.js";
+import type { Files } from "./types/files.js";
+import type { Git } from "./types/git.js";
+import type { FileUrlOptions, PortInfo, ProxyRequest, WaitForPortOptions } from "./types/ports.js";
+import type { Pty } from "./types/pty.js";
 
+export type * from "./types/code.js";
 export type * from "./types/commands.js";
+export type * from "./types/files.js";
+export type * from "./types/git.js";
+export type * from "./types/ports.js";
+export type * from "./types/pty.js";
 
 // ---------------------------------------------------------------------------------------------------------- Sandboxes
 
@@ -284,9 +294,141 @@ export class Sandbox {
 
   /** Runs programs in the sandbox. */
   readonly commands: Commands;
+  /** Reads, writes and watches files in the sandbox. */
+  readonly files: Files;
+  /** Runs git in the sandbox. */
+  readonly git: Git;
+  /** Opens terminals in the sandbox. */
+  readonly pty: Pty;
+
+  /**
+   * Runs code in the sandbox; in Python, with the variables of the code before it. Code that fails is a result, not an error.
+   *
+   * It needs an interpreter of its language in the sandbox; the template `code-interpreter` has Python. Executions in one
+   * context wait for each other.
+   *
+   * @param code - The code. Python may `await` at its top level.
+   * @returns What it showed, printed and came to.
+   * @throws {@link NotFoundError} if there is no such context.
+   * @throws {@link APIError} with status 400 if the interpreter is not in the sandbox.
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   * @throws {@link ValidationError} if an option is wrong; nothing was sent.
+   * @throws The reason of `signal`, which interrupts the code; what does not heed that within 2 s is killed.
+   *
+   * Routes: `POST {envdUrl}/process.Process/{List,Start,Connect,SendInput,SendSignal}`.
+   *
+   * @example
+   * const { text, error } = await sandbox.runCode("import math\nmath.factorial(20)", { timeoutMs: 10_000 });
+   */
+  runCode(code: string, options?: RunCodeOptions): Promise<CodeExecution>;
+
+  /**
+   * Makes a context for Python code, which shares no variables with any other.
+   *
+   * @throws {@link APIError} with status 400 if Python is not in the sandbox.
+   *
+   * Route: `POST {envdUrl}/process.Process/Start`.
+   */
+  createCodeContext(options?: CreateCodeContextOptions): Promise<CodeContext>;
+
+  /**
+   * Lists the contexts, whichever process has made them. The one of code that names none is `"default"`, once it is there.
+   *
+   * Route: `POST {envdUrl}/process.Process/List`.
+   */
+  listCodeContexts(options?: CallOptions): Promise<CodeContext[]>;
+
+  /**
+   * Ends a context's process with all that it has started, and starts it anew, without variables.
+   *
+   * @throws {@link NotFoundError} if there is no such context.
+   *
+   * Routes: `POST {envdUrl}/process.Process/{List,SendSignal,Start}`.
+   */
+  restartCodeContext(context: CodeContext | string, options?: CallOptions): Promise<CodeContext>;
+
+  /**
+   * Ends a context, with all that it has started.
+   *
+   * @throws {@link NotFoundError} if there is no such context.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   */
+  removeCodeContext(context: CodeContext | string, options?: CallOptions): Promise<void>;
 
   /** Whether the sandbox is running, from what the handle knows: nothing is sent. */
   isRunning(): boolean;
+
+  // Ports, and URLs of files.
+
+  /**
+   * Where a port of the sandbox is reached, as far as the handle knows: `{envdUrl}/proxy/{port}/`. Requests need the header
+   * `X-Access-Token`.
+   *
+   * @throws {@link NotRunningError} if the handle knows of no runtime; {@link ValidationError} if it is no port.
+   */
+  getHost(port: number): string;
+
+  /**
+   * Lists the ports that something in the sandbox listens on.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
+   * Route: `GET {envdUrl}/ports`.
+   */
+  ports(options?: CallOptions): Promise<PortInfo[]>;
+
+  /**
+   * Waits until something listens on a port, and with `path` until it answers.
+   *
+   * @throws {@link ReadinessError} of the kind `port_timeout` when the time is up; it says what does listen.
+   *
+   * Route: `GET {envdUrl}/ports`, repeated after 0.01 to 0.2 s.
+   *
+   * @example
+   * ```js
+   * await sandbox.waitForPort(3000, { path: "/health" });
+   * ```
+   */
+  waitForPort(port: number, options?: WaitForPortOptions): Promise<void>;
+
+  /**
+   * Sends an HTTP request to a program in the sandbox. Its answer comes as from `fetch`, whatever its status: the body is read
+   * from the connection as it is asked for. Redirects are not followed.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run. Where nothing listens, the answer is a 502 that says so.
+   *
+   * Route: `{envdUrl}/proxy/{port}/{path}`.
+   *
+   * @example
+   * ```js
+   * const response = await sandbox.proxy({ port: 3000, path: "/api/items", method: "POST", body: "{}" });
+   * console.log(response.status, await response.json());
+   * ```
+   */
+  proxy(request: ProxyRequest, options?: CallOptions): Promise<Response>;
+
+  /**
+   * Makes a URL that lets its holder download a file, and nothing else, without a token.
+   *
+   * It is signed with the access token: a pause ends it.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
+   * @example
+   * ```js
+   * const url = await sandbox.downloadUrl("report.pdf", { expiresInSeconds: 600 });
+   * ```
+   */
+  downloadUrl(path: string, options?: FileUrlOptions): Promise<string>;
+
+  /**
+   * Makes a URL that lets its holder upload a file by POST: to this path, or without one to where the parts of a form say.
+   *
+   * @throws As {@link Sandbox.downloadUrl}.
+   */
+  uploadUrl(path?: string, options?: FileUrlOptions): Promise<string>;
+  uploadUrl(options: FileUrlOptions): Promise<string>;
 
   // Lifecycle.
 
@@ -1195,8 +1337,16 @@ export type ErrorKind =
   // ReadinessError
   | "not_ready"
   | "ready_timeout"
+  | "port_timeout"
+  // A file of this machine
+  | "local_file"
   // CreateManyError
   | "create_many"
+  // CommandError
+  | "command_failed"
+  // A command that is not followed any more: a SandboxError, and a TransportError
+  | "disconnected"
+  | "output_lost"
   // A defect of this package
   | "internal"
   | (string & {});
@@ -1248,6 +1398,8 @@ export interface ErrorDetails {
   limit?: number;
   /** Of a {@link QuotaError}: how much of it is used. */
   used?: number;
+  /** The command that could not be followed any more, and goes on. */
+  pid?: number;
 }
 
 /**
@@ -1286,6 +1438,7 @@ export class SandboxError extends Error implements Readonly<ErrorDetails> {
   readonly idempotencyKey?: string;
   readonly limit?: number;
   readonly used?: number;
+  readonly pid?: number;
   readonly cause?: unknown;
   /** Name, message and fields, but not the body. */
   toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
@@ -1346,6 +1499,23 @@ export class ReadinessError extends SandboxError {}
  * {@link Sandbox.connect}. Nothing was done.
  */
 export class NotRunningError extends SandboxError {}
+
+/**
+ * A command that was run with `check: true` failed. The message shows its last lines, without the values of `envs`; what it
+ * printed as a whole is in `stdout` and `stderr`, which are not printed with the error.
+ */
+export class CommandError extends SandboxError {
+  constructor(
+    message?: string,
+    details?: ErrorDetails & { cause?: unknown; exitCode?: number; stdout?: string; stderr?: string },
+  );
+  /** The command's exit code; 128 + signal if it was killed. */
+  readonly exitCode: number;
+  /** What it printed. */
+  readonly stdout: string;
+  /** What it printed to standard error. */
+  readonly stderr: string;
+}
 
 /**
  * Not all sandboxes of {@link Sandbox.createMany} could be created, and those that were are deleted again. `cause` is the

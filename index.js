@@ -23,6 +23,7 @@ const {
   ReadinessError,
   NotRunningError,
   CreateManyError,
+  CommandError,
 } = errors;
 
 // Written out so that Node finds the names for `import { Sandbox } from "sandbar"`.
@@ -47,4 +48,5 @@ module.exports = {
   ReadinessError,
   NotRunningError,
   CreateManyError,
+  CommandError,
 };

@@ -6,6 +6,7 @@ const { realEngine } = require("./support/engine.js");
 
 const engine = realEngine();
 const LAST_LINES = {
+  "agent-loop.mjs": /^deleted$/,
   "follow-logs.mjs": / info done$/,
   "keep-alive.mjs": /^alive until /,
   "many.mjs": /^deleted 5, failed 0$/,

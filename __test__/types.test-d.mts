@@ -1,10 +1,16 @@
 // Checked by `tsc --noEmit`: what compiles, and with @ts-expect-error what must not.
 import sandbar, {
   APIError,
+  type CodeExecution,
+  CommandError,
+  type CommandHandle,
+  type CommandResult,
   CreateManyError,
   type CreateOptions,
+  type GitStatus,
   type LogEntry,
   NotFoundError,
+  type PtyHandle,
   Sandbox,
   SandboxClient,
   SandboxError,
@@ -194,3 +200,42 @@ new SandboxClient({ logger: "console" });
 new SandboxClient({ logger: { debug() {} } });
 // @ts-expect-error
 new SandboxClient({ headers: { "x-team": 7 } });
+
+// Files come as what they are asked for.
+const { files } = await Sandbox.create();
+expectType<string>()(await files.read("a"), true);
+expectType<string>()(await files.read("a", { offset: 1 }), true);
+expectType<Buffer>()(await files.read("a", { format: "bytes" }), true);
+expectType<Blob>()(await files.read("a", { format: "blob" }), true);
+(await files.read("a", { format: "stream" })).pipe(process.stdout);
+expectType<number>()((await files.write("a", new Uint8Array(1))).bytesWritten, true);
+expectType<number>()((await files.write([{ path: "a", data: process.stdin }]))[0]?.bytesWritten ?? 0, true);
+for await (const event of await files.watchDir("a")) expectType<string>()(event.name, true);
+await (await files.watchDir("a", (event) => expectType<string>()(event.name, true))).stop();
+// @ts-expect-error
+await files.read("a", { format: "json" });
+// @ts-expect-error
+await files.write("a", 7);
+
+// Commands, terminals, git and code.
+expectType<CommandResult>()(await sandbox.commands.run("ls"), true);
+expectType<CommandResult>()(await sandbox.commands.run("ls", { onStdout: (text) => text.length, check: true }), true);
+expectType<CommandHandle>()(await sandbox.commands.run("ls", { background: true, tag: "web" }), true);
+expectType<CommandHandle>()(await sandbox.commands.connect({ tag: "web" }), true);
+const handle = await sandbox.commands.connect(7);
+for await (const { stream, text, bytes } of handle) {
+  expectType<"stdout" | "stderr" | "pty">()(stream, true);
+  expectType<string>()(text, true);
+  expectType<Buffer>()(bytes, true);
+}
+await handle.sendStdin(new Uint8Array([1]));
+// @ts-expect-error a number is no input
+await handle.sendStdin(1);
+// @ts-expect-error nor is a callback of the wrong kind taken
+await sandbox.commands.run("ls", { onStdout: "print" });
+expectType<PtyHandle>()(await sandbox.pty.create({ size: { cols: 80, rows: 24 } }), true);
+expectType<GitStatus>()(await sandbox.git.status({ cwd: "x" }), true);
+const execution = await sandbox.runCode("1", { language: "python", onResult: ({ png }) => png?.length });
+expectType<CodeExecution>()(execution, true);
+expectType<number>()(new CommandError().exitCode, true);
+await sandbox.removeCodeContext(await sandbox.createCodeContext({ cwd: "/tmp" }));

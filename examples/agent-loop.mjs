@@ -42,7 +42,7 @@ async function work() {
 
     await sandbox.commands.run("python3 -m http.server 8000", { cwd: "shop", background: true });
     await sandbox.waitForPort(8000, { timeoutMs: 30_000 });
-    const headers = { "X-Access-Token": sandbox.envdAccessToken };
+    const headers = { "X-Access-Token": sandbox.envdAccessToken ?? "" };
     const page = await fetch(sandbox.getHost(8000), { headers });
     console.log(`page: ${page.status} ${(await page.text()).trim()}`);
 
@@ -56,6 +56,7 @@ async function work() {
   process.exitCode = spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1;
 }
 
+/** @param {string} id */
 async function wakeUp(id) {
   const sandbox = await Sandbox.connect(id, { timeout: 600 });
   try {

@@ -94,6 +94,7 @@ function mapValues(object, change) {
 }
 
 module.exports = {
+  dateOf,
   hide,
   logs,
   metrics,

@@ -1,6 +1,27 @@
 "use strict";
 
-const { given } = require("./arguments.js");
+const { given, isObject } = require("./arguments.js");
+const { takeCallback } = require("./callbacks.js");
+const { inputOf, Process, ProcessHandle, ProcessInput } = require("./process.js");
+const { takeSignal } = require("./signal.js");
+
+/** A command that runs in the background. */
+class CommandHandle extends ProcessHandle {
+  #input;
+
+  constructor(runtime, process, callbacks) {
+    super(runtime, process, callbacks);
+    this.#input = new ProcessInput(runtime, process, false);
+  }
+
+  async sendStdin(data, options) {
+    await this.#input.send(data, options);
+  }
+
+  async closeStdin(options) {
+    await this.#input.close(options);
+  }
+}
 
 class Commands {
   #runtime;
@@ -10,8 +31,64 @@ class Commands {
   }
 
   async run(cmd, options) {
-    return await this.#runtime.call("run", { cmd: given(cmd) }, options);
+    const [callbacks, fields] = takeOutputCallbacks(options);
+    const isFollowed = Object.keys(callbacks).length > 0 || mustBeFollowed(fields);
+    if (!isFollowed) return await this.#runtime.call("run", { cmd: given(cmd) }, fields);
+    const { options: rest, signal } = takeSignal(fields);
+    const process = await Process.begin(this.#runtime, "start", { cmd: given(cmd) }, { ...rest, signal });
+    if (rest.background) return new CommandHandle(this.#runtime, process, callbacks);
+    const told = process.tell(callbacks);
+    const result = await process.wait();
+    await told;
+    return result;
+  }
+
+  async exec(cmd, options) {
+    return await this.run(cmd, options);
+  }
+
+  async list(options) {
+    const processes = await this.#runtime.call("processes", {}, options);
+    return processes.map(({ config, ...process }) => ({ ...process, ...config }));
+  }
+
+  async connect(process, options) {
+    const [callbacks, fields] = takeOutputCallbacks(options);
+    const { options: rest, signal } = takeSignal(fields);
+    const args = { process: given(process) };
+    const followed = await Process.begin(this.#runtime, "connectProcess", args, { ...rest, signal });
+    return new CommandHandle(this.#runtime, followed, callbacks);
+  }
+
+  async kill(process, options) {
+    return await this.#runtime.call("killProcess", { process: given(process) }, options);
+  }
+
+  async sendSignal(process, signal, options) {
+    return await this.#runtime.call("signalProcess", { process: given(process), signal: given(signal) }, options);
+  }
+
+  async sendStdin(process, data, options) {
+    await this.#runtime.call("sendInput", { process: given(process), ...inputOf(data) }, options);
+  }
+
+  async closeStdin(process, options) {
+    await this.#runtime.call("closeStdin", { process: given(process) }, options);
   }
 }
 
-module.exports = { Commands };
+/** Whether a command can't be run to its end in one request. */
+function mustBeFollowed(options) {
+  return isObject(options) && (!!options.background || typeof options.stdin === "boolean" || options.tag !== undefined);
+}
+
+function takeOutputCallbacks(options) {
+  const [stdout, withoutStdout] = takeCallback(options, "onStdout", "(text) => …");
+  const [stderr, rest] = takeCallback(withoutStdout, "onStderr", "(text) => …");
+  const callbacks = {};
+  if (stdout) callbacks.stdout = stdout;
+  if (stderr) callbacks.stderr = stderr;
+  return [callbacks, rest];
+}
+
+module.exports = { CommandHandle, Commands };

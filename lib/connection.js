@@ -88,13 +88,19 @@ class Connection {
     return this.#native.runtime(encode(place));
   }
 
+  /** The text of the arguments of what the native side begins at once, and the signal that ends it. */
+  prepare(args) {
+    const { options, signal } = takeSignal(args.options);
+    return { text: encode(plainArgs({ ...args, options })), signal };
+  }
+
   /** One call over this very connection, to the service or to a sandbox's runtime. */
-  async request(method, args, callee = this.#native) {
+  async request(method, args, callee = this.#native, read = JSON.parse) {
     const { options, signal } = takeSignal(args.options);
     const span = startSpan(method, args);
     try {
       const text = encode(plainArgs({ ...args, options }, span));
-      const answer = JSON.parse(await cancellable(signal, (handle) => callee[method](text, handle)));
+      const answer = read(await cancellable(signal, (handle) => callee[method](text, handle)));
       span?.succeed(answer);
       return answer;
     } catch (failure) {

@@ -24,6 +24,7 @@ const FIELDS = [
   "idempotencyKey",
   "limit",
   "used",
+  "pid",
 ];
 
 class SandboxError extends Error {
@@ -65,6 +66,16 @@ class ServerError extends APIError {}
 class ReadinessError extends SandboxError {}
 class NotRunningError extends SandboxError {}
 
+class CommandError extends SandboxError {
+  constructor(message, details = {}) {
+    super(message, details);
+    this.exitCode = details.exitCode;
+    // They may be long: what counts of them stands in the message.
+    Object.defineProperty(this, "stdout", { value: details.stdout ?? "" });
+    Object.defineProperty(this, "stderr", { value: details.stderr ?? "" });
+  }
+}
+
 class CreateManyError extends SandboxError {
   constructor(message, details = {}) {
     super(message, details);
@@ -93,6 +104,7 @@ const classes = {
   ReadinessError,
   NotRunningError,
   CreateManyError,
+  CommandError,
 };
 
 function brandOf(name) {

@@ -1,5 +1,8 @@
 "use strict";
 
+const { encode, given } = require("./arguments.js");
+const { thrownFor } = require("./errors.js");
+
 /** What runs inside a sandbox: one per handle, which tells it where that is. */
 class Runtime {
   #connection;
@@ -27,9 +30,39 @@ class Runtime {
     return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, this.#native);
   }
 
+  /** One call that also takes bytes, which JSON does not hold. */
+  async send(method, args, options, bytes) {
+    const callee = { [method]: (text, handle) => this.#native[method](text, handle, bytes) };
+    return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, callee);
+  }
+
+  /** One call that gives back bytes, or null. */
+  async fetch(method, args, options) {
+    const whole = { sandboxId: this.#sandboxId, ...args, options };
+    return await this.#connection.request(method, whole, this.#native, (bytes) => bytes);
+  }
+
+  /** What the native side begins with the native runtime and the text of the arguments, and the signal that ends it. */
+  begin(args, options, start) {
+    const { text, signal } = this.#connection.prepare({ sandboxId: this.#sandboxId, ...args, options });
+    return { native: start(this.#native, text), signal };
+  }
+
+  /** Where a port is reached, at once. */
+  hostOf(port) {
+    const { url, record } = JSON.parse(this.#native.host(encode({ port: given(port) })));
+    if (record !== undefined) throw thrownFor({ record }, this.hostOf);
+    return url;
+  }
+
   /** Begins what comes piece by piece, with the user's options for it. */
   open(method, args, options) {
     return this.#connection.begin(method, { sandboxId: this.#sandboxId, ...args, options }, this.#native);
+  }
+
+  /** Keeps the process alive until what was aborted is killed. */
+  settle() {
+    this.#connection.settle();
   }
 }
 

@@ -1,13 +1,18 @@
 "use strict";
 
 const answers = require("./answers.js");
-const { given, withField } = require("./arguments.js");
+const { given, isObject, withField } = require("./arguments.js");
+const code = require("./code.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
 const { ASYNC_DISPOSE, useAndDelete } = require("./disposal.js");
+const { Files } = require("./files.js");
+const { Git } = require("./git.js");
 const { KeepAlives } = require("./keep-alive.js");
 const { createMany, deleteAll } = require("./many.js");
 const { requestTelling } = require("./progress.js");
+const { fetchFrom } = require("./program.js");
+const { Pty } = require("./pty.js");
 const { Runtime } = require("./runtime.js");
 const { listSandboxes } = require("./sandbox-list.js");
 const { followLogs, watchTimeline } = require("./streams.js");
@@ -29,6 +34,9 @@ class Sandbox {
   #keepAlives;
   #runtime;
   #commands;
+  #files;
+  #git;
+  #pty;
 
   constructor(origin, connection, raw) {
     if (origin !== FROM_ANSWER) {
@@ -127,11 +135,11 @@ class Sandbox {
   }
 
   get envdUrl() {
-    return this.#known.envdUrl;
+    return this.#place.envdUrl;
   }
 
   get envdAccessToken() {
-    return this.#known.envdAccessToken;
+    return this.#place.envdAccessToken;
   }
 
   get commands() {
@@ -139,8 +147,49 @@ class Sandbox {
     return this.#commands;
   }
 
+  get files() {
+    this.#files ??= new Files(this.#inside);
+    return this.#files;
+  }
+
+  get git() {
+    this.#git ??= new Git(this.#inside);
+    return this.#git;
+  }
+
+  get pty() {
+    this.#pty ??= new Pty(this.#inside);
+    return this.#pty;
+  }
+
   get sandboxDomain() {
     return URL.canParse(this.envdUrl) ? new URL(this.envdUrl).host : undefined;
+  }
+
+  getHost(port) {
+    return this.#inside.hostOf(port);
+  }
+
+  async ports(options) {
+    return await this.#inside.call("ports", {}, options);
+  }
+
+  async waitForPort(port, options) {
+    await this.#inside.call("waitForPort", { port: given(port) }, options);
+  }
+
+  async proxy(request, options) {
+    return await fetchFrom(this.#inside, request, options);
+  }
+
+  async downloadUrl(path, options) {
+    return await this.#inside.call("downloadUrl", { path: given(path) }, options);
+  }
+
+  async uploadUrl(path, options) {
+    // uploadUrl({...}): the form names the file.
+    if (options === undefined && isObject(path)) return await this.uploadUrl(undefined, path);
+    return await this.#inside.call("uploadUrl", path === undefined ? {} : { path }, options);
   }
 
   isRunning() {
@@ -214,6 +263,26 @@ class Sandbox {
     return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
   }
 
+  async runCode(source, options) {
+    return await code.runCode(this.#inside, source, options);
+  }
+
+  async createCodeContext(options) {
+    return await code.contexts.create(this.#inside, options);
+  }
+
+  async listCodeContexts(options) {
+    return await code.contexts.list(this.#inside, options);
+  }
+
+  async restartCodeContext(context, options) {
+    return await code.contexts.restart(this.#inside, context, options);
+  }
+
+  async removeCodeContext(context, options) {
+    await code.contexts.remove(this.#inside, context, options);
+  }
+
   async getMetrics(options) {
     return answers.metrics(await this.#call("metrics", options));
   }
@@ -233,6 +302,13 @@ class Sandbox {
   get #known() {
     this.#info ??= answers.sandboxInfo(this.#raw);
     return this.#info;
+  }
+
+  // A call inside may have found out that another process has resumed the sandbox, under a new token.
+  get #place() {
+    const now = this.#runtime?.place;
+    const isNews = now !== undefined && now.envdAccessToken !== this.#known.envdAccessToken;
+    return isNews ? now : this.#known;
   }
 
   get #inside() {

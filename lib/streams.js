@@ -66,4 +66,4 @@ function watchTimeline(connection, sandboxId, options, onSandbox) {
   });
 }
 
-module.exports = { followLogs, watchTimeline };
+module.exports = { ItemStream, followLogs, watchTimeline };

@@ -1,5 +1,5 @@
 use napi::Env;
-use napi::bindgen_prelude::{ClassInstance, PromiseRaw};
+use napi::bindgen_prelude::{ClassInstance, PromiseRaw, ToNapiValue};
 use sandbar_client::{Args, Client, ClientError, ErrorRecord, Runtime, TraceContext};
 use sandbar_protocol::ValidationError;
 
@@ -8,7 +8,7 @@ use crate::promise::{Outcome, promise};
 
 /// What ends a call early.
 pub(crate) type Cancel<'a> = Option<ClassInstance<'a, CancelHandle>>;
-pub(crate) type Promised<'env> = napi::Result<PromiseRaw<'env, String>>;
+pub(crate) type Promised<'env, T = String> = napi::Result<PromiseRaw<'env, T>>;
 /// What calls are made on, or what is wrong with it.
 pub(crate) type Callee<C> = Result<C, Box<ErrorRecord>>;
 
@@ -31,18 +31,19 @@ impl Traced for Runtime {
 }
 
 /// Reads the arguments, which are judged before the configuration, and runs the call with them.
-pub(crate) fn call<'env, C, A, F>(
+pub(crate) fn call<'env, C, A, T, F>(
     env: &'env Env,
     callee: &Callee<C>,
     args: String,
     cancel: Cancel<'_>,
     read: fn(&Args) -> Result<A, ValidationError>,
-    run: fn(C, A) -> F,
-) -> Promised<'env>
+    run: impl FnOnce(C, A) -> F + Send + 'static,
+) -> Promised<'env, T>
 where
     C: Traced + Clone,
     A: Send + 'static,
-    F: Future<Output = Result<String, ClientError>> + Send + 'static,
+    T: ToNapiValue + Send + 'static,
+    F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
     let callee = callee.clone();
     let cancelled = cancel.map(|handle| handle.token());
@@ -53,7 +54,7 @@ where
         let call = run(callee, arguments);
         let Some(cancelled) = cancelled else { return call.await.map_err(record) };
         // A dropped call cleans up after itself.
-        let outcome: Option<Outcome> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));
+        let outcome: Option<Outcome<T>> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));
         outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled())))
     })
 }

@@ -1,9 +1,9 @@
 use napi::Env;
+use napi::bindgen_prelude::ToNapiValue;
 use napi_derive::napi;
-use sandbar_client::{Args, ClientError, Runtime};
+use sandbar_client::{Args, ClientError, Code, Runtime};
 use sandbar_protocol::{Envd, ValidationError};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::call::{Callee, Cancel, Promised, call, record};
 use crate::native_client::NativeClient;
@@ -12,6 +12,7 @@ use crate::native_client::NativeClient;
 #[napi]
 pub struct NativeRuntime {
     runtime: Callee<Runtime>,
+    code: Callee<Code>,
 }
 
 /// Which sandbox, and where its runtime is.
@@ -28,11 +29,11 @@ impl NativeClient {
     /// The runtime of a sandbox, by `{"sandboxId", "envdUrl"?, "envdAccessToken"?}` as JSON text. It never throws.
     #[napi]
     pub fn runtime(&self, place: String) -> NativeRuntime {
-        NativeRuntime {
-            runtime: self.client().and_then(|client| {
-                read(&place).and_then(|place| client.runtime(&place.sandbox_id, Some(place.envd))).map_err(record)
-            }),
-        }
+        let runtime = self.client().and_then(|client| {
+            read(&place).and_then(|place| client.runtime(&place.sandbox_id, Some(place.envd))).map_err(record)
+        });
+        let code = runtime.clone().map(|runtime| runtime.code());
+        NativeRuntime { runtime, code }
     }
 }
 
@@ -44,6 +45,10 @@ fn read(place: &str) -> Result<Place, ClientError> {
 impl NativeRuntime {
     pub(crate) fn runtime(&self) -> Callee<Runtime> {
         self.runtime.clone()
+    }
+
+    pub(crate) fn code(&self) -> Callee<Code> {
+        self.code.clone()
     }
 
     /// Takes in where the runtime is now, as JSON text like that of `runtime()`.
@@ -62,33 +67,18 @@ impl NativeRuntime {
         serde_json::to_string(&envd).ok()
     }
 
-    /// Runs a command to its end: `{"stdout", "stderr", "exitCode", "durationMs", "error"?}`.
-    #[napi]
-    pub fn run<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::run, |runtime, (request, call)| async move {
-            let result = runtime.run(&request, &call).await?.value;
-            Ok(json!({
-                "stdout": result.stdout,
-                "stderr": result.stderr,
-                "exitCode": result.exit_code,
-                "durationMs": result.duration_ms,
-                "error": result.error,
-            })
-            .to_string())
-        })
-    }
-
-    pub(crate) fn call<'env, A, F>(
+    pub(crate) fn call<'env, A, T, F>(
         &self,
         env: &'env Env,
         args: String,
         cancel: Cancel<'_>,
         read: fn(&Args) -> Result<A, ValidationError>,
-        run: fn(Runtime, A) -> F,
-    ) -> Promised<'env>
+        run: impl FnOnce(Runtime, A) -> F + Send + 'static,
+    ) -> Promised<'env, T>
     where
         A: Send + 'static,
-        F: Future<Output = Result<String, ClientError>> + Send + 'static,
+        T: ToNapiValue + Send + 'static,
+        F: Future<Output = Result<T, ClientError>> + Send + 'static,
     {
         call(env, &self.runtime, args, cancel, read, run)
     }

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, try_unfold};
-use napi::bindgen_prelude::PromiseRaw;
+use futures_util::stream::{BoxStream, empty, try_unfold};
+use napi::bindgen_prelude::{PromiseRaw, spawn};
 use napi::{Env, Result};
 use napi_derive::napi;
 use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
 use tokio::sync::{Mutex, watch};
 
-use crate::call::record;
+use crate::call::{Callee, record};
 use crate::native_client::NativeClient;
 use crate::promise::promise;
 
@@ -58,12 +58,32 @@ impl NativeClient {
         read: fn(&Args) -> std::result::Result<A, ValidationError>,
         begin: impl FnOnce(Client, A) -> Pieces,
     ) -> NativeStream {
+        NativeStream::of(self.client(), args, read, begin)
+    }
+}
+
+impl NativeStream {
+    /// A stream of what `begin` makes with what it is called on; what is wrong before is its first and only piece.
+    pub(crate) fn of<C, A>(
+        callee: Callee<C>,
+        args: &str,
+        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        begin: impl FnOnce(C, A) -> Pieces,
+    ) -> Self {
         let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        let pieces = match prepared.and_then(|arguments| Ok((self.client()?, arguments))) {
-            Ok((client, arguments)) => begin(client, arguments),
-            Err(refused) => futures_util::stream::iter([Err(refused)]).boxed(),
-        };
-        NativeStream { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+        match prepared.and_then(|arguments| Ok((callee?, arguments))) {
+            Ok((callee, arguments)) => Self::new(begin(callee, arguments)),
+            Err(refused) => Self::refused(refused),
+        }
+    }
+
+    pub(crate) fn new(pieces: Pieces) -> Self {
+        Self { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+    }
+
+    /// A stream whose first and only piece is an error.
+    pub(crate) fn refused(refused: Box<ErrorRecord>) -> Self {
+        Self::new(futures_util::stream::iter([Err(refused)]).boxed())
     }
 }
 
@@ -76,12 +96,17 @@ impl NativeStream {
         let mut stopped = self.stopped.subscribe();
         promise(env, async move {
             let next = async { pieces.lock().await.next().await };
-            tokio::select! {
+            let piece = tokio::select! {
                 biased;
                 // An error says that the stream is gone: stopped as well.
-                _ = stopped.wait_for(|stopped| *stopped) => Ok("null".to_owned()),
-                piece = next => piece.unwrap_or_else(|| Ok("null".to_owned())),
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                piece = next => piece,
+            };
+            if piece.is_none() {
+                // What was in flight for it is dropped here, where it can clean up after itself.
+                *pieces.lock().await = empty().boxed();
             }
+            piece.unwrap_or_else(|| Ok("null".to_owned()))
         })
     }
 
@@ -89,5 +114,11 @@ impl NativeStream {
     #[napi]
     pub fn stop(&self) {
         self.stopped.send_replace(true);
+        // A call of next() that is under way does it itself.
+        if let Ok(mut pieces) = self.pieces.try_lock() {
+            let left = std::mem::replace(&mut *pieces, empty().boxed());
+            // On the runtime, where it can clean up after itself.
+            drop(spawn(async move { drop(left) }));
+        }
     }
 }

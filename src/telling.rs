@@ -19,7 +19,15 @@ pub(crate) fn telling<F>(told: BoxStream<'static, String>, call: F) -> Pieces
 where
     F: Future<Output = Result<String, ClientError>> + Send + 'static,
 {
-    let call = call.map(|outcome| outcome.map_err(record)).boxed();
+    telling_records(told, call.map(|outcome| outcome.map_err(record)))
+}
+
+/// The same of a call whose errors are records already.
+pub(crate) fn telling_records<F>(told: BoxStream<'static, String>, call: F) -> Pieces
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let call = call.boxed();
     // It may end before the call does.
     let telling = Telling { told: told.fuse().boxed(), call: Some(call), outcome: None };
     try_unfold(telling, |mut telling| async move { Ok(telling.next().await?.map(|piece| (piece, telling))) }).boxed()

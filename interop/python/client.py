@@ -3,6 +3,7 @@
 Run by `npm run test:interop`, which starts the engine and sets SEACLOUD_BASE_URL and SEACLOUD_API_KEY.
 """
 
+import base64
 import hashlib
 import io
 import os
@@ -173,7 +174,9 @@ class Runtime(unittest.TestCase):
         self.assertIn("timed out", timed_out["error"])
 
     def test_commands_run_as_a_named_user(self):
-        self.assertEqual(self.sandbox.commands.run("id -u", user="root")["stdout"].strip(), "0")
+        # This client takes the command for one word where there is a user.
+        result = self.sandbox.commands.run("id", args=["-u"], user="root")
+        self.assertEqual((result["stdout"], result["exit_code"]), ("0\n", 0))
 
     def test_output_comes_as_it_is_printed(self):
         out, err = [], []
@@ -234,11 +237,14 @@ class Runtime(unittest.TestCase):
 
     def test_a_terminal_is_made_resized_and_left(self):
         handle = self.sandbox.pty.create("sh", size={"cols": 81, "rows": 25})
-        handle.send_stdin("stty size\n")
+        handle.send_stdin("stty size; read line; stty size; exit 5\n")
+        other = self.sandbox.pty.connect(handle.pid, on_stdout=lambda _: None)
+        shown = ""
+        while "25 81" not in shown:
+            shown += base64.b64decode(other.stream.next()["event"].get("data", {}).get("pty", "")).decode()
         self.sandbox.pty.resize(handle.pid, {"cols": 100, "rows": 30})
-        handle.send_stdin("sleep 0.2; stty size; exit 5\n")
+        handle.send_stdin("\n")
         result = handle.wait()
-        self.assertIn("25 81", result["pty"])
         self.assertIn("30 100", result["pty"])
         self.assertEqual(result["exit_code"], 5)
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::problem::Problem;
-use crate::process::no_such_user;
+use crate::user::no_such_user;
 
 const BEFORE_USER: &str = "su -s /bin/sh '";
 const AFTER_USER: &str = "' -c ";

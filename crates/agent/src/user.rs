@@ -32,7 +32,11 @@ fn check(name: &str) -> Result<(), Problem> {
     if name.is_empty() || name == ROOT {
         return Ok(());
     }
-    Err(Problem::invalid(format!("there is no user {name:?} in this sandbox: leave it out, or use {ROOT}")))
+    Err(no_such_user(name))
+}
+
+pub(crate) fn no_such_user(name: &str) -> Problem {
+    Problem::invalid(format!("there is no user {name:?} in this sandbox: leave it out, or use {ROOT}"))
 }
 
 /// The name in `Authorization: Basic`; other kinds of authorization say nothing of users.

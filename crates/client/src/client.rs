@@ -64,7 +64,7 @@ impl Client {
     }
 
     /// Waits until every create is over, also those that nobody waits for any more: until what an aborted or failed one
-    /// has left is deleted.
+    /// has left is deleted. What is killed for an aborted command counts as well.
     pub async fn settled(&self) {
         self.transport.creations.settled().await;
     }

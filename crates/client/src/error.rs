@@ -3,7 +3,7 @@ use std::time::Duration;
 use sandbar_protocol::{Diagnostic, PublicState, TimelineEvent, ValidationError};
 use serde_json::Value;
 
-use crate::message;
+use crate::{CommandFailure, message};
 
 /// Whatever can go wrong in a call. `Display` says what happened, to what, and what to do; no secret is in it.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,32 @@ pub enum ClientError {
     /// The sandbox does not run, so nothing in it can be reached. Nothing was done.
     #[error("{}", message::not_running(.0))]
     NotRunning(Box<NotRunning>),
+    /// Nothing listened on a port of the sandbox in time.
+    #[error("{}", message::port_closed(.0))]
+    PortClosed(Box<PortClosed>),
+    /// A file of this machine could not be read or written.
+    #[error("can't {what} {path}: {problem}")]
+    LocalFile {
+        /// The file, on this machine.
+        path: String,
+        /// What was to be done, as `read`.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A command failed whose failure was to be an error.
+    #[error("{0}")]
+    CommandFailed(Box<CommandFailure>),
+    /// A process is not followed any more, and may run on.
+    #[error("{}", message::not_followed(*pid, cause))]
+    NotFollowed {
+        /// The process; none if it is not even known whether it was started.
+        pid: Option<u32>,
+        /// The sandbox.
+        sandbox_id: String,
+        /// Why.
+        cause: FollowLoss,
+    },
     /// The service answered with success and a body that is not what the contract says.
     #[error("{}", message::invalid_answer(*status, content_type, excerpt, problem, call))]
     InvalidAnswer {
@@ -64,6 +90,17 @@ pub enum ClientError {
         /// The request.
         call: Box<Call>,
     },
+}
+
+/// Why a process is not followed any more.
+#[derive(Debug)]
+pub enum FollowLoss {
+    /// Its caller wanted it so.
+    Disconnected,
+    /// The connection was lost, and what was printed since can't be told from what was printed before.
+    OutputLost,
+    /// The connection was lost, and did not come back.
+    Connection(Box<ClientError>),
 }
 
 /// The request that an error is about.
@@ -170,7 +207,28 @@ pub struct NotRunning {
     pub request_id: String,
 }
 
+/// What is known of a port that was waited for.
+#[derive(Clone, Debug)]
+pub struct PortClosed {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// The port.
+    pub port: u16,
+    /// The path that should have been answered, if one was asked for.
+    pub path: Option<String>,
+    /// How long it was waited for.
+    pub limit: Duration,
+    /// The ports that something listens on.
+    pub listening: Vec<u16>,
+    /// What came instead of an answer, where something listened.
+    pub last: Option<String>,
+}
+
 impl ClientError {
+    pub(crate) fn local(path: &std::path::Path, what: &'static str, problem: impl ToString) -> Self {
+        Self::LocalFile { path: path.display().to_string(), what, problem: problem.to_string() }
+    }
+
     /// An error about a setting.
     pub(crate) fn configuration(setting: &str, message: impl Into<String>) -> Self {
         Self::Configuration { setting: setting.to_owned(), message: message.into() }
@@ -179,7 +237,14 @@ impl ClientError {
     /// The same, for a caller who must know that a create or connect may have taken effect.
     pub(crate) fn with_outcome_unknown(mut self) -> Self {
         let call = match &mut self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => return self,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::NotReady(_)
+            | Self::NotRunning(_)
+            | Self::PortClosed(_)
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => return self,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => call,
             Self::Api(error) => &mut error.call,
         };
@@ -198,7 +263,15 @@ impl ClientError {
     /// The request it is about, unless nothing was sent.
     pub fn call(&self) -> Option<&Call> {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::NotReady(_) | Self::NotRunning(_) => None,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::NotReady(_)
+            | Self::NotRunning(_)
+            | Self::PortClosed(_)
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_) => None,
+            Self::NotFollowed { cause: FollowLoss::Connection(error), .. } => error.call(),
+            Self::NotFollowed { .. } => None,
             Self::Transport { call, .. } | Self::RequestTimeout { call, .. } | Self::InvalidAnswer { call, .. } => {
                 Some(call)
             }
@@ -220,6 +293,9 @@ impl ClientError {
         match self {
             Self::NotReady(error) => Some(&error.sandbox_id),
             Self::NotRunning(error) => Some(&error.sandbox_id),
+            Self::PortClosed(error) => Some(&error.sandbox_id),
+            Self::CommandFailed(failure) => Some(&failure.sandbox_id),
+            Self::NotFollowed { sandbox_id, .. } => Some(sandbox_id),
             _ => self.call().and_then(|call| call.sandbox_id.as_deref()),
         }
     }
@@ -227,9 +303,14 @@ impl ClientError {
     /// Whether the same call may succeed a little later. It says nothing about whether repeating it is harmless.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Configuration { .. } | Self::Validation(_) | Self::InvalidAnswer { .. } => false,
+            Self::Configuration { .. }
+            | Self::Validation(_)
+            | Self::InvalidAnswer { .. }
+            | Self::LocalFile { .. }
+            | Self::CommandFailed(_)
+            | Self::NotFollowed { .. } => false,
             Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
-            Self::RequestTimeout { .. } => true,
+            Self::RequestTimeout { .. } | Self::PortClosed(_) => true,
             Self::Api(error) => error.retryable(),
             Self::NotReady(error) => error.limit.is_some(),
             // One that still starts may be usable a little later.

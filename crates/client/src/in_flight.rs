@@ -21,6 +21,7 @@ impl InFlight {
 }
 
 /// One that is counted.
+#[derive(Debug)]
 pub(crate) struct Entered(Arc<watch::Sender<usize>>);
 
 impl Drop for Entered {

@@ -50,7 +50,7 @@ pub use client::Client;
 pub use config::{Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoint};
 pub use delete_all::{DeleteAll, DeleteReport};
 pub use environment::Environment;
-pub use error::{ApiError, Call, ClientError, NotReady, NotRunning, TransportKind};
+pub use error::{ApiError, Call, ClientError, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 pub use follow::LogFollower;
 pub use headers::Headers;
 pub use insight::MetricsBatchQuery;
@@ -61,6 +61,13 @@ pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use progress::{Onlooker, Progress};
 pub use record::ErrorRecord;
 pub use retry::DEFAULT_MAX_RETRIES;
-pub use runtime::Runtime;
+pub use runtime::{
+    Attach, BodyReader, Code, CodeCall, CodeContext, CodeEvent, CommandFailure, CommandResult, ContextCall,
+    CreateContextCall, DirEvent, DirEventKind, DirWatch, DownloadCall, EditCall, EntryInfo, EntryKind, FileWriter,
+    GitCall, GitFile, GitStatus, InputCall, ListCall, NewFile, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream,
+    PortInfo, PortWait, Process, ProcessConfig, ProcessInfo, ProgramAnswer, ProgramCall, Pty, PtySize, ReadCall,
+    RenameCall, RunCall, Runtime, Selector, SkipReason, Skipped, StartCall, StartRequest, Started, TransferProgress,
+    TransferReport, Upload, UploadCall, UrlAccess, UrlCall, WatchCall, WriteCall, WriteInfo,
+};
 pub use trace_context::TraceContext;
 pub use watch::Watch;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbar_protocol::{PhaseStatus, PublicState};
 
-use crate::error::{ApiError, Call, NotReady, NotRunning, TransportKind};
+use crate::error::{ApiError, Call, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
@@ -47,6 +47,21 @@ fn trust(cause: &str) -> &'static str {
         return "the service shows an authority's own certificate (CA:TRUE): give it one with CA:FALSE";
     }
     "for a private certificate authority, pass its certificate as `ca`, or its file as NODE_EXTRA_CA_CERTS"
+}
+
+pub(crate) fn not_followed(pid: Option<u32>, cause: &FollowLoss) -> String {
+    let (process, way_out) = match pid {
+        Some(pid) => (format!("process {pid}"), format!("it goes on: connect({pid}) follows it again")),
+        None => ("the process".to_owned(), "it may have been started: list() shows it then".to_owned()),
+    };
+    match cause {
+        FollowLoss::Disconnected => format!("{process} is not followed any more, after disconnect(): {way_out}"),
+        FollowLoss::OutputLost => format!(
+            "the connection to {process} was lost, and what it has printed since can't be told from what it printed \
+             before: {way_out}"
+        ),
+        FollowLoss::Connection(error) => format!("the connection to {process} was lost ({error}): {way_out}"),
+    }
 }
 
 pub(crate) fn request_timeout(limit: Duration, causes: &[String], call: &Call) -> String {
@@ -143,6 +158,26 @@ pub(crate) fn not_running(error: &NotRunning) -> String {
         Some(state) => format!("sandbox {id} is {state}{why}: read its logs, then create a new one"),
         None => format!("sandbox {id} has no runtime to reach{why}: connect() makes it usable"),
     }
+}
+
+pub(crate) fn port_closed(error: &PortClosed) -> String {
+    let PortClosed { sandbox_id, port, path, limit, listening, last } = error;
+    let limit = seconds(*limit);
+    if let (Some(path), true) = (path, listening.contains(port)) {
+        let last = last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default();
+        return format!(
+            "port {port} of sandbox {sandbox_id} is open, but did not answer GET {path} well within {limit}{last}: read what \
+             its server prints, or wait longer with `timeoutMs`"
+        );
+    }
+    let listening = match listening.as_slice() {
+        [] => "nothing listens on any".to_owned(),
+        ports => format!("listening: {}", ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    format!(
+        "nothing listened on port {port} of sandbox {sandbox_id} within {limit} ({listening}): is its server started, and \
+         does it listen on 127.0.0.1 or all addresses?"
+    )
 }
 
 /// `: <message> (<recommendation>)`, from the diagnostic or else the phase that failed.

@@ -2,6 +2,7 @@ use sandbar_protocol::{Diagnostic, TimelineEvent};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::error::FollowLoss;
 use crate::{ApiError, ClientError, TransportKind};
 
 /// An error as one flat record, for a caller in another language. A field that does not apply is left out.
@@ -10,13 +11,14 @@ use crate::{ApiError, ClientError, TransportKind};
 pub struct ErrorRecord {
     /// The class it becomes: `ConfigurationError`, `ValidationError`, `TransportError`, `RequestTimeoutError`,
     /// `APIError`, `AuthenticationError`, `PermissionError`, `NotFoundError`, `ConflictError`, `RateLimitError`, `QuotaError`,
-    /// `TimeoutAPIError`, `DiskFullError`, `ServerError`, `ReadinessError`, `NotRunningError`, or `SandboxError` for a defect of the SDK.
+    /// `TimeoutAPIError`, `DiskFullError`, `ServerError`, `ReadinessError`, `NotRunningError`, `CommandError`, or `SandboxError` for a defect of the SDK.
     pub name: &'static str,
     /// The whole sentence.
     pub message: String,
     /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
     /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
-    /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`; `not_running`; `cancelled`, `internal`.
+    /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`, `port_timeout`; `not_running`; `local_file`; `command_failed`, `disconnected`, `output_lost`;
+    /// `cancelled`, `internal`.
     pub kind: &'static str,
     /// The service's word, as `sandbox_not_found`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,18 @@ pub struct ErrorRecord {
     /// Of a used-up quota: how much of it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<f64>,
+    /// Of a command that failed: what it printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// What it printed to standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Its exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The process that is not followed any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// The chain of causes, the deepest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
@@ -154,11 +168,31 @@ fn own_fields(error: &ClientError) -> ErrorRecord {
             sandbox_deleted: error.deleted,
             ..of("ReadinessError", if error.limit.is_some() { "ready_timeout" } else { "not_ready" })
         },
+        ClientError::CommandFailed(failure) => ErrorRecord {
+            stdout: Some(failure.result.stdout.clone()),
+            stderr: Some(failure.result.stderr.clone()),
+            exit_code: Some(failure.result.exit_code),
+            ..of("CommandError", "command_failed")
+        },
+        ClientError::NotFollowed { pid, cause, .. } => ErrorRecord { pid: *pid, ..loss_fields(cause) },
         ClientError::NotRunning(error) => ErrorRecord {
             state: error.state.as_ref().map(ToString::to_string),
             diagnostic: error.diagnostic.clone(),
             ..of("NotRunningError", "not_running")
         },
+        ClientError::PortClosed(_) => of("ReadinessError", "port_timeout"),
+        ClientError::LocalFile { .. } => of("SandboxError", "local_file"),
+    }
+}
+
+fn loss_fields(cause: &FollowLoss) -> ErrorRecord {
+    let of = |name, kind| ErrorRecord { name, kind, ..ErrorRecord::default() };
+    match cause {
+        FollowLoss::Disconnected => of("SandboxError", "disconnected"),
+        FollowLoss::OutputLost => of("TransportError", "output_lost"),
+        FollowLoss::Connection(error) => {
+            ErrorRecord { causes: vec![error.to_string()], ..of("TransportError", "reset") }
+        }
     }
 }
 

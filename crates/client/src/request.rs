@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde::Serialize;
 
 use crate::retry::Repeat;
@@ -14,6 +16,10 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) query: Vec<(&'static str, String)>,
+    /// On top of those that every request to its target has.
+    pub(crate) headers: HeaderMap,
+    /// Which answers are no errors.
+    pub(crate) takes: Takes,
     pub(crate) body: Option<Body>,
     /// Makes a repeat answer with the first result, where the service keeps keys.
     pub(crate) idempotency_key: Option<String>,
@@ -31,9 +37,18 @@ pub(crate) enum Target {
     /// To one sandbox's runtime.
     Runtime {
         place: Place,
-        /// Below the runtime's URL; begins with a slash and needs no escaping.
-        path: &'static str,
+        /// Below the runtime's URL; begins with a slash, and may have a query.
+        path: Cow<'static, str>,
     },
+}
+
+/// Which answers a request takes; others become errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Those that say success.
+    Success,
+    /// Whatever comes: it is another program's own.
+    Anything,
 }
 
 /// What a request carries.
@@ -97,7 +112,8 @@ impl Request {
 
     pub(crate) fn new(method: Method, target: Target, limits: Limits) -> Self {
         let (query, body, idempotency_key, sandbox_id) = (Vec::new(), None, None, None);
-        Self { method, target, query, body, idempotency_key, repeat: Repeat::Harmless, sandbox_id, limits }
+        let (headers, takes, repeat) = (HeaderMap::new(), Takes::Success, Repeat::Harmless);
+        Self { method, target, query, headers, takes, body, idempotency_key, repeat, sandbox_id, limits }
     }
 
     /// Says which sandbox it is about.

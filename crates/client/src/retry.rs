@@ -53,7 +53,11 @@ impl Fate {
             ClientError::Configuration { .. }
             | ClientError::Validation(_)
             | ClientError::NotReady(_)
-            | ClientError::NotRunning(_) => Self::Settled,
+            | ClientError::NotRunning(_)
+            | ClientError::PortClosed(_)
+            | ClientError::LocalFile { .. }
+            | ClientError::CommandFailed(_)
+            | ClientError::NotFollowed { .. } => Self::Settled,
         }
     }
 }

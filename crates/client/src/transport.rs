@@ -16,7 +16,7 @@ use crate::error::{Call, TransportKind};
 use crate::in_flight::InFlight;
 use crate::journal::{EventFields, Journal};
 use crate::refusal::api_error;
-use crate::request::{Request, Target};
+use crate::request::{Request, Takes, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, Endpoint, extra_ca, tls};
@@ -101,7 +101,8 @@ impl Transport {
         let exchange = async {
             let response = self.request(url, request, context, &call.request_id)?.send().await?;
             // Errors are small, and read here.
-            Ok::<_, Failure>(if response.status().is_success() { Ok(response) } else { Err(read(response).await?) })
+            let is_taken = response.status().is_success() || request.takes == Takes::Anything;
+            Ok::<_, Failure>(if is_taken { Ok(response) } else { Err(read(response).await?) })
         };
         let outcome = match tokio::time::timeout_at(attempt.deadline, exchange).await {
             Ok(Ok(outcome)) => outcome,
@@ -164,7 +165,7 @@ impl Transport {
             let content_type = HeaderValue::from_static(body.content_type());
             builder = builder.header(CONTENT_TYPE, content_type).body(body.take());
         }
-        Ok(builder)
+        Ok(builder.headers(request.headers.clone()))
     }
 
     fn http(&self, journal: &Journal) -> Result<&reqwest::Client, Failure> {
@@ -328,6 +329,10 @@ fn method_name(request: &Request) -> &'static str {
     match request.method.as_str() {
         "POST" => "POST",
         "DELETE" => "DELETE",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
         _ => "GET",
     }
 }

@@ -47,11 +47,8 @@ pub(super) async fn compose(
         Ok(Copying { into: Replacement::begin(&target, None)?, current: None, coming: sources.into_iter() })
     })
     .await?;
-    loop {
-        match blocking(move || copying.step()).await? {
-            Some(rest) => copying = rest,
-            None => break,
-        }
+    while let Some(rest) = blocking(move || copying.step()).await? {
+        copying = rest;
     }
     let written = Written::at(&destination);
     blocking(move || remove_parts(parts, &destination)).await?;

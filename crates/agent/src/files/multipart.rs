@@ -48,7 +48,7 @@ async fn write_parts(
     };
     while let Some(part) = form.next_field().await.map_err(broken)? {
         let path = place(&part, folder.as_deref(), environment)?;
-        receive(part, path.clone(), Replacement::commit).await?;
+        receive(part, path.clone(), None, Replacement::commit).await?;
         written.push(path);
     }
     Ok(())
@@ -63,7 +63,7 @@ enum First {
 async fn write_first(form: &mut Multipart, at: PathBuf, environment: &Environment) -> Result<First, Problem> {
     let Some(part) = form.next_field().await.map_err(broken)? else { return Ok(First::Only(None)) };
     let name = part.file_name().map(str::to_owned);
-    let first = receive(part, at.clone(), Ok).await?;
+    let first = receive(part, at.clone(), None, Ok).await?;
     let Some(part) = form.next_field().await.map_err(broken)? else {
         blocking(move || first.commit()).await?;
         return Ok(First::Only(Some(at)));
@@ -72,7 +72,7 @@ async fn write_first(form: &mut Multipart, at: PathBuf, environment: &Environmen
     let second_path = place(&part, Some(&at), environment)?;
     let target = first_path.clone();
     blocking(move || first.redirect(&target)?.commit()).await?;
-    receive(part, second_path.clone(), Replacement::commit).await?;
+    receive(part, second_path.clone(), None, Replacement::commit).await?;
     Ok(First::OfSeveral(first_path, second_path))
 }
 

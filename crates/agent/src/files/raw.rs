@@ -19,6 +19,8 @@ use crate::server::Agent;
 #[derive(Deserialize)]
 pub(super) struct PathQuery {
     pub(super) path: Option<String>,
+    /// Permission bits of a file that comes as bytes; in decimal, as everywhere.
+    pub(super) mode: Option<u32>,
 }
 
 impl PathQuery {
@@ -50,7 +52,7 @@ pub(super) async fn write(
         blocking(move || parse::<NewFile>(&body)?.write(&agent.environment)).await?;
     } else {
         let path = resolve(query.needed()?, &agent.environment)?;
-        receive(request.into_body().into_data_stream(), path, Replacement::commit).await?;
+        receive(request.into_body().into_data_stream(), path, query.mode, Replacement::commit).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

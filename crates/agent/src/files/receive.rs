@@ -15,6 +15,7 @@ use crate::problem::Problem;
 pub(super) async fn receive<T: Send + 'static, E: Display>(
     mut content: impl Stream<Item = Result<Bytes, E>> + Unpin,
     path: PathBuf,
+    mode: Option<u32>,
     finish: impl FnOnce(Replacement) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let mut begun: Option<Replacement> = None;
@@ -26,7 +27,7 @@ pub(super) async fn receive<T: Send + 'static, E: Display>(
         let write = move || {
             let mut replacement = match begun {
                 Some(replacement) => replacement,
-                None => Replacement::begin(&path, None)?,
+                None => Replacement::begin(&path, mode)?,
             };
             replacement.write(&bytes)?;
             bytes.clear();

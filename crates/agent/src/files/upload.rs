@@ -34,7 +34,7 @@ pub(super) async fn upload(
         blocking(move || Ok(parse::<NewFile>(&body)?.write(&environment)?.0)).await?
     } else {
         let path = resolve(query.needed()?, &environment)?;
-        receive(request.into_body().into_data_stream(), path.clone(), Replacement::commit).await?;
+        receive(request.into_body().into_data_stream(), path.clone(), query.mode, Replacement::commit).await?;
         path
     };
     Ok(Json(vec![Written::at(&path)]))

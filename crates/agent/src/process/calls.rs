@@ -1,4 +1,5 @@
 use axum::extract::State;
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -9,11 +10,11 @@ use super::follow::follow;
 use super::output::Kind;
 use super::request::{GetResultRequest, OneProcess, SendInputRequest, SendSignalRequest, StartRequest, UpdateRequest};
 use super::stream_input::stream_input;
-use super::user::SandboxUser;
 use super::{end, signal};
 use crate::connect::{StreamRequest, Unary};
 use crate::problem::Problem;
 use crate::server::Agent;
+use crate::user::only_root;
 
 pub(crate) fn routes() -> Router<Agent> {
     Router::new()
@@ -26,12 +27,12 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/process.Process/SendSignal", post(send_signal))
         .route("/process.Process/Update", post(update))
         .route("/process.Process/GetResult", post(get_result))
+        .route_layer(from_fn(only_root))
 }
 
 /// POST /process.Process/Start
 async fn start(
     State(agent): State<Agent>,
-    _: SandboxUser,
     StreamRequest(request): StreamRequest<StartRequest>,
 ) -> Result<Response, Problem> {
     agent.processes.start(request, &agent.environment, &agent.log).map(follow)
@@ -40,14 +41,13 @@ async fn start(
 /// POST /process.Process/Connect
 async fn connect(
     State(agent): State<Agent>,
-    _: SandboxUser,
     StreamRequest(request): StreamRequest<OneProcess>,
 ) -> Result<Response, Problem> {
     agent.processes.find(&request.process).map(follow)
 }
 
 /// POST /process.Process/List
-async fn list(State(agent): State<Agent>, _: SandboxUser, _: Unary<Map<String, Value>>) -> Json<Value> {
+async fn list(State(agent): State<Agent>, _: Unary<Map<String, Value>>) -> Json<Value> {
     let running = agent.processes.running();
     let processes: Vec<Value> = running
         .iter()
@@ -65,7 +65,6 @@ async fn list(State(agent): State<Agent>, _: SandboxUser, _: Unary<Map<String, V
 /// POST /process.Process/SendInput
 async fn send_input(
     State(agent): State<Agent>,
-    _: SandboxUser,
     Unary(request): Unary<SendInputRequest>,
 ) -> Result<Json<Value>, Problem> {
     let bytes = request.input.bytes()?;
@@ -74,11 +73,7 @@ async fn send_input(
 }
 
 /// POST /process.Process/CloseStdin
-async fn close_stdin(
-    State(agent): State<Agent>,
-    _: SandboxUser,
-    Unary(request): Unary<OneProcess>,
-) -> Result<Json<Value>, Problem> {
+async fn close_stdin(State(agent): State<Agent>, Unary(request): Unary<OneProcess>) -> Result<Json<Value>, Problem> {
     agent.processes.find_running(&request.process)?.input.close().await?;
     Ok(Json(json!({})))
 }
@@ -86,7 +81,6 @@ async fn close_stdin(
 /// POST /process.Process/SendSignal
 async fn send_signal(
     State(agent): State<Agent>,
-    _: SandboxUser,
     Unary(request): Unary<SendSignalRequest>,
 ) -> Result<Json<Value>, Problem> {
     let signal: Signal = signal::parse(&request.signal)?;
@@ -95,11 +89,7 @@ async fn send_signal(
 }
 
 /// POST /process.Process/Update
-async fn update(
-    State(agent): State<Agent>,
-    _: SandboxUser,
-    Unary(request): Unary<UpdateRequest>,
-) -> Result<Json<Value>, Problem> {
+async fn update(State(agent): State<Agent>, Unary(request): Unary<UpdateRequest>) -> Result<Json<Value>, Problem> {
     let pty = request.pty.filter(|pty| pty.size.is_some());
     let pty = pty.ok_or_else(|| Problem::invalid("`pty.size` is missing: pass the terminal's new size"))?;
     let size = pty.size()?;
@@ -110,7 +100,6 @@ async fn update(
 /// POST /process.Process/GetResult
 async fn get_result(
     State(agent): State<Agent>,
-    _: SandboxUser,
     Unary(request): Unary<GetResultRequest>,
 ) -> Result<Json<Value>, Problem> {
     if request.cmd_id.is_empty() {

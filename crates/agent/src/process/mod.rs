@@ -12,7 +12,6 @@ mod signal;
 mod stream_input;
 mod table;
 mod tree;
-mod user;
 mod utf8;
 
 pub(crate) use calls::routes;
@@ -22,7 +21,6 @@ pub(crate) use request::time_limit;
 pub(crate) use running::outputs_of;
 pub(crate) use table::Processes;
 pub(crate) use tree::Tree;
-pub(crate) use user::{SandboxUser, no_such_user};
 
 #[cfg(feature = "fuzz")]
 pub(crate) fn is_start_request(body: &[u8]) -> bool {

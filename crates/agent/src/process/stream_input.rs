@@ -9,13 +9,12 @@ use tokio::sync::mpsc;
 
 use super::request::StreamInputFrame;
 use super::running::Process;
-use super::user::SandboxUser;
 use crate::connect::{Decoder, Frame, stream};
 use crate::problem::Problem;
 use crate::server::Agent;
 
 /// POST /process.Process/StreamInput
-pub(super) async fn stream_input(State(agent): State<Agent>, _: SandboxUser, body: Body) -> Result<Response, Problem> {
+pub(super) async fn stream_input(State(agent): State<Agent>, body: Body) -> Result<Response, Problem> {
     let mut body = body.into_data_stream();
     let mut decoder = Decoder::default();
     let mut process = None;

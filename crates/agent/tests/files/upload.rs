@@ -166,6 +166,9 @@ async fn a_file_that_is_replaced_keeps_its_mode_unless_another_is_given() {
     assert_eq!((sandbox.content("run.sh").as_str(), sandbox.mode("run.sh")), ("new", 0o750));
     let answer = sandbox.post_json("/file", &json!({ "path": "run.sh", "content": "", "mode": 0o600 })).await;
     assert_eq!((answer.status.as_u16(), sandbox.mode("run.sh")), (204, 0o600));
+    assert_eq!(sandbox.post_bytes("/files?path=run.sh&mode=488", "x").await.status, 200);
+    assert_eq!(sandbox.mode("run.sh"), 0o750);
+    sandbox.post_bytes("/files?path=run.sh&mode=4096", "x").await.refused(400, "invalid_argument", "`mode`");
     let answer = sandbox.post_json("/file", &json!({ "path": "run.sh", "mode": 4096 })).await;
     answer.refused(400, "invalid_argument", "`mode`");
 }
@@ -214,6 +217,14 @@ async fn a_refused_body_is_heard_to_its_end() {
         let (answer, ()) = tokio::join!(sandbox.post_bytes(uri, Body::from_stream(body)), client);
         assert!(answer.status.is_client_error() || answer.status == 507, "{uri}: {}", answer.status);
     }
+}
+
+#[tokio::test]
+async fn a_refused_body_that_has_no_end_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1024 * 1024])));
+    let answer = sandbox.post_bytes("/file?path=.", Body::from_stream(endless)).await;
+    answer.refused(400, "invalid_argument", "is a directory");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use sandbar_protocol::{Envd, PublicState, Secret};
+use tokio::time::Instant;
 use url::Url;
 
 use super::Runtime;
@@ -11,7 +13,12 @@ use crate::{CallOptions, ClientError};
 #[derive(Debug, Default)]
 pub(super) struct Access {
     place: Mutex<Option<Place>>,
+    /// When the runtime last took the token.
+    proven: Mutex<Option<Instant>>,
 }
+
+/// How long a token that was taken is trusted to be taken again.
+const TRUSTED: Duration = Duration::from_secs(5);
 
 /// Where a runtime is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +39,12 @@ impl Place {
         Envd { envd_access_token: Some(self.token), envd_url: Some(self.url.to_string()) }
     }
 
-    /// The URL of a route, whose path begins with a slash and needs no escaping.
+    /// The URL of a route, whose path begins with a slash; a query may follow it. What can't stand there is escaped.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(query);
         url
     }
 }
@@ -43,6 +52,21 @@ impl Place {
 impl Access {
     pub(super) fn set(&self, envd: Option<Envd>) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = envd.and_then(Place::of);
+    }
+
+    /// The runtime has just taken the token.
+    pub(super) fn proven(&self) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// The token is asked about before it is needed again.
+    pub(super) fn doubted(&self) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn is_trusted(&self) -> bool {
+        let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        proven.is_some_and(|proven| proven.elapsed() < TRUSTED)
     }
 
     pub(super) fn get(&self) -> Option<Place> {
@@ -69,7 +93,27 @@ impl Runtime {
         Ok((now != *refused).then_some(now))
     }
 
-    async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
+    /// Makes sure that the runtime is there and takes the token, before what can't be sent twice.
+    pub(super) async fn make_sure(&self, call: &CallOptions) -> Result<(), ClientError> {
+        if self.access.get().is_some() && self.access.is_trusted() {
+            return Ok(());
+        }
+        match self.stat(".", call).await {
+            // Whoever removed the workspace still has a runtime.
+            Err(ClientError::Api(error)) if error.status == 404 => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// The error of a runtime whose place is not known; nobody was asked.
+    pub(super) fn not_running(&self) -> ClientError {
+        let sandbox_id = self.sandbox_id.to_string();
+        let (state, diagnostic, request_id) = (None, None, String::new());
+        ClientError::NotRunning(Box::new(NotRunning { sandbox_id, state, diagnostic, request_id }))
+    }
+
+    /// Where the runtime is now, as the sandbox's detail says.
+    pub(super) async fn look(&self, call: &CallOptions) -> Result<Place, ClientError> {
         let answer = self.client.get(&self.sandbox_id, call.clone()).await?;
         let sandbox = answer.value;
         let state = sandbox.public_state().cloned();

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +11,7 @@ use super::Runtime;
 use super::frames::Frames;
 use crate::answer::RawAnswer;
 use crate::client::LONGEST_TIMEOUT;
-use crate::request::{Body, Request, Target};
+use crate::request::{Body, Request, Takes, Target};
 use crate::retry::Repeat;
 use crate::sending::Reading;
 use crate::transport::Opened;
@@ -19,9 +21,11 @@ use crate::{Answer, CallOptions, ClientError};
 #[derive(Debug)]
 pub(super) struct RuntimeRequest {
     method: Method,
-    /// Below the runtime's URL; begins with a slash and needs no escaping.
-    path: &'static str,
+    /// Below the runtime's URL; begins with a slash.
+    path: Cow<'static, str>,
     query: Vec<(&'static str, String)>,
+    headers: HeaderMap,
+    takes: Takes,
     body: Option<Body>,
     repeat: Repeat,
     /// How long it may take; the client's request timeout unless it says so itself.
@@ -30,12 +34,17 @@ pub(super) struct RuntimeRequest {
 
 impl RuntimeRequest {
     pub(super) fn get(path: &'static str) -> Self {
-        let (query, body, repeat, timeout) = (Vec::new(), None, Repeat::Harmless, None);
-        Self { method: Method::GET, path, query, body, repeat, timeout }
+        Self::new(Method::GET, path)
     }
 
     pub(super) fn post(path: &'static str) -> Self {
-        Self { method: Method::POST, ..Self::get(path) }
+        Self::new(Method::POST, path)
+    }
+
+    pub(super) fn new(method: Method, path: impl Into<Cow<'static, str>>) -> Self {
+        let (query, headers, body, timeout) = (Vec::new(), HeaderMap::new(), None, None);
+        let (takes, repeat) = (Takes::Success, Repeat::Harmless);
+        Self { method, path: path.into(), query, headers, takes, body, repeat, timeout }
     }
 
     pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -49,6 +58,12 @@ impl RuntimeRequest {
         self
     }
 
+    /// Puts JSON text on that is made already.
+    pub(super) fn text(mut self, json: String) -> Self {
+        self.body = Some(Body::Json(json));
+        self
+    }
+
     pub(super) fn bytes(mut self, bytes: impl Into<Bytes>) -> Self {
         self.body = Some(Body::Bytes(bytes.into()));
         self
@@ -56,6 +71,17 @@ impl RuntimeRequest {
 
     pub(super) fn stream(mut self, body: reqwest::Body) -> Self {
         self.body = Some(Body::stream(body));
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// An answer of any status is one: it is that of a program in the sandbox.
+    pub(super) fn whatever_comes(mut self) -> Self {
+        self.takes = Takes::Anything;
         self
     }
 
@@ -81,25 +107,31 @@ impl Runtime {
         read: fn(RawAnswer) -> Reading<T>,
     ) -> Result<T, ClientError> {
         let mut request = self.request(request, call).await?;
-        match self.client.transport().send(&request, read).await {
-            Ok(answer) => Ok(answer),
+        let answer = match self.client.transport().send(&request, read).await {
+            Ok(answer) => answer,
             Err(error) => {
                 self.follow(&mut request, error, call).await?;
-                self.client.transport().send(&request, read).await
+                self.client.transport().send(&request, read).await?
             }
-        }
+        };
+        self.access.proven();
+        Ok(answer)
     }
 
     /// Sends a request; the body of its answer is left to be read.
     pub(super) async fn open(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Opened, ClientError> {
         let mut request = self.request(request, call).await?;
-        match self.client.transport().open(&request).await {
-            Ok(answer) => Ok(answer),
+        let answer = match self.client.transport().open(&request).await {
+            Ok(answer) => answer,
             Err(error) => {
                 self.follow(&mut request, error, call).await?;
-                self.client.transport().open(&request).await
+                self.client.transport().open(&request).await?
             }
+        };
+        if request.takes == Takes::Success {
+            self.access.proven();
         }
+        Ok(answer)
     }
 
     /// A call of the Connect protocol: one message there, one back.
@@ -117,13 +149,14 @@ impl Runtime {
     }
 
     async fn request(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Request, ClientError> {
-        let RuntimeRequest { method, path, query, body, repeat, timeout } = request;
+        let RuntimeRequest { method, path, query, headers, takes, body, repeat, timeout } = request;
         let mut limits = self.client.limits(call);
         if let (Some(timeout), None) = (timeout, call.request_timeout) {
             limits.timeout = timeout;
         }
         let target = Target::Runtime { place: self.place(call).await?, path };
-        Ok(Request { query, body, repeat, ..Request::new(method, target, limits) }.about(&self.sandbox_id))
+        let request = Request::new(method, target, limits).about(&self.sandbox_id);
+        Ok(Request { query, headers, takes, body, repeat, ..request })
     }
 
     /// Sends a request that was refused to where the runtime is by now; gives the error back if that is no other place.
@@ -133,12 +166,13 @@ impl Runtime {
             return Err(error);
         }
         let Some(now) = self.place_after(place, call).await? else { return Err(error) };
-        request.target = Target::Runtime { place: now, path };
+        request.target = Target::Runtime { place: now, path: path.clone() };
         Ok(())
     }
 }
 
-/// Whether the access token is not, or no longer, the right one.
+/// Whether the access token is not, or no longer, the right one, or the sandbox does not run.
 fn is_refused(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api(error) if error.status == 401)
+    let ClientError::Api(error) = error else { return false };
+    error.status == 401 || (error.status == 409 && error.code.as_deref() == Some("failed_precondition"))
 }

@@ -94,7 +94,7 @@ impl Frames {
         })))
     }
 
-    fn lost(&self, why: String) -> ClientError {
+    pub(super) fn lost(&self, why: String) -> ClientError {
         self.transport(crate::TransportKind::Reset, vec![why])
     }
 
@@ -103,7 +103,7 @@ impl Frames {
         ClientError::Transport { kind, origin, causes, call: Box::new(self.call.clone()) }
     }
 
-    fn invalid(&self, problem: &str) -> ClientError {
+    pub(super) fn invalid(&self, problem: &str) -> ClientError {
         ClientError::InvalidAnswer {
             status: self.response.status().as_u16(),
             content_type: "application/connect+json".to_owned(),

@@ -1,18 +1,44 @@
 //! What runs inside a sandbox, reached at its `envdUrl` with its access token.
 
 mod access;
+mod body_reader;
 mod call;
+mod code;
+mod files;
 mod frames;
+mod git;
+mod ports;
+mod process;
+mod program;
 mod run;
+mod transfer;
+mod urls;
 
 use std::sync::Arc;
 
 use sandbar_protocol::{Envd, check_sandbox_id};
 use serde_json::Value;
 
+use crate::in_flight::Entered;
 use crate::{CallOptions, Client, ClientError, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
+pub use body_reader::BodyReader;
+pub use code::{Code, CodeCall, CodeContext, CodeEvent, ContextCall, CreateContextCall};
+pub use files::{
+    DirEvent, DirEventKind, DirWatch, EditCall, EntryInfo, EntryKind, FileWriter, ListCall, NewFile, ReadCall,
+    RenameCall, Upload, WatchCall, WriteCall, WriteInfo,
+};
+pub use git::{GitCall, GitFile, GitStatus};
+pub use ports::{PortInfo, PortWait};
+pub use process::{
+    Attach, CommandFailure, CommandResult, InputCall, OUTPUT_KEPT, OutputPiece, OutputReader, OutputStream, Process,
+    ProcessConfig, ProcessInfo, Pty, PtySize, Selector, StartCall, StartRequest, Started,
+};
+pub use program::{ProgramAnswer, ProgramCall};
+pub use run::RunCall;
+pub use transfer::{DownloadCall, SkipReason, Skipped, TransferProgress, TransferReport, UploadCall};
+pub use urls::{Access as UrlAccess, UrlCall};
 
 /// The runtime API of one sandbox. Cheap to clone; clones share what they know of URL and token.
 ///
@@ -63,6 +89,11 @@ impl Runtime {
     /// Where the runtime is, and its token, as far as is known without asking.
     pub fn known_envd(&self) -> Option<Envd> {
         self.access.get().map(Place::into_envd)
+    }
+
+    /// Counts what is cleaned up in the background, for who waits for that.
+    fn enter(&self) -> Entered {
+        self.client.transport().transport.creations.enter()
     }
 
     /// The same runtime, whose requests belong to a trace.

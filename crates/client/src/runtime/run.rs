@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::Runtime;
 use super::call::RuntimeRequest;
+use super::process::{CommandResult, Redacted, as_user, user};
 use crate::{Answer, Args, CallOptions, ClientError};
 
+const FIELDS: [&str; 8] = ["args", "cwd", "envs", "timeoutMs", "user", "stdin", "background", "check"];
 /// The longest that a command may be given, in milliseconds: a day.
-const MAX_TIMEOUT_MS: u64 = 86_400_000;
+pub(super) const MAX_TIMEOUT_MS: u64 = 86_400_000;
 
 impl Runtime {
     /// Runs a command to its end. A command that fails is a result, not an error; one that is given up by dropping the
@@ -25,6 +27,28 @@ impl Runtime {
     pub async fn run(&self, request: &RunRequest, call: &CallOptions) -> Result<Answer<RunResponse>, ClientError> {
         self.unary(RuntimeRequest::post("/run").json(request).not_twice().patient(), call).await
     }
+
+    /// The same, with what is done here about its outcome.
+    ///
+    /// # Errors
+    /// As every call; [`ClientError::CommandFailed`] if it was to be checked, and failed.
+    pub async fn run_command(&self, run: &RunCall, call: &CallOptions) -> Result<CommandResult, ClientError> {
+        let result = CommandResult::from(self.run(&run.request, call).await?.value);
+        if !run.check {
+            return Ok(result);
+        }
+        let redacted = Redacted::values(run.request.env.as_ref());
+        result.checked(&redacted, self.sandbox_id()).map_err(ClientError::CommandFailed)
+    }
+}
+
+/// A command, and whether its failure is an error.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunCall {
+    /// The command.
+    pub request: RunRequest,
+    /// Whether an exit code other than 0 is an error.
+    pub check: bool,
 }
 
 impl Args {
@@ -32,20 +56,24 @@ impl Args {
     ///
     /// # Errors
     /// [`ValidationError`].
-    pub fn run(&self) -> Result<(RunRequest, CallOptions), ValidationError> {
+    pub fn run(&self) -> Result<(RunCall, CallOptions), ValidationError> {
         let (options, call) = self.options()?;
-        let fields = Fields::of("command options", &options, &["args", "cwd", "envs", "timeoutMs", "stdin"])?;
+        let fields = Fields::of("command options", &options, &FIELDS)?;
         let timeout_ms = fields.integer("timeoutMs", 1, MAX_TIMEOUT_MS, "milliseconds")?;
+        let check = fields.boolean("check")? == Some(true);
+        // True is for commands that are followed.
+        fields.boolean("background")?;
+        let (cmd, args) = as_user(command(self.get("cmd"))?, arguments(&fields)?, user(&fields)?);
         let request = RunRequest {
-            cmd: command(self.get("cmd"))?,
-            args: arguments(&fields)?,
+            cmd,
+            args,
             cwd: fields.text("cwd")?.map(str::to_owned),
             env: variables(&fields)?,
             timeout_ms,
             timeout: None,
             stdin: fields.text("stdin")?.map(str::to_owned),
         };
-        Ok((request, call))
+        Ok((RunCall { request, check }, call))
     }
 }
 

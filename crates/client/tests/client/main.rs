@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arguments;
+mod code;
 mod configuration;
 mod connections;
 mod creations;
 mod events;
 mod extra_ca;
 mod failures;
+mod files;
 mod headers;
 mod many;
+mod ports;
+mod processes;
 mod proxy;
 mod readiness;
 mod redirects;
@@ -22,3 +26,4 @@ mod service;
 mod streams;
 mod tls;
 mod tracing;
+mod transfers;

@@ -1,0 +1,108 @@
+// Measures files: how fast they go up and come back through the SDK, beside plain fetch to the same sandbox, and what it takes.
+//
+//   npm run bench:files
+//   SIZE_MIB=1024 FILES=10000
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { SandboxClient } from "../index.js";
+import { memory, serve, tree } from "./server.mjs";
+
+const SIZE_MIB = Number(process.env.SIZE_MIB ?? 1024);
+const FILES = Number(process.env.FILES ?? 10_000);
+const MIB = 1024 * 1024;
+const folder = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-files-"));
+const server = await serve();
+const client = new SandboxClient(server.options);
+const peak = { sdk: 0, engine: 0 };
+const watching = setInterval(watchMemory, 50);
+try {
+  console.log(`Node.js ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores`);
+  const sandbox = await client.create("base", { waitReady: true, timeout: 3_600 });
+  const small = await measureSmall(sandbox);
+  const large = await measureLarge(sandbox);
+  console.table(large);
+  console.table(small);
+  console.table({ "peak RSS, MiB": peak });
+  await sandbox.delete();
+} finally {
+  clearInterval(watching);
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** One large file each way, hashed on both sides. */
+async function measureLarge(sandbox) {
+  const rates = {};
+  const sent = createHash("sha256");
+  const piece = randomBytes(MIB);
+  async function* content(hash) {
+    for (let n = 0; n < SIZE_MIB; n++) {
+      // Not the same piece again and again: a mix-up would show.
+      piece.writeUInt32LE(n);
+      const chunk = Buffer.from(piece);
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  await rate("write, SDK", () => sandbox.files.write("large.bin", content(sent)));
+  const expected = sent.digest("hex");
+  await rate("read, SDK", async () => same(expected, await sandbox.files.read("large.bin", { format: "stream" })));
+  const local = path.join(folder, "large.bin");
+  await rate("download, SDK", () => sandbox.files.download("large.bin", local));
+  await rate("upload, SDK", () => sandbox.files.upload(local, "again.bin"));
+  // What fetch takes comes on top.
+  clearInterval(watching);
+  const url = `${sandbox.envdUrl}/files?path=large.bin`;
+  const headers = { "x-access-token": sandbox.envdAccessToken };
+  await rate("read, fetch", async () => same(expected, (await fetch(url, { headers })).body));
+  await rate("write, fetch", async () => {
+    const request = { method: "POST", headers: { ...headers, "content-type": "application/octet-stream" } };
+    const body = content(createHash("sha256"));
+    const response = await fetch(url, { ...request, body, duplex: "half" });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  });
+  const { stdout } = await sandbox.commands.run("sha256sum again.bin");
+  if (!stdout.startsWith(expected)) throw new Error("what came back is not what was sent");
+  return rates;
+
+  async function rate(name, work) {
+    const begun = performance.now();
+    await work();
+    rates[name] = { "MB/s": Math.round((SIZE_MIB * MIB) / 1e3 / (performance.now() - begun)) };
+  }
+}
+
+async function same(expected, stream) {
+  const hash = createHash("sha256");
+  for await (const chunk of stream) hash.update(chunk);
+  if (hash.digest("hex") !== expected) throw new Error("what was read is not what was written");
+}
+
+/** Many small files, in memory and on the disk. */
+async function measureSmall(sandbox) {
+  const times = {};
+  const files = Array.from({ length: FILES }, (_, n) => ({ path: `small/${n % 100}/${n}.txt`, data: `file ${n}\n` }));
+  for (const { path: name, data } of files) {
+    const file = path.join(folder, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, data);
+  }
+  await time("writeFiles", () => sandbox.files.writeFiles(files));
+  await time("upload", () => sandbox.files.upload(path.join(folder, "small"), "up"));
+  await time("download", () => sandbox.files.download("up", path.join(folder, "back")));
+  return times;
+
+  async function time(name, work) {
+    const begun = performance.now();
+    await work();
+    times[name] = { files: FILES, seconds: Number(((performance.now() - begun) / 1e3).toFixed(2)) };
+  }
+}
+
+function watchMemory() {
+  peak.sdk = Math.max(peak.sdk, Math.round(process.memoryUsage.rss() / MIB));
+  const running = tree(server.pid).map((pid) => Math.round(memory(pid)));
+  peak.engine = Math.max(peak.engine, ...running);
+}

@@ -1,0 +1,148 @@
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{StreamExt, TryStreamExt, iter};
+
+use super::local_file::{NewLocalFile, make_dirs};
+use super::names::local_place;
+use super::progress::Reporter;
+use super::upload::blocking;
+use super::{DownloadCall, SkipReason, Skipped, TransferProgress, TransferReport};
+use crate::runtime::files::{EntryInfo, EntryKind, ReadCall, is_missing};
+use crate::{CallOptions, ClientError, Runtime};
+
+const AT_ONCE: usize = 8;
+/// Deeper than any file system goes.
+const ALL: u32 = 4_096;
+
+/// A file on its way to this machine.
+struct Incoming {
+    remote: String,
+    within: PathBuf,
+    mode: Option<u32>,
+}
+
+impl Runtime {
+    /// Downloads a file, or a directory with all that is in it. Modes are kept; symlinks in it are left out. Nothing is
+    /// written outside the local place, whatever names the sandbox gives.
+    ///
+    /// What was written before a failure stays; each file is there as a whole, or as it was before.
+    ///
+    /// # Errors
+    /// As every call; [`ClientError::LocalFile`] if a file of this machine can't be written.
+    pub async fn download(
+        &self,
+        transfer: &DownloadCall,
+        tell: &(dyn Fn(TransferProgress) + Send + Sync),
+        call: &CallOptions,
+    ) -> Result<TransferReport, ClientError> {
+        let reporter = Reporter::new(tell);
+        let entry = self.stat(&transfer.remote, call).await?;
+        let skipped = match entry.kind {
+            EntryKind::Dir => self.download_tree(&entry, &transfer.local, &reporter, call).await?,
+            // What a symlink leads to is only told by trying; the user named it.
+            EntryKind::Symlink if self.list_dir(&transfer.remote, 1, call).await.is_ok() => {
+                self.download_tree(&entry, &transfer.local, &reporter, call).await?
+            }
+            _ => {
+                self.download_one(&entry, &transfer.local, &reporter, call).await?;
+                Vec::new()
+            }
+        };
+        let TransferProgress { files, bytes, .. } = reporter.end();
+        Ok(TransferReport { files, bytes, skipped })
+    }
+
+    async fn download_one(
+        &self,
+        entry: &EntryInfo,
+        local: &Path,
+        reporter: &Reporter<'_>,
+        call: &CallOptions,
+    ) -> Result<(), ClientError> {
+        let (Some(folder), Some(name)) = (local.parent(), local.file_name()) else {
+            return Err(ClientError::local(local, "write", "it is no path of a file"));
+        };
+        if local.is_dir() {
+            let problem = "it is a directory, and a file comes: pass the path that the file is to have";
+            return Err(ClientError::local(local, "write", problem));
+        }
+        let (folder, path) = (if folder.as_os_str().is_empty() { Path::new(".") } else { folder }, local);
+        tokio::fs::create_dir_all(folder).await.map_err(|error| ClientError::local(path, "write", error))?;
+        let is_file = entry.kind == EntryKind::File;
+        if is_file {
+            reporter.expects(1, entry.size);
+        }
+        let mode = Some(entry.mode).filter(|mode| is_file && *mode != 0);
+        let incoming = Incoming { remote: entry.path.clone(), within: name.into(), mode };
+        self.receive(incoming, folder, reporter, call).await
+    }
+
+    async fn download_tree(
+        &self,
+        entry: &EntryInfo,
+        local: &Path,
+        reporter: &Reporter<'_>,
+        call: &CallOptions,
+    ) -> Result<Vec<Skipped>, ClientError> {
+        let entries = self.list_dir(&entry.path, ALL, call).await?;
+        let mut skipped = Vec::new();
+        let (mut folders, mut files, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for EntryInfo { path, kind, size, mode, .. } in entries {
+            let Some(within) = local_place(&entry.path, &path) else {
+                skipped.push(Skipped::new(path, SkipReason::Name));
+                continue;
+            };
+            match kind {
+                EntryKind::Dir => folders.push(within),
+                EntryKind::File => {
+                    bytes += size;
+                    files.push(Incoming { remote: path, within, mode: Some(mode).filter(|mode| *mode != 0) });
+                }
+                EntryKind::Symlink => skipped.push(Skipped::new(within.to_string_lossy(), SkipReason::Symlink)),
+                EntryKind::Other => skipped.push(Skipped::new(within.to_string_lossy(), SkipReason::Special)),
+            }
+        }
+        reporter.expects(files.len() as u64, bytes);
+        let root = local.to_owned();
+        blocking(local, move || {
+            std::fs::create_dir_all(&root).map_err(|error| ClientError::local(&root, "make the directory", error))?;
+            folders.iter().try_for_each(|within| make_dirs(&root, within))
+        })
+        .await?;
+        let receives = files.into_iter().map(|incoming| async move {
+            let within = incoming.within.to_string_lossy().into_owned();
+            match self.receive(incoming, local, reporter, call).await {
+                Err(ClientError::Api(error)) if is_missing(&error) => Ok(vec![Skipped::new(within, SkipReason::Gone)]),
+                outcome => outcome.map(|()| Vec::new()),
+            }
+        });
+        let gone: Vec<Skipped> = iter(receives).buffer_unordered(AT_ONCE).try_concat().await?;
+        skipped.extend(gone);
+        skipped.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(skipped)
+    }
+
+    async fn receive(
+        &self,
+        incoming: Incoming,
+        root: &Path,
+        reporter: &Reporter<'_>,
+        call: &CallOptions,
+    ) -> Result<(), ClientError> {
+        let Incoming { remote, within, mode } = incoming;
+        let read = ReadCall { path: remote.clone(), ..ReadCall::default() };
+        let mut content = self.open_file(&read, call).await?;
+        let place = root.join(&within);
+        let (folder, parent) = (root.to_owned(), within.parent().map(Path::to_owned).unwrap_or_default());
+        // Looked at again: a listing need not name the directories that its files are in.
+        blocking(&place, move || make_dirs(&folder, &parent)).await?;
+        let mut file = NewLocalFile::begin(place).await?;
+        while let Some(bytes) = content.next().await? {
+            file.write(&bytes).await?;
+            reporter.moved(&remote, bytes.len() as u64);
+        }
+        file.finish(mode).await?;
+        reporter.done(&remote);
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+"use strict";
+
+const { Aborted } = require("./aborted.js");
+const { thrownFor } = require("./errors.js");
+const { bytesOf } = require("./file-data.js");
+
+const OVER = Symbol("the upload is over");
+
+/** Sends what a source gives as a file, no faster than it is taken. Whoever fails first ends the other. */
+async function sendFile(runtime, args, source, options) {
+  let wake = () => {};
+  let writer;
+  try {
+    const begun = runtime.begin(args, options, (native, text) => native.writer(text));
+    writer = begun.native;
+    const { signal } = begun;
+    const abort = () => writer.abort();
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    // Settled as soon as the service has answered, or the connection is lost: that may be long before the source ends.
+    const outcome = writer.outcome().then(
+      (text) => ({ info: JSON.parse(text) }),
+      (failure) => ({ failure: signal?.aborted ? new Aborted(signal) : failure }),
+    );
+    outcome.then(() => wake(OVER));
+    const orOver = (step) =>
+      new Promise((resolve, reject) => {
+        wake = resolve;
+        step.then(resolve, reject);
+      });
+    try {
+      await feed(source, writer, orOver);
+      const { info, failure } = await outcome;
+      if (failure === undefined) return info;
+      throw thrownFor(failure, sendFile);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  } catch (error) {
+    writer?.abort();
+    source.cancel(error);
+    throw error;
+  }
+}
+
+async function feed(source, writer, orOver) {
+  for (;;) {
+    const step = await orOver(source.next());
+    if (step === OVER) return;
+    if (step.done) break;
+    if (!(await writer.write(bytesOf(step.value)))) return;
+  }
+  writer.end();
+}
+
+module.exports = { sendFile };

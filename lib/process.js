@@ -1,0 +1,220 @@
+"use strict";
+
+const { Aborted } = require("./aborted.js");
+const { kindOf, refusal } = require("./arguments.js");
+const { notify } = require("./callbacks.js");
+const { ASYNC_DISPOSE } = require("./disposal.js");
+const { thrownFor } = require("./errors.js");
+const { cancellable, takeSignal } = require("./signal.js");
+
+// The first byte of each piece says where it was printed to.
+const STREAMS = [undefined, "stdout", "stderr", "pty"];
+
+/** What a process printed in one go: no character is cut in two. */
+class OutputChunk {
+  #text;
+
+  constructor(piece) {
+    this.stream = STREAMS[piece[0]];
+    this.bytes = piece.subarray(1);
+  }
+
+  get text() {
+    this.#text ??= this.bytes.toString();
+    return this.#text;
+  }
+}
+
+/** An async iterator over what a process prints. */
+class OutputStream {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  async next() {
+    const piece = await this.#native.next();
+    return piece === null ? { value: undefined, done: true } : { value: new OutputChunk(piece), done: false };
+  }
+
+  async return(value) {
+    this.#native.stop();
+    return { value, done: true };
+  }
+
+  async [ASYNC_DISPOSE]() {
+    await this.return();
+  }
+}
+
+/** A process that is followed; `method` of the runtime begins it. */
+class Process {
+  #runtime;
+  #native;
+  #signal;
+  #started;
+  #abort = () => {
+    this.#native.doom();
+    this.#runtime.settle();
+  };
+
+  /** Begins it, and waits until it has started. */
+  static async begin(runtime, method, args, { signal, ...options }) {
+    const process = new Process();
+    if (signal?.aborted) throw signal.reason;
+    process.#runtime = runtime;
+    process.#native = runtime.open(method, args, options);
+    process.#watch(signal);
+    try {
+      process.#started = JSON.parse(await process.#native.started());
+      if (signal?.aborted) throw new Aborted(signal);
+      return process;
+    } catch (failure) {
+      process.#leave();
+      throw process.#thrown(failure, Process.begin);
+    }
+  }
+
+  get pid() {
+    return this.#started.pid;
+  }
+
+  get cmdId() {
+    return this.#started.cmdId;
+  }
+
+  /** Tells the callbacks, by the stream that each is for, what comes; resolves once nothing comes any more. */
+  async tell(callbacks) {
+    if (Object.values(callbacks).every((callback) => callback === undefined)) return;
+    for await (const chunk of this.read()) notify(callbacks[chunk.stream], chunk.text);
+  }
+
+  read() {
+    return new OutputStream(this.#native.reader());
+  }
+
+  async wait(signal) {
+    try {
+      const text = await cancellable(signal, (handle) => this.#native.wait(handle));
+      this.#leave();
+      return JSON.parse(text);
+    } catch (failure) {
+      throw this.#thrown(failure, this.wait);
+    }
+  }
+
+  disconnect() {
+    this.#leave();
+    this.#native.disconnect();
+  }
+
+  #watch(signal) {
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  #leave() {
+    this.#signal?.removeEventListener("abort", this.#abort);
+  }
+
+  #thrown(failure, method) {
+    return thrownFor(this.#signal?.aborted ? new Aborted(this.#signal) : failure, method);
+  }
+}
+
+/** What a user holds of a process that runs in the background. */
+class ProcessHandle {
+  #runtime;
+  #process;
+  #told;
+
+  constructor(runtime, process, callbacks) {
+    this.#runtime = runtime;
+    this.#process = process;
+    this.#told = process.tell(callbacks);
+  }
+
+  get pid() {
+    return this.#process.pid;
+  }
+
+  get cmdId() {
+    return this.#process.cmdId;
+  }
+
+  async wait(options) {
+    const { signal } = takeSignal(options);
+    const result = await this.#process.wait(signal);
+    await this.#told;
+    return result;
+  }
+
+  async kill(options) {
+    return await this.#call("killProcess", {}, options);
+  }
+
+  async sendSignal(signal, options) {
+    return await this.#call("signalProcess", { signal }, options);
+  }
+
+  disconnect() {
+    this.#process.disconnect();
+  }
+
+  [Symbol.asyncIterator]() {
+    return this.#process.read();
+  }
+
+  async [ASYNC_DISPOSE]() {
+    await this.kill();
+  }
+
+  #call(method, args, options) {
+    return this.#runtime.call(method, { process: this.pid, ...args }, options);
+  }
+}
+
+/** What a process is sent, one after the other. */
+class ProcessInput {
+  #runtime;
+  #pid;
+  #isTerminal;
+  #last = Promise.resolve();
+
+  constructor(runtime, { pid }, isTerminal) {
+    this.#runtime = runtime;
+    this.#pid = pid;
+    this.#isTerminal = isTerminal;
+  }
+
+  send(data, options) {
+    return this.#next("sendInput", { ...inputOf(data), pty: this.#isTerminal }, options);
+  }
+
+  close(options) {
+    return this.#next("closeStdin", {}, options);
+  }
+
+  #next(method, args, options) {
+    const sent = this.#last.then(() => this.#runtime.call(method, { process: this.#pid, ...args }, options));
+    // Whoever sent it is told; what comes after is sent all the same.
+    this.#last = sent.catch(() => {});
+    return sent;
+  }
+}
+
+/** Input as the native side reads it. */
+function inputOf(data) {
+  if (typeof data === "string") return { text: data };
+  if (ArrayBuffer.isView(data)) {
+    return { base64: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64") };
+  }
+  throw refusal("data", `\`data\` must be a string or a Uint8Array, got ${kindOf(data)}`);
+}
+
+module.exports = { inputOf, Process, ProcessHandle, ProcessInput };

@@ -1,0 +1,21 @@
+"use strict";
+
+const { notify, takeCallback } = require("./callbacks.js");
+const { thrownFor } = require("./errors.js");
+
+/** Files and directories to or from a sandbox: `upload` or `download`, which tells the user's `onProgress` how far it is. */
+async function transfer(runtime, method, args, options) {
+  const [onProgress, fields] = takeCallback(options, "onProgress", "({ bytes, totalBytes }) => …");
+  const stream = runtime.open(method, args, fields);
+  try {
+    for (;;) {
+      const { result, ...progress } = JSON.parse(await stream.next());
+      if (result !== undefined) return result;
+      notify(onProgress, progress);
+    }
+  } catch (failure) {
+    throw thrownFor(failure, transfer);
+  }
+}
+
+module.exports = { transfer };

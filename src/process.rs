@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Buffer, PromiseRaw, within_runtime_if_available};
+use napi::{Env, Result};
+use napi_derive::napi;
+use sandbar_client::{
+    Args, ClientError, CommandResult, ErrorRecord, OutputPiece, OutputReader, OutputStream, Process, StartCall, Started,
+};
+use sandbar_protocol::ValidationError;
+use serde_json::json;
+use tokio::sync::{Mutex, watch};
+
+use crate::call::{Cancel, record};
+use crate::native_runtime::NativeRuntime;
+use crate::promise::{Outcome, promise, promise_of};
+
+/// A process in a sandbox that is followed.
+#[napi]
+pub struct NativeProcess {
+    process: std::result::Result<Arc<Process>, Box<ErrorRecord>>,
+}
+
+#[napi]
+impl NativeRuntime {
+    /// Starts a command that is followed.
+    #[napi]
+    pub fn start(&self, args: String) -> NativeProcess {
+        self.follow(&args, Args::start)
+    }
+
+    /// Starts a command in a terminal.
+    #[napi]
+    pub fn create_pty(&self, args: String) -> NativeProcess {
+        self.follow(&args, Args::create_pty)
+    }
+
+    /// Follows a process that runs.
+    #[napi]
+    pub fn connect_process(&self, args: String) -> NativeProcess {
+        self.follow(&args, Args::connect_process)
+    }
+
+    fn follow(&self, args: &str, read: fn(&Args) -> std::result::Result<StartCall, ValidationError>) -> NativeProcess {
+        let parsed = Args::parse(args).and_then(|args| Ok((read(&args)?, args.trace())));
+        let process = parsed.map_err(|error| record(error.into())).and_then(|(start, trace)| {
+            let runtime = trace.iter().fold(self.runtime()?, |runtime, trace| runtime.within(trace));
+            Ok(Arc::new(within_runtime_if_available(|| start.begin(&runtime))))
+        });
+        NativeProcess { process }
+    }
+}
+
+#[napi]
+impl NativeProcess {
+    /// Which process it is, once it has started: `{"pid", "cmdId"?}`.
+    #[napi]
+    pub fn started<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        self.ask(env, None, |process| async move {
+            process.started().await.map(|started: Started| json!(started).to_string())
+        })
+    }
+
+    /// Waits for its end: `{"stdout", "stderr", "pty"?, "exitCode", "durationMs", "error"?, "truncated"?}`.
+    #[napi]
+    pub fn wait<'env>(&self, env: &'env Env, cancel: Cancel<'_>) -> Result<PromiseRaw<'env, String>> {
+        self.ask(env, cancel, |process| async move {
+            process.wait().await.map(|result: CommandResult| json!(result).to_string())
+        })
+    }
+
+    /// Somebody who reads its output, from the oldest byte that is kept.
+    #[napi]
+    pub fn reader(&self) -> NativeOutput {
+        let reader = self.process.as_ref().ok().map(|process| process.reader());
+        NativeOutput { reader: Arc::new(Mutex::new(reader)), stopped: watch::Sender::new(false) }
+    }
+
+    /// Kills it with all it has started, also if it is only about to start.
+    #[napi]
+    pub fn doom(&self) {
+        if let Ok(process) = &self.process {
+            within_runtime_if_available(|| process.doom());
+        }
+    }
+
+    /// Does not follow it any more; it runs on.
+    #[napi]
+    pub fn disconnect(&self) {
+        if let Ok(process) = &self.process {
+            process.disconnect();
+        }
+    }
+
+    fn ask<'env, F>(
+        &self,
+        env: &'env Env,
+        cancel: Cancel<'_>,
+        question: impl FnOnce(Arc<Process>) -> F + Send + 'static,
+    ) -> Result<PromiseRaw<'env, String>>
+    where
+        F: Future<Output = std::result::Result<String, Arc<ClientError>>> + Send + 'static,
+    {
+        let process = self.process.clone();
+        let cancelled = cancel.map(|handle| handle.token());
+        promise(env, async move {
+            let asked = question(process?);
+            let answer = match cancelled {
+                Some(cancelled) => cancelled.run_until_cancelled(asked).await,
+                None => Some(asked.await),
+            };
+            let of = |error: Arc<ClientError>| Box::new(ErrorRecord::from(&*error));
+            answer.map_or_else(|| Err(Box::new(ErrorRecord::cancelled())), |answer| -> Outcome { answer.map_err(of) })
+        })
+    }
+}
+
+/// Somebody who reads a process's output.
+#[napi]
+pub struct NativeOutput {
+    reader: Arc<Mutex<Option<OutputReader>>>,
+    stopped: watch::Sender<bool>,
+}
+
+#[napi]
+impl NativeOutput {
+    /// The next piece: a byte that says where it was printed to (1 stdout, 2 stderr, 3 terminal), then what was printed.
+    /// Null at the end, and once it is stopped.
+    #[napi(ts_return_type = "Promise<Buffer | null>")]
+    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<Buffer>>> {
+        let reader = Arc::clone(&self.reader);
+        let mut stopped = self.stopped.subscribe();
+        promise_of(
+            env,
+            async move {
+                let mut reader = reader.lock().await;
+                let next = async {
+                    match reader.as_mut() {
+                        Some(reader) => reader.next().await,
+                        None => None,
+                    }
+                };
+                let piece = tokio::select! {
+                    biased;
+                    // An error says that it is gone: stopped as well.
+                    _ = stopped.wait_for(|stopped| *stopped) => None,
+                    piece = next => piece,
+                };
+                if piece.is_none() {
+                    // It holds nothing back any more.
+                    *reader = None;
+                }
+                Ok(piece)
+            },
+            |piece| piece.map(marked),
+        )
+    }
+
+    /// Stops it at once.
+    #[napi]
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
+        if let Ok(mut reader) = self.reader.try_lock() {
+            *reader = None;
+        }
+    }
+}
+
+fn marked(piece: OutputPiece) -> Buffer {
+    let mark = match piece.stream {
+        OutputStream::Stdout => 1,
+        OutputStream::Stderr => 2,
+        OutputStream::Pty => 3,
+    };
+    let mut bytes = Vec::with_capacity(piece.bytes.len() + 1);
+    bytes.push(mark);
+    bytes.extend_from_slice(&piece.bytes);
+    bytes.into()
+}

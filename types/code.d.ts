@@ -1,0 +1,127 @@
+import type { CallOptions } from "../index.js";
+
+/** A language that {@link Sandbox.runCode} runs. Its interpreter has to be in the sandbox. */
+export type CodeLanguage =
+  | "python"
+  | "javascript"
+  | "typescript"
+  | "bash"
+  | "sh"
+  | "ruby"
+  | "perl"
+  | "php"
+  | "r"
+  | (string & {});
+
+/** How to run code. */
+export interface RunCodeOptions extends CallOptions {
+  /**
+   * What the code is in. Python runs in a context and keeps its variables; code in other languages runs in a process of its
+   * own: `javascript` as a module by `node`, `typescript` by `tsx`, `bash`, `sh`, `ruby`, `perl`, `php` (without its opening
+   * tag) and `r` by `Rscript`. Default: `"python"`.
+   */
+  language?: CodeLanguage;
+  /** The context, or its ID, for Python. Default: one that the sandbox has for all code that names none. */
+  context?: CodeContext | string;
+  /** Where the code runs, for this one time. Default: where the context was started, or the workspace. */
+  cwd?: string;
+  /** Variables on top of the sandbox's own, for this one time. */
+  envs?: Record<string, string>;
+  /**
+   * How long it may run, in milliseconds; then it is interrupted as by Ctrl-C, and the error is a `TimeoutError`. Variables
+   * survive that. Python that does not heed the interrupt within 2 s is killed, and its context starts anew. Default: no
+   * limit.
+   */
+  timeoutMs?: number;
+  /** Gets what the code prints, as it comes; child processes count. It is not awaited. */
+  onStdout?: (chunk: CodeOutputChunk) => void;
+  /** Gets what the code prints to standard error, likewise. */
+  onStderr?: (chunk: CodeOutputChunk) => void;
+  /** Gets each result, once it is there. */
+  onResult?: (result: CodeResult) => void;
+  /** Gets the error, if there is one. */
+  onError?: (error: CodeExecutionError) => void;
+}
+
+/** What code printed in one go. */
+export interface CodeOutputChunk {
+  /** The text: a line, a part of one, or several. */
+  line: string;
+  /** Whether it went to standard error. */
+  error: boolean;
+  /** When it came, in microseconds since 1970. */
+  timestamp: number;
+}
+
+/** What code came to. Code that fails is a result, with `error`. */
+export interface CodeExecution {
+  /**
+   * What Python showed: the value of the last expression, unless a `;` ends it, what went through `display()`, and figures
+   * of Matplotlib. Empty for other languages.
+   */
+  results: CodeResult[];
+  /** What was printed, by lines with their ends; the newest 4 MiB of each. */
+  logs: { stdout: string[]; stderr: string[] };
+  /** What went wrong. */
+  error?: CodeExecutionError;
+  /** The how manieth execution of its context it was. */
+  executionCount: number;
+  /** The texts of the results, or what was printed where there are none. */
+  text: string;
+  /** The context that it ran in, for Python. */
+  contextId?: string;
+  /** True if the process before had ended, and the variables of earlier executions were lost. */
+  contextRestarted?: boolean;
+  /** True if something is not in here because it was too much. */
+  truncated?: boolean;
+}
+
+/** One thing that code showed, in all the forms that it has. */
+export interface CodeResult {
+  /** As text: what `repr()` gives, or the string itself. */
+  text?: string;
+  /** As data, where JSON can hold it; of a table the first 1,000 rows. */
+  json?: unknown;
+  html?: string;
+  markdown?: string;
+  latex?: string;
+  svg?: string;
+  /** As an image, in base64. */
+  png?: string;
+  /** As an image, in base64. */
+  jpeg?: string;
+  /** True for the value of the last expression. */
+  isMainResult?: boolean;
+  /** True if a form of it was too large: more than 1 MiB, or 8 MiB for an image in base64. */
+  truncated?: boolean;
+}
+
+/** What went wrong in code. */
+export interface CodeExecutionError {
+  /**
+   * The error's class in Python, as `ValueError`; `TimeoutError` if the time was up, `InterpreterCrashed` if the Python
+   * process ended, `ExitError` for other languages.
+   */
+  name: string;
+  /** What it says. */
+  message: string;
+  /** Where it happened, as Python prints it; for other languages, what was printed to standard error. */
+  traceback: string;
+}
+
+/** Where Python code runs, and keeps its variables: a process of its own. */
+export interface CodeContext {
+  /** What it is called by. */
+  contextId: string;
+  language: "python";
+  /** Where it was started, if that was said. */
+  cwd?: string;
+}
+
+/** How to make a context. */
+export interface CreateCodeContextOptions extends CallOptions {
+  /** Only Python has contexts. */
+  language?: "python";
+  /** Where code runs in it, relative to the workspace. Default: the workspace. */
+  cwd?: string;
+}
