@@ -186,6 +186,16 @@ test("write takes a list of files as well", async () => {
   expect(await files.writeFiles([])).toEqual([]);
 });
 
+test("many files of which one fails end the sources of the others", async () => {
+  const stream = new Readable({ read() {} });
+  const many = [
+    { path: "a\0b", data: "x" },
+    { path: "never.txt", data: stream },
+  ];
+  expect(await errorOf(files.writeFiles(many))).toBeInstanceOf(ValidationError);
+  expect(stream.destroyed).toBe(true);
+});
+
 test("a large file comes back as it went", async () => {
   const bytes = randomBytes(24 * MIB + 17);
   await files.write("large.bin", bytes);
@@ -319,6 +329,9 @@ describe("what is wrong is named with its path", () => {
       [() => files.list("x", { depth: 0 }), "`depth`"],
       [() => files.writeFiles([{ path: "x", data: "y", mod: 1 }]), "files[0]"],
       [() => files.writeFiles([{ data: "y" }]), "files[0].path"],
+      [() => files.writeFiles("x"), "`files` must be an array"],
+      [() => files.writeFiles([null]), "files[0]"],
+      [() => files.writeFiles([{ path: "x", data: "y" }, { path: "z" }]), "`data` can't be written, got undefined"],
     ]) {
       const error = await errorOf(call());
       expect(error).toBeInstanceOf(ValidationError);

@@ -32,11 +32,26 @@ function sourceOf(data) {
   if (typeof data?.stream === "function" && typeof data.size === "number") {
     return { size: data.size, ...webSource(data.stream().getReader()) };
   }
-  const iterate = data?.[Symbol.asyncIterator] ?? data?.[Symbol.iterator];
-  if (typeof iterate !== "function") {
-    throw refusal("data", `\`data\` can't be written, got ${kindOf(data)}: ${ACCEPTED}`);
-  }
+  assertWritable(data);
+  const iterate = data[Symbol.asyncIterator] ?? data[Symbol.iterator];
   return iteratorSource(iterate.call(data), data);
+}
+
+/** Ends data that is not to be read any more. */
+function discard(data, reason) {
+  if (isWhole(data)) return;
+  try {
+    sourceOf(data).cancel(reason);
+  } catch {
+    // It is in other hands.
+  }
+}
+
+/** Throws unless it is something that can be written; nothing of it is taken. */
+function assertWritable(data) {
+  if (isWhole(data) || typeof data?.getReader === "function" || typeof data?.stream === "function") return;
+  if (typeof (data?.[Symbol.asyncIterator] ?? data?.[Symbol.iterator]) === "function") return;
+  throw refusal("data", `\`data\` can't be written, got ${kindOf(data)}: ${ACCEPTED}`);
 }
 
 function wholeSource(bytes) {
@@ -69,4 +84,4 @@ function isArrayBuffer(data) {
   return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";
 }
 
-module.exports = { bytesOf, isWhole, sourceOf };
+module.exports = { assertWritable, bytesOf, discard, isWhole, sourceOf };

@@ -1,9 +1,9 @@
 "use strict";
 
 const { dateOf } = require("./answers.js");
-const { given } = require("./arguments.js");
+const { given, isObject } = require("./arguments.js");
 const { watchDir } = require("./dir-watch.js");
-const { bytesOf, isWhole, sourceOf } = require("./file-data.js");
+const { assertWritable, bytesOf, discard, isWhole, sourceOf } = require("./file-data.js");
 const { openFile } = require("./file-stream.js");
 const { sendFile } = require("./file-upload.js");
 const { transfer } = require("./transfers.js");
@@ -56,22 +56,28 @@ class Files {
   }
 
   async writeFiles(files, options) {
-    if (!Array.isArray(files)) return await this.#runtime.call("writeFiles", { files: given(files) }, options);
-    const plain = files.map(({ data, content, ...file }) => ({ file, data: data ?? content }));
-    const small = plain.filter(({ data }) => isWhole(data) && bytesOf(data).length <= MOST_AT_ONCE);
-    const infos = new Map();
+    if (!Array.isArray(files)) return await this.#runtime.send("writeFiles", { files: given(files) }, options, []);
+    const each = files.map(partsOf);
+    for (const { data } of each) assertWritable(data);
+    const small = each.filter(({ data }) => isWhole(data) && bytesOf(data).length <= MOST_AT_ONCE);
     const args = { files: small.map(({ file }) => file) };
-    const written = await this.#runtime.send(
-      "writeFiles",
-      args,
-      options,
-      small.map(({ data }) => bytesOf(data)),
-    );
-    for (const [index, info] of written.entries()) infos.set(small[index], info);
-    for (const one of plain) {
-      if (!infos.has(one)) infos.set(one, await this.#writeOne({ ...one.file, data: one.data }, options));
+    const infos = new Map();
+    try {
+      const written = await this.#runtime.send(
+        "writeFiles",
+        args,
+        options,
+        small.map(({ data }) => bytesOf(data)),
+      );
+      for (const [index, info] of written.entries()) infos.set(small[index], info);
+      for (const one of each) {
+        if (!infos.has(one)) infos.set(one, await this.#writeOne({ ...one.file, data: one.data }, options));
+      }
+    } catch (error) {
+      for (const one of each) if (!infos.has(one)) discard(one.data, error);
+      throw error;
     }
-    return plain.map((one) => infos.get(one));
+    return each.map((one) => infos.get(one));
   }
 
   async remove(path, options) {
@@ -115,6 +121,13 @@ class Files {
     const source = sourceOf(data);
     return await sendFile(this.#runtime, { path, size: source.size }, source, fields);
   }
+}
+
+/** A file of the user's, and its data apart; what is no file the native side refuses. */
+function partsOf(one) {
+  if (!isObject(one)) return { file: given(one), data: "" };
+  const { data, content, ...file } = one;
+  return { file, data: data ?? content };
 }
 
 function entryOf(raw) {

@@ -133,7 +133,11 @@ impl Args {
     pub fn write_files(&self) -> Result<(Vec<WriteCall>, CallOptions), ValidationError> {
         let (options, call) = self.options()?;
         Fields::of("these options", &options, &[])?;
-        let files = self.get("files").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let files = self.get("files").unwrap_or(&Value::Null);
+        let Some(files) = files.as_array() else {
+            let message = format!("`files` must be an array of {{path, data}}, got {}", bare_kind(files));
+            return Err(ValidationError::new("files", message));
+        };
         let each = files.iter().enumerate().map(|(index, file)| {
             let what = format!("files[{index}]");
             let fields = Fields::of(&what, file, &["path", "mode"])?;
