@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
 use napi::Env;
-use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use sandbar_client::{Args, BodyReader};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Cancel, Promised, call, record};
-use crate::files::buffer;
+use crate::copied_buffer::CopiedBuffer;
 use crate::native_runtime::NativeRuntime;
 use crate::promise::promise;
 
@@ -50,15 +49,15 @@ impl NativeReader {
     }
 
     /// The next bytes; null at the end, and once it is stopped.
-    #[napi]
-    pub fn next<'env>(&self, env: &'env Env) -> Promised<'env, Option<Buffer>> {
+    #[napi(ts_return_type = "Promise<Buffer | null>")]
+    pub fn next<'env>(&self, env: &'env Env) -> Promised<'env, Option<CopiedBuffer>> {
         let (place, stopped) = (Arc::clone(&self.reader), self.stopped.clone());
         promise(env, async move {
             let mut place = place.lock().await;
             let Some(reader) = place.as_mut() else { return Ok(None) };
             let piece = stopped.run_until_cancelled(reader.next()).await;
             match piece.transpose().map_err(record)?.flatten() {
-                Some(bytes) if !stopped.is_cancelled() => Ok(buffer(bytes)),
+                Some(bytes) if !stopped.is_cancelled() => Ok(Some(CopiedBuffer(bytes))),
                 // With it goes its connection.
                 _ => {
                     *place = None;

@@ -7,6 +7,8 @@ pub mod cancel_handle;
 pub mod code;
 /// Commands that run to their end, and calls on processes.
 pub mod commands;
+/// Bytes for the JS side.
+pub mod copied_buffer;
 /// What clients tell about their work, for the JS face.
 pub mod event_queue;
 /// Files that come piece by piece.

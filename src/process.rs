@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Buffer, PromiseRaw, within_runtime_if_available};
+use napi::bindgen_prelude::{PromiseRaw, within_runtime_if_available};
 use napi::{Env, Result};
 use napi_derive::napi;
 use sandbar_client::{
@@ -11,8 +11,9 @@ use serde_json::json;
 use tokio::sync::{Mutex, watch};
 
 use crate::call::{Cancel, record};
+use crate::copied_buffer::CopiedBuffer;
 use crate::native_runtime::NativeRuntime;
-use crate::promise::{Outcome, promise, promise_of};
+use crate::promise::{Outcome, promise};
 
 /// A process in a sandbox that is followed.
 #[napi]
@@ -126,33 +127,29 @@ impl NativeOutput {
     /// The next piece: a byte that says where it was printed to (1 stdout, 2 stderr, 3 terminal), then what was printed.
     /// Null at the end, and once it is stopped.
     #[napi(ts_return_type = "Promise<Buffer | null>")]
-    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<Buffer>>> {
+    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<CopiedBuffer>>> {
         let reader = Arc::clone(&self.reader);
         let mut stopped = self.stopped.subscribe();
-        promise_of(
-            env,
-            async move {
-                let mut reader = reader.lock().await;
-                let next = async {
-                    match reader.as_mut() {
-                        Some(reader) => reader.next().await,
-                        None => None,
-                    }
-                };
-                let piece = tokio::select! {
-                    biased;
-                    // An error says that it is gone: stopped as well.
-                    _ = stopped.wait_for(|stopped| *stopped) => None,
-                    piece = next => piece,
-                };
-                if piece.is_none() {
-                    // It holds nothing back any more.
-                    *reader = None;
+        promise(env, async move {
+            let mut reader = reader.lock().await;
+            let next = async {
+                match reader.as_mut() {
+                    Some(reader) => reader.next().await,
+                    None => None,
                 }
-                Ok(piece)
-            },
-            |piece| piece.map(marked),
-        )
+            };
+            let piece = tokio::select! {
+                biased;
+                // An error says that it is gone: stopped as well.
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                piece = next => piece,
+            };
+            if piece.is_none() {
+                // It holds nothing back any more.
+                *reader = None;
+            }
+            Ok(piece.map(|piece| CopiedBuffer(marked(&piece))))
+        })
     }
 
     /// Stops it at once.
@@ -165,7 +162,7 @@ impl NativeOutput {
     }
 }
 
-fn marked(piece: OutputPiece) -> Buffer {
+fn marked(piece: &OutputPiece) -> Vec<u8> {
     let mark = match piece.stream {
         OutputStream::Stdout => 1,
         OutputStream::Stderr => 2,
@@ -174,5 +171,5 @@ fn marked(piece: OutputPiece) -> Buffer {
     let mut bytes = Vec::with_capacity(piece.bytes.len() + 1);
     bytes.push(mark);
     bytes.extend_from_slice(&piece.bytes);
-    bytes.into()
+    bytes
 }

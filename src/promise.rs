@@ -17,22 +17,12 @@ where
     T: ToNapiValue + Send + 'static,
     F: Future<Output = Outcome<T>> + Send + 'static,
 {
-    promise_of(env, call, |text| text)
-}
-
-/// The same for an outcome that is no text; `made` makes a value of it on the JS thread.
-pub(crate) fn promise_of<T, V, F>(env: &Env, call: F, made: fn(T) -> V) -> Result<PromiseRaw<'_, V>>
-where
-    T: Send + 'static,
-    V: ToNapiValue + 'static,
-    F: Future<Output = std::result::Result<T, Box<ErrorRecord>>> + Send + 'static,
-{
     let guarded = async {
         let outcome = AssertUnwindSafe(call).catch_unwind().await;
         Ok(outcome.unwrap_or_else(|_| Err(Box::new(defect()))))
     };
-    env.spawn_future_with_callback(guarded, move |env, outcome| match outcome {
-        Ok(value) => Ok(made(value)),
+    env.spawn_future_with_callback(guarded, |env, outcome| match outcome {
+        Ok(value) => Ok(value),
         Err(record) => {
             let mut rejection = Object::new(env)?;
             rejection.set("record", record.to_json())?;

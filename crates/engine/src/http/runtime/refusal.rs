@@ -19,7 +19,7 @@ impl Refusal {
 
     /// 404
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such sandbox")
+        Self::new(StatusCode::NOT_FOUND, "sandbox_not_found", "there is no such sandbox")
     }
 
     /// 400

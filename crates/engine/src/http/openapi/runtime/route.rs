@@ -204,7 +204,7 @@ impl Route {
     pub(super) fn into_item(mut self) -> (String, PathItem) {
         let known: Vec<u16> = self.answers.iter().map(|(status, _)| *status).collect();
         let usual = [
-            (404, "`not_found`: there is no such sandbox"),
+            (404, "`sandbox_not_found`: there is no such sandbox"),
             (409, "`failed_precondition`: the sandbox does not run"),
             (502, "`unavailable`: the agent, or the program that is asked for, does not answer"),
         ];
