@@ -1,7 +1,10 @@
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use napi::Env;
 use napi::bindgen_prelude::{ClassInstance, PromiseRaw, ToNapiValue};
 use sandbar_client::{Args, Client, ClientError, ErrorRecord, Runtime, TraceContext};
 use sandbar_protocol::ValidationError;
+use tokio_util::sync::CancellationToken;
 
 use crate::cancel_handle::CancelHandle;
 use crate::promise::{Outcome, promise};
@@ -46,17 +49,27 @@ where
     F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
     let callee = callee.clone();
-    let cancelled = cancel.map(|handle| handle.token());
-    promise(env, async move {
+    let begin = move || {
         let parsed = Args::parse(&args).and_then(|args| Ok((read(&args)?, args.trace())));
         let (arguments, trace) = parsed.map_err(|error| record(error.into()))?;
         let callee = trace.iter().fold(callee?, |callee, trace| callee.within(trace));
-        let call = run(callee, arguments);
-        let Some(cancelled) = cancelled else { return call.await.map_err(record) };
-        // A dropped call cleans up after itself.
-        let outcome: Option<Outcome<T>> = cancelled.run_until_cancelled(call).await.map(|done| done.map_err(record));
-        outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled())))
-    })
+        Ok(run(callee, arguments).boxed())
+    };
+    promise(env, run_until(cancel.map(|handle| handle.token()), Box::new(begin)))
+}
+
+/// How a call begins, or what is wrong with its arguments.
+type Begin<T> = Box<dyn FnOnce() -> Result<BoxFuture<'static, Result<T, ClientError>>, Box<ErrorRecord>> + Send>;
+
+/// Runs a call unless it is cancelled. Boxed, as there are many kinds of calls, and few of values.
+async fn run_until<T>(cancelled: Option<CancellationToken>, begin: Begin<T>) -> Outcome<T> {
+    let call = begin()?;
+    let Some(cancelled) = cancelled else { return call.await.map_err(record) };
+    // A dropped call cleans up after itself.
+    match cancelled.run_until_cancelled(call).await {
+        Some(outcome) => outcome.map_err(record),
+        None => Err(Box::new(ErrorRecord::cancelled())),
+    }
 }
 
 pub(crate) fn record(error: ClientError) -> Box<ErrorRecord> {

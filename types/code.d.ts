@@ -64,7 +64,7 @@ export interface CodeExecution {
   logs: { stdout: string[]; stderr: string[] };
   /** What went wrong. */
   error?: CodeExecutionError;
-  /** The how manieth execution of its context it was. */
+  /** Which execution of its context it was, counted from 1. */
   executionCount: number;
   /** The texts of the results, or what was printed where there are none. */
   text: string;

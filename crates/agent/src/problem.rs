@@ -86,7 +86,7 @@ impl Problem {
         let path = path.display();
         match error.kind() {
             Kind::NotFound => Self::not_found(format!("there is no {path}")),
-            Kind::NotADirectory => Self::invalid(format!("a part of {path} is not a directory")),
+            Kind::NotADirectory => Self::invalid(format!("{path}, or a part of it, is not a directory")),
             Kind::IsADirectory => Self::invalid(format!("{path} is a directory, where a file is needed")),
             Kind::DirectoryNotEmpty => Self::precondition(format!("{path} is a directory that is not empty")),
             Kind::AlreadyExists => Self::exists(format!("{path} exists already")),

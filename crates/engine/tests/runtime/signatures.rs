@@ -62,6 +62,14 @@ async fn a_signed_url_writes_its_file() {
 }
 
 #[tokio::test]
+async fn a_mode_is_no_part_of_what_was_signed() {
+    let scene = Scene::set().await;
+    let query = format!("{}&mode=511", signed(&scene, "write", "/root/a", None));
+    let head = scene.passes(&post(&query, "")).await;
+    assert_eq!(first_line(&head), "POST /files?path=%2Froot%2Fa HTTP/1.1");
+}
+
+#[tokio::test]
 async fn an_upload_may_be_signed_without_a_path() {
     let scene = Scene::set().await;
     let query = signed(&scene, "write", "", None);

@@ -12,6 +12,9 @@ use crate::lifecycle::SandboxRecord;
 /// The routes whose URLs can be signed.
 const OF_FILES: [&str; 2] = ["/files", "/file"];
 
+/// An upload's mode, which is no part of what is signed.
+const UNSIGNED_MODE: &str = "mode";
+
 /// Lets a request through that has the access token, or the signature of a file's URL; the signature ends here.
 pub(super) fn admit(request: &mut Request, path: &str, record: &SandboxRecord, now: Timestamp) -> Result<(), Refusal> {
     let has_token = has_token(request.headers(), record);
@@ -22,6 +25,7 @@ pub(super) fn admit(request: &mut Request, path: &str, record: &SandboxRecord, n
         _ if has_token => {}
         Some(operation) => {
             signature::check(query, operation, &record.token, now)?;
+            remove_parameters(request, &[UNSIGNED_MODE]);
             if request.method() == Method::POST {
                 keep_to_signed_path(request.headers_mut())?;
             }
