@@ -81,6 +81,9 @@ impl Args {
 pub(super) fn command(value: Option<&Value>) -> Result<String, ValidationError> {
     let refuse = |message: String| Err(ValidationError::new("cmd", message));
     match value {
+        Some(Value::String(text)) if text.contains('\0') => {
+            refuse(format!("`cmd` has a NUL character in it ({text:?}): no command can have one"))
+        }
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
         Some(Value::String(_)) => refuse("`cmd` is empty: pass a command line, as `ls -l`".to_owned()),
         None => refuse("`cmd` is missing: pass a command line, as `ls -l`".to_owned()),
@@ -106,8 +109,17 @@ pub(super) fn arguments(fields: &Fields<'_>) -> Result<Option<Vec<String>>, Vali
     texts.collect::<Result<_, _>>().map(Some)
 }
 
-/// `envs`: variables on top of the sandbox's own.
+/// `envs`: variables on top of the sandbox's own. Values are never repeated.
 pub(super) fn variables(fields: &Fields<'_>) -> Result<Option<BTreeMap<String, Secret>>, ValidationError> {
-    let all = fields.string_map("envs")?;
-    Ok(all.map(|all| all.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+    let Some(all) = fields.string_map("envs")? else { return Ok(None) };
+    let checked = all.into_iter().map(|(name, value)| {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let field = format!("envs.{}", name.escape_debug());
+            let message =
+                format!("`{field}` can't be a variable: a name is not empty, and has no `=`, and nothing has a NUL");
+            return Err(ValidationError::new(field, message));
+        }
+        Ok((name, Secret::new(value)))
+    });
+    checked.collect::<Result<_, _>>().map(Some)
 }
