@@ -8,6 +8,7 @@ mod base_url;
 mod call;
 mod client;
 mod config;
+mod connections;
 mod context;
 mod creation;
 mod delete_all;

@@ -1,9 +1,7 @@
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Proxy, Response, redirect};
-use rustls::ClientConfig;
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sandbar_protocol::{
     ACCESS_TOKEN_HEADER, API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER, Secret,
 };
@@ -14,25 +12,21 @@ use crate::answer::{RawAnswer, header};
 use crate::context::Context;
 use crate::error::{Call, TransportKind};
 use crate::in_flight::InFlight;
-use crate::journal::{EventFields, Journal};
 use crate::refusal::api_error;
 use crate::request::{Request, Takes, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
-use crate::{ClientError, Endpoint, extra_ca, tls};
+use crate::{ClientError, Endpoint};
 
-const USER_AGENT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
-/// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
-const MOST_IDLE: usize = 128;
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
 /// Sends requests to one endpoint over a pool of kept-alive connections.
 pub(crate) struct Transport {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     service_headers: HeaderMap,
     /// Made at the first request, so that making a client costs nothing.
-    http: OnceLock<reqwest::Client>,
+    pub(crate) http: OnceLock<reqwest::Client>,
     pub(crate) budget: Budget,
     /// Whether the service keeps idempotency keys, once an answer has told.
     pub(crate) keeps_keys: OnceLock<bool>,
@@ -168,62 +162,6 @@ impl Transport {
         Ok(builder.headers(request.headers.clone()))
     }
 
-    fn http(&self, journal: &Journal) -> Result<&reqwest::Client, Failure> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        // Two first requests at once may both make one; the first to be done is kept.
-        let http = self.make_http(journal)?;
-        Ok(self.http.get_or_init(|| http))
-    }
-
-    fn make_http(&self, journal: &Journal) -> Result<reqwest::Client, Failure> {
-        let Endpoint { base_url, proxy, .. } = &self.endpoint;
-        journal.debug(|| {
-            let way = if proxy.is_some() { " through a proxy" } else { "" };
-            let origin = base_url.origin();
-            (
-                format!("opens connections to {origin}{way}"),
-                EventFields { origin: Some(origin), ..EventFields::default() },
-            )
-        });
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]))
-            .tls_backend_preconfigured(self.tls(journal)?)
-            .redirect(redirect::Policy::none())
-            .connect_timeout(self.endpoint.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(MOST_IDLE)
-            .tcp_nodelay(true)
-            // A command may be silent for hours: the system finds out whether its connection is still there.
-            .tcp_keepalive(Duration::from_secs(30))
-            // The configuration chose the proxy; reqwest would read the process's environment anew.
-            .no_proxy();
-        if let Some(proxy) = proxy {
-            builder = builder.proxy(Proxy::all(proxy.expose())?);
-        }
-        Ok(builder.build()?)
-    }
-
-    fn tls(&self, journal: &Journal) -> Result<ClientConfig, Failure> {
-        let Endpoint { base_url, proxy, ca, extra_ca, .. } = &self.endpoint;
-        if let Some(pem) = ca {
-            return tls::trusting_only(pem).map_err(Failure::Setup);
-        }
-        let is_tls_to = |url: &str| url.starts_with("https:");
-        let needed = is_tls_to(base_url.url().as_str()) || proxy.as_ref().is_some_and(|url| is_tls_to(url.expose()));
-        let extra = match extra_ca.as_deref().filter(|_| needed).map(extra_ca::read) {
-            None => None,
-            Some(Ok(roots)) => Some(roots),
-            Some(Err(warning)) => {
-                journal.warn(|| (warning, EventFields::default()));
-                None
-            }
-        };
-        tls::trusting_system_and(extra).map_err(Failure::Setup)
-    }
-
     fn describe(&self, failure: Failure, request: &Request, call: Call) -> ClientError {
         let call = Box::new(call);
         let (kind, causes) = match failure {
@@ -299,7 +237,7 @@ pub(crate) struct Opened {
 }
 
 /// Why there is no answer.
-enum Failure {
+pub(crate) enum Failure {
     Http(reqwest::Error),
     Setup(String),
     TooLarge { status: u16, content_type: String },
