@@ -48,6 +48,31 @@ test("each call is a span, and its request says so", async () => {
   expect(sent).toEqual([traceparentOf(created), traceparentOf(paused)]);
 });
 
+test("what goes on in a sandbox is a span too, and its requests say so", async () => {
+  const events = [{ start: { pid: 7, cmdId: "c" } }, { end: { exited: true, status: "exit status 0", error: null } }];
+  const frames = Buffer.concat([...events.map((event) => frame(0, { event })), frame(2, {})]);
+  server
+    .on("POST /sandboxes", json(201, sandboxAnswer({ envdUrl: `${server.url}/inside` })))
+    .on("POST /inside/process.Process/Start", (response) => response.writeHead(200).end(frames));
+  const sandbox = await Sandbox.create("base");
+  expect(await sandbox.commands.run("ls", { onStdout() {} })).toMatchObject({ exitCode: 0 });
+  const failed = await errorOf(sandbox.runCode("1"));
+  const [, started, code] = exporter.getFinishedSpans();
+  expect([started.name, started.attributes["sandbar.sandbox.id"]]).toEqual(["sandbar.start", "sb-1"]);
+  expect([code.name, code.status.code]).toEqual(["sandbar.runCode", SpanStatusCode.ERROR]);
+  expect(code.status.message).toBe(failed.message);
+  const [, start, list] = server.requests.map(({ headers }) => headers.traceparent);
+  expect([start, list]).toEqual([traceparentOf(started), traceparentOf(code)]);
+});
+
+function frame(flags, payload) {
+  const text = Buffer.from(JSON.stringify(payload));
+  const header = Buffer.alloc(5);
+  header.writeUInt8(flags);
+  header.writeUInt32BE(text.length, 1);
+  return Buffer.concat([header, text]);
+}
+
 test("a call belongs to the span that it was made in", async () => {
   const state = { get: () => undefined, set: () => state, unset: () => state, serialize: () => "vendor=7" };
   const outer = {

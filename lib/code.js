@@ -18,7 +18,11 @@ async function runCode(runtime, code, options) {
   for (const [name, [kind, example]] of Object.entries(CALLBACKS)) {
     [callbacks[kind], rest] = takeCallback(rest, name, example);
   }
-  const stream = runtime.open("runCode", { code: given(code) }, rest);
+  return await runtime.traced("runCode", (trace) => run(runtime, code, rest, callbacks, trace));
+}
+
+async function run(runtime, code, options, callbacks, trace) {
+  const stream = runtime.open("runCode", { code: given(code) }, options, trace);
   try {
     for (;;) {
       const piece = JSON.parse(await stream.next());

@@ -65,11 +65,15 @@ class Process {
   };
 
   /** Begins it, and waits until it has started. */
-  static async begin(runtime, method, args, { signal, ...options }) {
+  static async begin(runtime, method, args, options) {
+    return await runtime.traced(method, (trace) => Process.#begin(runtime, method, args, options, trace));
+  }
+
+  static async #begin(runtime, method, args, { signal, ...options }, trace) {
     const process = new Process();
     if (signal?.aborted) throw signal.reason;
     process.#runtime = runtime;
-    process.#native = runtime.open(method, args, options);
+    process.#native = runtime.open(method, args, options, trace);
     process.#watch(signal);
     try {
       process.#started = JSON.parse(await process.#native.started());

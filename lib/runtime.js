@@ -2,6 +2,7 @@
 
 const { encode, given } = require("./arguments.js");
 const { thrownFor } = require("./errors.js");
+const { startSpan } = require("./tracing.js");
 
 /** What runs inside a sandbox: one per handle, which tells it where that is. */
 class Runtime {
@@ -55,9 +56,23 @@ class Runtime {
     return url;
   }
 
-  /** Begins what comes piece by piece, with the user's options for it. */
-  open(method, args, options) {
-    return this.#connection.begin(method, { sandboxId: this.#sandboxId, ...args, options }, this.#native);
+  /** Begins what comes piece by piece, with the user's options for it, as a part of a trace. */
+  open(method, args, options, trace) {
+    const whole = { sandboxId: this.#sandboxId, ...args, options };
+    return this.#connection.begin(method, trace === undefined ? whole : { ...whole, trace }, this.#native);
+  }
+
+  /** Does work that is no single call, in a span of its own; the work gets the trace that its requests belong to. */
+  async traced(method, work) {
+    const span = startSpan(method, { sandboxId: this.#sandboxId });
+    try {
+      const result = await work(span?.trace);
+      span?.succeed();
+      return result;
+    } catch (error) {
+      span?.fail(error);
+      throw error;
+    }
   }
 
   /** Keeps the process alive until what was aborted is killed. */

@@ -6,7 +6,11 @@ const { thrownFor } = require("./errors.js");
 /** Files and directories to or from a sandbox: `upload` or `download`, which tells the user's `onProgress` how far it is. */
 async function transfer(runtime, method, args, options) {
   const [onProgress, fields] = takeCallback(options, "onProgress", "({ bytes, totalBytes }) => …");
-  const stream = runtime.open(method, args, fields);
+  return await runtime.traced(method, (trace) => run(runtime, method, args, fields, onProgress, trace));
+}
+
+async function run(runtime, method, args, options, onProgress, trace) {
+  const stream = runtime.open(method, args, options, trace);
   try {
     for (;;) {
       const { result, ...progress } = JSON.parse(await stream.next());

@@ -9,7 +9,7 @@ use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
 use tokio::sync::{Mutex, watch};
 
-use crate::call::{Callee, record};
+use crate::call::{Callee, Traced, record};
 use crate::native_client::NativeClient;
 use crate::promise::promise;
 
@@ -64,15 +64,19 @@ impl NativeClient {
 
 impl NativeStream {
     /// A stream of what `begin` makes with what it is called on; what is wrong before is its first and only piece.
-    pub(crate) fn of<C, A>(
+    pub(crate) fn of<C: Traced, A>(
         callee: Callee<C>,
         args: &str,
         read: fn(&Args) -> std::result::Result<A, ValidationError>,
         begin: impl FnOnce(C, A) -> Pieces,
     ) -> Self {
-        let prepared = Args::parse(args).and_then(|args| read(&args)).map_err(|error| record(error.into()));
-        match prepared.and_then(|arguments| Ok((callee?, arguments))) {
-            Ok((callee, arguments)) => Self::new(begin(callee, arguments)),
+        let parsed = Args::parse(args).and_then(|args| Ok((read(&args)?, args.trace())));
+        let prepared = parsed.map_err(|error| record(error.into()));
+        match prepared.and_then(|(arguments, trace)| Ok((callee?, arguments, trace))) {
+            Ok((callee, arguments, trace)) => {
+                let callee = trace.iter().fold(callee, |callee, trace| callee.within(trace));
+                Self::new(begin(callee, arguments))
+            }
             Err(refused) => Self::refused(refused),
         }
     }
