@@ -210,6 +210,8 @@ export interface CommandHandle {
    * Kills it with all that it has started.
    *
    * @returns Whether it still ran.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
   kill(options?: CallOptions): Promise<boolean>;
 
@@ -218,6 +220,8 @@ export interface CommandHandle {
    *
    * @param signal - The signal's name, as `"SIGINT"`.
    * @returns Whether it still ran.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
   sendSignal(signal: string, options?: CallOptions): Promise<boolean>;
 
@@ -227,10 +231,16 @@ export interface CommandHandle {
    *
    * @param data - Text, which is sent as UTF-8, or bytes.
    * @throws {@link NotFoundError} if it has ended.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendInput`.
    */
   sendStdin(data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
-  /** Closes its standard input, after all that was sent before: it reads an end of file. */
+  /**
+   * Closes its standard input, after all that was sent before: it reads an end of file.
+   *
+   * Route: `POST {envdUrl}/process.Process/CloseStdin`.
+   */
   closeStdin(options?: CallOptions): Promise<void>;
 
   /** Does not follow it any more, and leaves it running: readers come to their end, and `wait()` rejects. */

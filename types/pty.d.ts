@@ -133,6 +133,8 @@ export interface PtyHandle {
    * Kills its command with all that it has started.
    *
    * @returns Whether it still ran.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
   kill(options?: CallOptions): Promise<boolean>;
 
@@ -140,16 +142,26 @@ export interface PtyHandle {
    * Sends a signal to its command.
    *
    * @returns Whether it still ran.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
   sendSignal(signal: string, options?: CallOptions): Promise<boolean>;
 
-  /** Types into it, after all that was typed before; `"\r"` is the return key. */
+  /**
+   * Types into it, after all that was typed before; `"\r"` is the return key.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendInput`.
+   */
   write(data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
   /** The same as {@link PtyHandle.write}. */
   sendStdin(data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
-  /** Changes its size, and tells the programs in it. */
+  /**
+   * Changes its size, and tells the programs in it.
+   *
+   * Route: `POST {envdUrl}/process.Process/Update`.
+   */
   resize(size: PtySize, options?: CallOptions): Promise<void>;
 
   /** Does not follow it any more, and leaves it open: readers come to their end, and `wait()` rejects. */

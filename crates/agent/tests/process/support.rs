@@ -9,6 +9,8 @@ use axum::http::{Request, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbar_protocol::{BootConfig, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -39,6 +41,19 @@ pub(crate) fn encoded(bytes: impl AsRef<[u8]>) -> String {
 pub(crate) struct Agent {
     router: Router,
     pub(crate) folder: TempDir,
+}
+
+impl Drop for Agent {
+    /// A test that fails leaves none of its processes: they were started in its folder.
+    fn drop(&mut self) {
+        let Ok(folder) = self.folder.path().canonicalize() else { return };
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            if fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder)) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
 }
 
 impl Agent {

@@ -82,6 +82,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: none, if they are known; else `GET /sandboxes/:sandboxID`.
     pub async fn envd(&self, call: &CallOptions) -> Result<Envd, ClientError> {
         self.place(call).await.map(Place::into_envd)
     }

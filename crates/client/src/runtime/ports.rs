@@ -64,6 +64,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call; [`ClientError::PortClosed`] when the time is up.
+    ///
+    /// Routes: `GET {envdUrl}/ports`, or `GET {envdUrl}/proxy/{port}/{path}`, repeated.
     pub async fn wait_for_port(&self, wait: &PortWait, call: &CallOptions) -> Result<(), ClientError> {
         let begun = Instant::now();
         let mut pauses = Pauses::growing(FIRST_PAUSE, LONGEST_PAUSE);

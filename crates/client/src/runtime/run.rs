@@ -32,6 +32,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call; [`ClientError::CommandFailed`] if it was to be checked, and failed.
+    ///
+    /// Route: `POST {envdUrl}/run`.
     pub async fn run_command(&self, run: &RunCall, call: &CallOptions) -> Result<CommandResult, ClientError> {
         let result = CommandResult::from(self.run(&run.request, call).await?.value);
         if !run.check {

@@ -40,6 +40,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: none, if the token is known; else `GET /sandboxes/:sandboxID`.
     pub async fn signed_url(&self, url: &UrlCall, access: Access, call: &CallOptions) -> Result<String, ClientError> {
         self.make_sure(call).await?;
         Ok(signed(&self.place(call).await?, url, access))

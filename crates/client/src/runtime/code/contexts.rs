@@ -25,6 +25,8 @@ impl Code {
     ///
     /// # Errors
     /// As every call; 404 if there is no such context.
+    ///
+    /// Routes: `POST {envdUrl}/process.Process/{List,Start,Connect,SendInput,SendSignal}`.
     pub async fn run(
         &self,
         code: &CodeCall,
@@ -47,6 +49,8 @@ impl Code {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: `POST {envdUrl}/process.Process/Start`.
     pub async fn create_context(
         &self,
         create: &CreateContextCall,
@@ -62,6 +66,8 @@ impl Code {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: `POST {envdUrl}/process.Process/List`.
     pub async fn contexts(&self, call: &CallOptions) -> Result<Vec<CodeContext>, Arc<ClientError>> {
         let processes = self.runtime.processes(call).await?;
         let contexts = processes.into_iter().filter_map(|process| {
@@ -75,6 +81,8 @@ impl Code {
     ///
     /// # Errors
     /// As every call; 404 if there is no such context.
+    ///
+    /// Routes: `POST {envdUrl}/process.Process/{List,SendSignal,Start}`.
     pub async fn restart_context(&self, id: &str, call: &CallOptions) -> Result<CodeContext, Arc<ClientError>> {
         let found = self.find(id, call).await?;
         if found.is_none() && id != DEFAULT_CONTEXT {
@@ -94,6 +102,8 @@ impl Code {
     ///
     /// # Errors
     /// As every call; 404 if there is no such context.
+    ///
+    /// Route: `POST {envdUrl}/process.Process/SendSignal`.
     pub async fn remove_context(&self, id: &str, call: &CallOptions) -> Result<(), Arc<ClientError>> {
         let was_there = self.end(id, call).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(id);

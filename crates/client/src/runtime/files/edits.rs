@@ -29,6 +29,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: `POST {envdUrl}/filesystem.Filesystem/Stat`.
     pub async fn exists(&self, path: &str, call: &CallOptions) -> Result<bool, ClientError> {
         match self.stat(path, call).await {
             Ok(_) => Ok(true),

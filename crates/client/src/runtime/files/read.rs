@@ -53,6 +53,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::open_file`].
+    ///
+    /// Route: `GET {envdUrl}/files?path=`.
     pub async fn read_file(&self, read: &ReadCall, call: &CallOptions) -> Result<Vec<u8>, ClientError> {
         self.open_file(read, call).await?.read_all().await
     }
@@ -61,6 +63,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::open_file`]; [`ClientError::Validation`] if it is not UTF-8, or too large for a text.
+    ///
+    /// Route: `GET {envdUrl}/files?path=`.
     pub async fn read_text(&self, read: &ReadCall, call: &CallOptions) -> Result<String, ClientError> {
         let too_large = |size: u64| {
             let (path, most) = (&read.path, MAX_TEXT / 1024 / 1024);

@@ -28,6 +28,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::run_command`].
+    ///
+    /// Route: `POST {envdUrl}/run`.
     pub async fn git(&self, git: &GitCall, call: &CallOptions) -> Result<CommandResult, ClientError> {
         self.run_command(&git.run(&[]), call).await
     }
@@ -36,6 +38,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::run_command`].
+    ///
+    /// Route: `POST {envdUrl}/run`, twice.
     pub async fn git_status(&self, git: &GitCall, call: &CallOptions) -> Result<GitStatus, ClientError> {
         let result = self.git(git, call).await?;
         if result.exit_code != 0 {

@@ -79,6 +79,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call.
+    ///
+    /// Route: `POST {envdUrl}/process.Process/SendSignal`.
     pub async fn kill_process(&self, process: &Selector, call: &CallOptions) -> Result<bool, ClientError> {
         self.signal_process(process, "SIGKILL", call).await
     }

@@ -29,6 +29,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call; [`ClientError::LocalFile`] if a file of this machine can't be written.
+    ///
+    /// Routes: `POST {envdUrl}/filesystem.Filesystem/{Stat,ListDir}`, `GET {envdUrl}/files?path=`.
     pub async fn download(
         &self,
         transfer: &DownloadCall,

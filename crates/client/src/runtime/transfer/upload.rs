@@ -24,6 +24,8 @@ impl Runtime {
     ///
     /// # Errors
     /// As every call; [`ClientError::LocalFile`] if a file of this machine can't be read.
+    ///
+    /// Routes: `POST {envdUrl}/files/batch`, `POST {envdUrl}/files?path=`, `POST {envdUrl}/filesystem.Filesystem/MakeDir`.
     pub async fn upload(
         &self,
         transfer: &UploadCall,
