@@ -5,7 +5,8 @@ const { errorFrom, thrownFor } = require("./errors.js");
 const { mergeHeaders } = require("./headers.js");
 const { EventLog } = require("./logger.js");
 const native = require("./native.js");
-const { CancellableStream, cancellable, takeSignal } = require("./signal.js");
+const { outcomes, settled } = require("./outcomes.js");
+const { cancellable, PieceStream, takeSignal } = require("./signal.js");
 const { startSpan } = require("./tracing.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
@@ -27,7 +28,7 @@ class Connection {
     this.#environment = environment;
     this.#events = EventLog.of(options?.logger);
     const plain = this.#events ? withoutLogger(options) : options;
-    this.#native = native.openClient(encode({ options: plain, env: environment }), this.#events?.queue);
+    this.#native = native.openClient(encode({ options: plain, env: environment }), outcomes, this.#events?.queue);
   }
 
   /** The connection of a caller that configured nothing: by the environment as it is now. */
@@ -68,8 +69,7 @@ class Connection {
   /** Begins it over this very connection. */
   begin(method, args, callee = this.#native) {
     const { options, signal } = takeSignal(args.options);
-    const stream = callee[method](encode(plainArgs({ ...args, options })));
-    return signal === undefined ? stream : new CancellableStream(stream, signal);
+    return new PieceStream(callee[method](encode(plainArgs({ ...args, options }))), signal);
   }
 
   /** Begins to keep a sandbox alive, which tells what happens. */
@@ -80,7 +80,7 @@ class Connection {
 
   /** Keeps the process alive until what failed creates have left is deleted; at once if there is nothing. */
   settle() {
-    this.#native.settled().catch(() => {});
+    settled((place) => this.#native.settled(place)).catch(() => {});
   }
 
   /** The native runtime of a sandbox, whose calls go through `request`. */
@@ -100,7 +100,7 @@ class Connection {
     const span = startSpan(method, args);
     try {
       const text = encode(plainArgs({ ...args, options }, span));
-      const answer = read(await cancellable(signal, (handle) => callee[method](text, handle)));
+      const answer = read(await cancellable(signal, (place, handle) => callee.call(method, place, text, handle)));
       span?.succeed(answer);
       return answer;
     } catch (failure) {

@@ -3,6 +3,7 @@
 const { Readable } = require("node:stream");
 const { Aborted } = require("./aborted.js");
 const { thrownFor } = require("./errors.js");
+const { settled } = require("./outcomes.js");
 const { cancellable } = require("./signal.js");
 
 /** As much as the native side hands over at once. */
@@ -22,7 +23,7 @@ class ByteStream extends Readable {
   }
 
   _read() {
-    this.#native.next().then(
+    settled((place) => this.#native.next(place)).then(
       (bytes) => this.push(bytes),
       (failure) => this.destroy(thrownFor(failure, this._read)),
     );
@@ -40,7 +41,7 @@ async function openFile(runtime, args, options) {
     let opening;
     const start = (native, text) => {
       const reader = native.reader();
-      opening = (handle) => reader.open(native, text, handle);
+      opening = (place, handle) => reader.open(place, native, text, handle);
       return reader;
     };
     const { native, signal } = runtime.begin(args, options, start);

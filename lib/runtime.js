@@ -33,7 +33,7 @@ class Runtime {
 
   /** One call that also takes bytes, which JSON does not hold. */
   async send(method, args, options, bytes) {
-    const callee = { [method]: (text, handle) => this.#native[method](text, handle, bytes) };
+    const callee = { call: (_, place, text, handle) => this.#native[method](place, text, handle, bytes) };
     return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, callee);
   }
 
@@ -44,8 +44,9 @@ class Runtime {
   }
 
   /** What the native side begins with the native runtime and the text of the arguments, and the signal that ends it. */
-  begin(args, options, start) {
-    const { text, signal } = this.#connection.prepare({ sandboxId: this.#sandboxId, ...args, options });
+  begin(args, options, start, trace) {
+    const whole = { sandboxId: this.#sandboxId, ...args, options };
+    const { text, signal } = this.#connection.prepare(trace === undefined ? whole : { ...whole, trace });
     return { native: start(this.#native, text), signal };
   }
 
