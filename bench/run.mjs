@@ -1,8 +1,9 @@
 // `npm run bench`: builds what it needs, measures, and says what was reached. README.md says how to read it.
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { outputOf, root, run, succeeds } from "../scripts/tools.mjs";
+import { root, run, succeeds } from "../scripts/tools.mjs";
 import { parts } from "./parts/all.mjs";
 import { checklist } from "./report/goals.mjs";
 import { machine } from "./report/machine.mjs";
@@ -71,7 +72,7 @@ function prepare() {
 
 function chosenSettings() {
   const amount = values.smoke ? amounts.smoke : values.quick ? amounts.quick : amounts.whole;
-  const wrk = !values.smoke && outputOf("wrk", ["--version"], [0, 1]) !== undefined;
+  const wrk = !values.smoke && spawnSync("wrk", ["--version"]).error === undefined;
   if (!wrk && !values.smoke) console.log("wrk is not installed, so what is possible here is not measured: `apt install wrk`.");
   return {
     ...amount,
