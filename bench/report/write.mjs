@@ -57,8 +57,9 @@ function readJson(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 }
 
-/** Four digits are more than the noise leaves. */
+/** A line for what one round found; four digits are more than the noise leaves. */
 function asJson(results) {
   const short = (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value);
-  return `${JSON.stringify(results, short, 1)}\n`;
+  const text = JSON.stringify(results, short, 1).replace(/\{[^{}[\]]*\}/g, (flat) => flat.replace(/\n\s*/g, " "));
+  return `${text}\n`;
 }
