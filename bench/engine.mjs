@@ -83,36 +83,39 @@ export async function burst() {
 
 /** Many that run: what each costs, and how the engine answers then. */
 export async function fleet(count = FLEET) {
-  return await withEngine(["--max-sandboxes", `${count + 10}`, "--max-active", `${count + 10}`], async (client, engine) => {
-    const before = processes(engine);
-    const freeBefore = freeMemory();
-    const sandboxes = [];
-    const filled = await timed(() =>
-      inParallel(count, async () => sandboxes.push(await client.create("base", { waitReady: true, timeout: 3_600 }))),
-    );
-    const after = processes(engine);
-    const freeAfter = freeMemory();
-    const infos = [];
-    const creates = [];
-    for (let n = 0; n < 50; n++) {
-      infos.push(await timed(() => client.getInfo(sandboxes[n].sandboxId)));
-      creates.push(await create(client));
-    }
-    const deleted = await timed(() => inParallel(sandboxes.length, (n) => sandboxes[n].delete()));
-    const each = (name) => ((after[name] ?? 0) - (before[name] ?? 0)) / count;
-    return {
-      running: count,
-      "all created, s": Number((filled / 1000).toFixed(2)),
-      "all deleted, s": Number((deleted / 1000).toFixed(2)),
-      "engine and keeper, MiB": Number(after.sandbar.toFixed(1)),
-      "engine and keeper, KiB each": Math.round(each("sandbar") * 1024),
-      "agent, KiB each": Math.round((each("agent") + each("bwrap")) * 1024),
-      "all processes, MiB each": ms((sum(after) - sum(before)) / count),
-      "what the system has less, MiB each": ms((freeBefore - freeAfter) / count),
-      "one more create, median ms": ms(quantile(creates, 0.5)),
-      "detail, median ms": ms(quantile(infos, 0.5)),
-    };
-  });
+  return await withEngine(
+    ["--max-sandboxes", `${count + 10}`, "--max-active", `${count + 10}`],
+    async (client, engine) => {
+      const before = processes(engine);
+      const freeBefore = freeMemory();
+      const sandboxes = [];
+      const filled = await timed(() =>
+        inParallel(count, async () => sandboxes.push(await client.create("base", { waitReady: true, timeout: 3_600 }))),
+      );
+      const after = processes(engine);
+      const freeAfter = freeMemory();
+      const infos = [];
+      const creates = [];
+      for (let n = 0; n < 50; n++) {
+        infos.push(await timed(() => client.getInfo(sandboxes[n].sandboxId)));
+        creates.push(await create(client));
+      }
+      const deleted = await timed(() => inParallel(sandboxes.length, (n) => sandboxes[n].delete()));
+      const each = (name) => ((after[name] ?? 0) - (before[name] ?? 0)) / count;
+      return {
+        running: count,
+        "all created, s": Number((filled / 1000).toFixed(2)),
+        "all deleted, s": Number((deleted / 1000).toFixed(2)),
+        "engine and keeper, MiB": Number(after.sandbar.toFixed(1)),
+        "engine and keeper, KiB each": Math.round(each("sandbar") * 1024),
+        "agent, KiB each": Math.round((each("agent") + each("bwrap")) * 1024),
+        "all processes, MiB each": ms((sum(after) - sum(before)) / count),
+        "what the system has less, MiB each": ms((freeBefore - freeAfter) / count),
+        "one more create, median ms": ms(quantile(creates, 0.5)),
+        "detail, median ms": ms(quantile(infos, 0.5)),
+      };
+    },
+  );
 }
 
 /** Many records: how long pages of the list take. They are paused sandboxes, which take no memory. */
@@ -135,7 +138,12 @@ export async function records(count = RECORDS) {
     for (const [page, options] of Object.entries(pages)) {
       const times = [];
       while (times.length < 50) times.push(await timed(() => client.list({ limit: 100, ...options })));
-      table.push({ records: count, page, "median, ms": ms(quantile(times, 0.5)), "p99, ms": ms(quantile(times, 0.99)) });
+      table.push({
+        records: count,
+        page,
+        "median, ms": ms(quantile(times, 0.5)),
+        "p99, ms": ms(quantile(times, 0.99)),
+      });
     }
     const all = await timed(async () => {
       let seen = 0;

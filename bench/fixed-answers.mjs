@@ -9,7 +9,8 @@ import { target } from "../scripts/tools.mjs";
 
 const build = (profile) => path.join(target, profile, "fixed-answers");
 // `npm run bench` builds the one of the release.
-const program = process.env.FIXED_ANSWERS_BIN ?? [build("release"), build("debug")].find(existsSync) ?? build("release");
+const program =
+  process.env.FIXED_ANSWERS_BIN ?? [build("release"), build("debug")].find(existsSync) ?? build("release");
 
 /** Starts the server; over TLS, `ca` is the file of the authority to trust. */
 export async function serveFixedAnswers({ latencyMs = 0, startingMs = 0, tls = false, http1 = false } = {}) {

@@ -73,7 +73,8 @@ function prepare() {
 function chosenSettings() {
   const amount = values.smoke ? amounts.smoke : values.quick ? amounts.quick : amounts.whole;
   const wrk = !values.smoke && spawnSync("wrk", ["--version"]).error === undefined;
-  if (!wrk && !values.smoke) console.log("wrk is not installed, so what is possible here is not measured: `apt install wrk`.");
+  if (!wrk && !values.smoke)
+    console.log("wrk is not installed, so what is possible here is not measured: `apt install wrk`.");
   return {
     ...amount,
     rounds: values.rounds ? whole("--rounds", values.rounds) : amount.rounds,

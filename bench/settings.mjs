@@ -29,7 +29,7 @@ const smoke = {
   rounds: 1,
   warmUpMs: 20,
   measureMs: 60,
-  inFlight: [1, 8],
+  inFlight: [8],
   creates: 200,
   imports: 1,
 };
@@ -39,4 +39,4 @@ export const amounts = { whole, quick, smoke };
 /** The order of tables; this package comes first. */
 export const contestants = ["sandbar", "undici", "fetch", "e2b"];
 export const smokeContestants = ["sandbar", "fetch"];
-export const smokeParts = ["load", "calls", "protocols", "memory", "import"];
+export const smokeParts = ["load", "protocols", "memory", "import"];

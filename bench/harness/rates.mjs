@@ -16,7 +16,11 @@ export async function rates(variants, { contestants, rounds, warmUpMs, measureMs
       servers.push(server);
       const setting = { call, inFlight, warmUpMs, measureMs };
       for (const contestant of contestants.filter((contestant) => !skip.includes(contestant))) {
-        cases.push({ variant: name, contestant, measure: () => measure.contestant(server, { ...setting, contestant }) });
+        cases.push({
+          variant: name,
+          contestant,
+          measure: () => measure.contestant(server, { ...setting, contestant }),
+        });
       }
       if (wrk) cases.push({ variant: name, contestant: "wrk", measure: () => measure.wrk(server, setting) });
     }

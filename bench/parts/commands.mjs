@@ -8,5 +8,7 @@ export async function run() {
 }
 
 export function tables({ rows }) {
-  return [{ caption: "sequential, streamed, code: one after the other; concurrent: all at once over 10 sandboxes", rows }];
+  return [
+    { caption: "sequential, streamed, code: one after the other; concurrent: all at once over 10 sandboxes", rows },
+  ];
 }

@@ -22,12 +22,26 @@ const STYLE = `
 export function chart({ load, memory }) {
   const panels = [
     panel("Creates per second", "64 in flight; more is better", at(load, "64 in flight"), "perSecond", ""),
-    panel("Main thread per create", "64 in flight; less is better", at(load, "64 in flight"), "mainThreadMicros", " µs"),
+    panel(
+      "Main thread per create",
+      "64 in flight; less is better",
+      at(load, "64 in flight"),
+      "mainThreadMicros",
+      " µs",
+    ),
     panel("Latency, 99th percentile", "64 in flight; less is better", at(load, "64 in flight"), "p99Ms", " ms"),
-    panel("Resident memory", `after ${memory.creates.toLocaleString("en")} creates; less is better`, memory.rows, "rssMiB", " MiB"),
+    panel(
+      "Resident memory",
+      `after ${memory.creates.toLocaleString("en")} creates; less is better`,
+      memory.rows,
+      "rssMiB",
+      " MiB",
+    ),
   ].filter(({ bars }) => bars.length > 0);
   const height = Math.max(...panels.map(({ bars }) => PANEL.head + bars.length * (PANEL.bar + PANEL.gap))) + 20;
-  const drawn = panels.map((panel, index) => draw(panel, (index % 2) * (WIDTH - PANEL.width), Math.floor(index / 2) * height));
+  const drawn = panels.map((panel, index) =>
+    draw(panel, (index % 2) * (WIDTH - PANEL.width), Math.floor(index / 2) * height),
+  );
   const total = Math.ceil(panels.length / 2) * height;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${total}" width="${WIDTH}" height="${total}" role="img" aria-labelledby="title desc">
   <title id="title">What a create costs: Sandbar beside its peers</title>

@@ -14,8 +14,12 @@ const goals = [
   ["calls/s at 64 in flight, of undici's", "×", { least: 3 }, (r) => compare(r, AT_64, "undici", "perSecond")],
   ["calls/s at 64 in flight, of wrk's", "×", { least: 0.45 }, (r) => compare(r, AT_64, "wrk", "perSecond")],
   ["main thread a call at 64 in flight", "µs", { most: 13 }, (r) => figure(r, AT_64, "mainThreadMicros")],
-  ["main thread a call at 64 in flight, fetch's of it", "×", { least: 28 }, (r) =>
-    compareBack(r, AT_64, "fetch", "mainThreadMicros")],
+  [
+    "main thread a call at 64 in flight, fetch's of it",
+    "×",
+    { least: 28 },
+    (r) => compareBack(r, AT_64, "fetch", "mainThreadMicros"),
+  ],
   ["event loop delay p99 at 1,000 in flight", "ms", { most: 10 }, (r) => figure(r, AT_1000, "delayP99Ms")],
   ["latency at 1 in flight, of undici's", "×", { most: 0.9 }, (r) => compare(r, AT_1, "undici", "p50Ms")],
   ["latency at 1 in flight, of wrk's", "×", { most: 2.2 }, (r) => compare(r, AT_1, "wrk", "p50Ms")],
@@ -24,7 +28,12 @@ const goals = [
   ["resident memory after 10,000 creates", "MiB", { most: 60 }, (r) => median(r.memory?.rows[0], "rssMiB")],
   ["create until usable, warm", "ms", { most: 5 }, (r) => r.engine?.warm[0]["median, ms"]],
   ["create until usable, cold", "ms", { most: 40 }, (r) => r.engine?.cold[0]["median, ms"]],
-  ["memory of an idle sandbox, of the most", "MiB", { most: 6 }, (r) => r.engine?.fleets.at(-1)["all processes, MiB each"]],
+  [
+    "memory of an idle sandbox, of the most",
+    "MiB",
+    { most: 6 },
+    (r) => r.engine?.fleets.at(-1)["all processes, MiB each"],
+  ],
   ['commands.run("true")', "ms", { most: 2 }, (r) => r.commands?.rows[0]["median, ms"]],
 ];
 
@@ -41,7 +50,11 @@ export function reached(results) {
 
 /** The list as lines of text. */
 export function checklist(results) {
-  const signs = new Map([[true, "✓"], [false, "✗"], [undefined, "–"]]);
+  const signs = new Map([
+    [true, "✓"],
+    [false, "✗"],
+    [undefined, "–"],
+  ]);
   return reached(results).map(({ what, figure, goal, met }) => `${signs.get(met)} ${what}: ${figure} (${goal})`);
 }
 

@@ -59,7 +59,8 @@ function readJson(file) {
 
 /** A line for what one round found; four digits are more than the noise leaves. */
 function asJson(results) {
-  const short = (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value);
+  const short = (_, value) =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
   const text = JSON.stringify(results, short, 1).replace(/\{[^{}[\]]*\}/g, (flat) => flat.replace(/\n\s*/g, " "));
   return `${text}\n`;
 }
