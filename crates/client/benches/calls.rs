@@ -1,5 +1,7 @@
 //! What a call costs besides its request: arguments, errors, and whether to send it again.
 
+use std::hint::black_box;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use sandbar_client::{ApiError, Args, Call, ClientError, ErrorRecord, bench};
 use serde_json::json;
@@ -39,8 +41,8 @@ fn failure(status: u16) -> ClientError {
 fn failures(c: &mut Criterion) {
     let (unavailable, not_found) = (failure(503), failure(404));
     let mut group = c.benchmark_group("failure");
-    group.bench_function("send again? yes", |b| b.iter(|| bench::pause_before_repeat(&unavailable)));
-    group.bench_function("send again? no", |b| b.iter(|| bench::pause_before_repeat(&not_found)));
+    group.bench_function("send again? yes", |b| b.iter(|| bench::pause_before_repeat(black_box(&unavailable))));
+    group.bench_function("send again? no", |b| b.iter(|| bench::pause_before_repeat(black_box(&not_found))));
     group.bench_function("as a record", |b| b.iter(|| ErrorRecord::from(&not_found)));
     group.finish();
 }
