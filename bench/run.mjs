@@ -3,13 +3,13 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { root, run, succeeds } from "../scripts/tools.mjs";
+import { isInstalled, run, succeeds } from "../scripts/tools.mjs";
 import { parts } from "./parts/all.mjs";
 import { checklist } from "./report/goals.mjs";
 import { machine } from "./report/machine.mjs";
 import { asText } from "./report/tables.mjs";
 import { keep, publish } from "./report/write.mjs";
-import { amounts, contestants, smokeContestants, smokeParts } from "./settings.mjs";
+import { amounts, contestants, packages, smokeContestants, smokeParts } from "./settings.mjs";
 
 const HELP = `npm run bench -- [PART…] [options]
 
@@ -66,8 +66,7 @@ function prepare() {
     run(process.execPath, ["scripts/build.mjs"]);
     run("cargo", ["build", "--release", "-p", "sandbar-bench"]);
   }
-  const installed = path.join(import.meta.dirname, "node_modules", ".package-lock.json");
-  if (!existsSync(installed)) succeeds("npm", ["--prefix", path.relative(root, import.meta.dirname), "ci"]);
+  if (!isInstalled(import.meta.dirname)) succeeds("npm", ["--prefix", "bench", "ci"]);
 }
 
 function chosenSettings() {
@@ -84,19 +83,18 @@ function chosenSettings() {
   };
 }
 
-/** This package first: the others are compared with it. */
 function chosenContestants() {
   if (values.smoke) return smokeContestants;
   const wanted = values.contestants?.split(",") ?? contestants;
   const unknown = wanted.find((name) => !contestants.includes(name));
   if (unknown) fail(`there is no contestant ${unknown}: choose of ${contestants.join(", ")}`);
-  return contestants.filter((name) => name === "sandbar" || wanted.includes(name)).filter(isInstalled);
+  return contestants.filter((name) => name === "sandbar" || wanted.includes(name)).filter(isThere);
 }
 
-function isInstalled(name) {
-  const known = ["sandbar", "fetch"].includes(name) || existsSync(path.join(import.meta.dirname, "node_modules", name));
-  if (!known) console.log(`${name} is not installed, and left out: \`npm --prefix bench ci\`.`);
-  return known;
+function isThere(name) {
+  const there = !(name in packages) || existsSync(path.join(import.meta.dirname, "node_modules", packages[name]));
+  if (!there) console.log(`${name} is not installed, and left out: \`npm --prefix bench ci\`.`);
+  return there;
 }
 
 function whole(option, text) {

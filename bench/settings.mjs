@@ -36,7 +36,10 @@ const smoke = {
 
 export const amounts = { whole, quick, smoke };
 
-/** The order of tables; this package comes first. */
-export const contestants = ["sandbar", "undici", "fetch", "e2b"];
+/** This package first, as the others are compared with it; then the order of tables. */
+export const contestants = ["sandbar", "undici", "fetch", "e2b", "daytona"];
+/** Those that are packages of `bench/package.json`. */
+export const packages = { undici: "undici", e2b: "e2b", daytona: "@daytonaio/sdk" };
+
 export const smokeContestants = ["sandbar", "fetch"];
 export const smokeParts = ["load", "protocols", "memory", "import"];

@@ -4,14 +4,11 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { inTurns, median, spread } from "../harness/rounds.mjs";
 import { number, percent } from "../report/cells.mjs";
+import { packages } from "../settings.mjs";
 
 const folder = path.dirname(import.meta.dirname);
 const BARE = "bare Node.js";
-const specifiers = {
-  sandbar: pathToFileURL(path.join(folder, "../index.js")).href,
-  undici: "undici",
-  e2b: "e2b",
-};
+const specifiers = { sandbar: pathToFileURL(path.join(folder, "../index.js")).href, ...packages };
 
 export const title = "Import";
 

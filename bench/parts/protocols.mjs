@@ -8,8 +8,8 @@ export async function run(settings) {
   const variants = [
     { name: "HTTP/1.1", server: { http1: true } },
     { name: "HTTP/1.1 in TLS", server: { http1: true, tls: true } },
-    // Node's own fetch does not speak it.
-    { name: "HTTP/2 in TLS", server: { tls: true }, skip: ["fetch"] },
+    // The others do not speak it.
+    { name: "HTTP/2 in TLS", server: { tls: true }, skip: ["fetch", "daytona"] },
   ];
   return { rows: await rates(variants, settings) };
 }

@@ -2,7 +2,7 @@
 import { median } from "../harness/rounds.mjs";
 import { number } from "./cells.mjs";
 
-const NAMES = { sandbar: "Sandbar", undici: "undici", fetch: "fetch", e2b: "e2b" };
+const NAMES = { sandbar: "Sandbar", undici: "undici", fetch: "fetch", e2b: "e2b", daytona: "Daytona" };
 const WIDTH = 840;
 const PANEL = { width: 400, head: 44, bar: 20, gap: 8, label: 62, value: 74 };
 const STYLE = `
