@@ -47,11 +47,12 @@ async function main() {
   const settings = chosenSettings();
   const names = positionals.length > 0 ? positionals : values.smoke ? smokeParts : Object.keys(parts);
   const results = {};
-  console.log(Object.values(machine()).join(" · "));
+  const on = machine();
+  console.log(Object.values(on).join(" · "));
   for (const name of names) {
     const { title, run, tables } = parts[name];
     console.log(`\n# ${title}`);
-    results[name] = { on: machine(), ...(await run(settings)) };
+    results[name] = { on, ...(await run(settings)) };
     console.log(`\n${tables(results[name]).map(asText).join("\n\n")}`);
   }
   console.log(`\n# Goals\n\n${checklist(results).join("\n")}`);

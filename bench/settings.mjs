@@ -1,6 +1,6 @@
 // How much is measured.
 
-/** A whole run: about 20 minutes. */
+/** A whole run: about 25 minutes. */
 const whole = {
   rounds: 5,
   warmUpMs: 500,
@@ -12,7 +12,7 @@ const whole = {
   files: { sizeMib: 1_024, files: 10_000 },
 };
 
-/** To see whether a change helps: about 3 minutes. */
+/** To see whether a change helps: about 5 minutes. */
 const quick = {
   rounds: 3,
   warmUpMs: 200,

@@ -1,5 +1,7 @@
 //! The server as a process, met by the client that is measured against it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
