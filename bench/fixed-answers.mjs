@@ -7,7 +7,10 @@ import path from "node:path";
 import readline from "node:readline";
 import { target } from "../scripts/tools.mjs";
 
-const program = process.env.FIXED_ANSWERS_BIN ?? path.join(target, "release", "fixed-answers");
+const build = (profile) => path.join(target, profile, "fixed-answers");
+// `npm run bench` builds the one of the release.
+const program =
+  process.env.FIXED_ANSWERS_BIN ?? [build("release"), build("debug")].find(existsSync) ?? build("release");
 
 /** Starts the server; over TLS, `ca` is the file of the authority to trust. */
 export async function serveFixedAnswers({ latencyMs = 0, startingMs = 0, tls = false, http1 = false } = {}) {
@@ -29,7 +32,7 @@ export async function serveFixedAnswers({ latencyMs = 0, startingMs = 0, tls = f
   };
   for await (const line of readline.createInterface(child.stdout)) {
     const url = /^listening on (\S+)$/.exec(line)?.[1];
-    if (url) return { url, ca, pid: child.pid, stop };
+    if (url) return { url, ca, http2: tls && !http1, pid: child.pid, stop };
   }
   await stop();
   throw new Error("the server of fixed answers ended before it listened");

@@ -24,8 +24,8 @@ pub(crate) struct Answers {
     created_starting: Template,
     detail: Template,
     detail_starting: Template,
-    e2b_created: Template,
-    e2b_detail: Template,
+    e2b: Peer,
+    daytona: Peer,
 }
 
 impl Answers {
@@ -44,8 +44,8 @@ impl Answers {
             created_starting: Template::new(&json!(starting_up)),
             detail: Template::new(&json!(detailed(running))),
             detail_starting: Template::new(&json!(detailed(starting_up))),
-            e2b_created: Template::new(&e2b_created()),
-            e2b_detail: Template::new(&e2b_detail(now)),
+            e2b: e2b(now),
+            daytona: daytona(now),
         }
     }
 
@@ -60,14 +60,13 @@ impl Answers {
         if self.is_starting(id) { self.detail_starting.fill(id) } else { self.detail.fill(id) }
     }
 
-    /// A new sandbox, for the package `e2b`.
-    pub(crate) fn e2b_created(&self) -> Bytes {
-        self.e2b_created.fill(&self.new_id())
-    }
-
-    /// A sandbox, for the package `e2b`.
-    pub(crate) fn e2b_detail(&self, id: &str) -> Bytes {
-        self.e2b_detail.fill(id)
+    /// The service of another package, if the path is below its name.
+    pub(crate) fn peer(&self, path: &str) -> Option<&Peer> {
+        match path.split('/').nth(1) {
+            Some("e2b") => Some(&self.e2b),
+            Some("daytona") => Some(&self.daytona),
+            _ => None,
+        }
     }
 
     /// The deadline of every sandbox, as text.
@@ -76,7 +75,7 @@ impl Answers {
     }
 
     /// The ID says when its sandbox was made, so that nothing has to be kept.
-    fn new_id(&self) -> String {
+    pub(crate) fn new_id(&self) -> String {
         format!("sb-{:016x}{:08x}", self.begun.elapsed().as_micros(), self.count.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -96,6 +95,28 @@ impl Template {
 
     fn fill(&self, id: &str) -> Bytes {
         self.0.join(id).into()
+    }
+}
+
+/// What another service answers.
+pub(crate) struct Peer {
+    created: Template,
+    detail: Template,
+    /// Whether changes are answered with the sandbox, or with nothing.
+    says_what_it_did: bool,
+}
+
+impl Peer {
+    pub(crate) fn created(&self, id: &str) -> Bytes {
+        self.created.fill(id)
+    }
+
+    pub(crate) fn detail(&self, id: &str) -> Bytes {
+        self.detail.fill(id)
+    }
+
+    pub(crate) fn says_what_it_did(&self) -> bool {
+        self.says_what_it_did
     }
 }
 
@@ -156,8 +177,9 @@ fn detailed(sandbox: Sandbox) -> Sandbox {
     }
 }
 
-fn e2b_created() -> Value {
-    json!({
+/// For the package `e2b`.
+fn e2b(now: Timestamp) -> Peer {
+    let created = json!({
         "sandboxID": MARK,
         "templateID": "base",
         "alias": "base",
@@ -166,11 +188,8 @@ fn e2b_created() -> Value {
         "envdAccessToken": "e".repeat(64),
         "trafficAccessToken": null,
         "domain": null,
-    })
-}
-
-fn e2b_detail(now: Timestamp) -> Value {
-    json!({
+    });
+    let detail = json!({
         "sandboxID": MARK,
         "templateID": "base",
         "alias": "base",
@@ -185,5 +204,33 @@ fn e2b_detail(now: Timestamp) -> Value {
         "metadata": { "purpose": "bench" },
         "state": "running",
         "domain": null,
-    })
+    });
+    Peer { created: Template::new(&created), detail: Template::new(&detail), says_what_it_did: false }
+}
+
+/// For the package `@daytonaio/sdk`.
+fn daytona(now: Timestamp) -> Peer {
+    let sandbox = json!({
+        "id": MARK,
+        "organizationId": "bench",
+        "name": MARK,
+        "target": "us",
+        "snapshot": "base",
+        "user": "daytona",
+        "env": { "NODE_ENV": "production", "REGION": "eu-central-1" },
+        "cpu": 2,
+        "gpu": 0,
+        "memory": 1,
+        "disk": 3,
+        "public": false,
+        "networkBlockAll": false,
+        "labels": { "purpose": "bench", "run": "42", "code-toolbox-language": "python" },
+        "state": "started",
+        "desiredState": "started",
+        "autoStopInterval": 5,
+        "toolboxProxyUrl": "http://127.0.0.1:1/toolbox",
+        "createdAt": now.to_string(),
+        "updatedAt": now.to_string(),
+    });
+    Peer { created: Template::new(&sandbox), detail: Template::new(&sandbox), says_what_it_did: true }
 }

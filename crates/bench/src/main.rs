@@ -25,7 +25,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::answers::Answers;
 
-/// Answers the sandbox API from memory, with no sandbox behind it; below /e2b as the service of the npm package `e2b` does.
+/// Answers the sandbox API from memory, with no sandbox behind it; below /e2b and /daytona as the services of those npm
+/// packages do.
 #[derive(Parser)]
 #[command(name = "fixed-answers", version)]
 struct Args {

@@ -19,23 +19,36 @@ pub(crate) async fn answer(answers: &Answers, request: Request<Incoming>) -> Res
     let (parts, body) = request.into_parts();
     drain(body).await;
     let path = parts.uri.path();
-    let e2b = path.starts_with("/e2b/");
-    let route = path.find("/sandboxes").map(|at| &path[at + "/sandboxes".len()..]);
-    let route = route.map(|rest| rest.strip_prefix('/').unwrap_or(rest));
-    let mut response = match (&parts.method, route.map(|rest| rest.split_once('/').unwrap_or((rest, "")))) {
-        (&Method::POST, Some(("", ""))) if e2b => json(StatusCode::CREATED, answers.e2b_created()),
-        (&Method::POST, Some(("", ""))) => json(StatusCode::CREATED, answers.created()),
-        (&Method::GET, Some((id, ""))) if e2b => json(StatusCode::OK, answers.e2b_detail(id)),
-        (&Method::GET, Some((id, ""))) => json(StatusCode::OK, answers.detail(id)),
-        (&Method::POST, Some((_, "timeout" | "refreshes" | "pause"))) | (&Method::DELETE, Some((_, ""))) => {
-            done(answers)
-        }
-        _ => status(StatusCode::NOT_FOUND, Bytes::new()),
+    let mut response = match (answers.peer(path), route(path)) {
+        (_, None) => status(StatusCode::NOT_FOUND, Bytes::new()),
+        (None, Some((id, action))) => sandbox(answers, &parts.method, id, action),
+        (Some(peer), Some((id, action))) => match (&parts.method, id, action) {
+            (&Method::POST, "", _) => json(StatusCode::CREATED, peer.created(&answers.new_id())),
+            (&Method::GET, _, "") => json(StatusCode::OK, peer.detail(id)),
+            _ if peer.says_what_it_did() => json(StatusCode::OK, peer.detail(id)),
+            _ => status(StatusCode::NO_CONTENT, Bytes::new()),
+        },
     };
     if let Some(id) = parts.headers.get(REQUEST_ID) {
         response.headers_mut().insert(REQUEST_ID, id.clone());
     }
     response
+}
+
+/// The sandbox and what to do with it, as of `…/sandboxes/:id/timeout`; both empty for all of them.
+fn route(path: &str) -> Option<(&str, &str)> {
+    let (_, rest) = path.split_once("/sandbox")?;
+    let rest = rest.strip_prefix("es").unwrap_or(rest).trim_start_matches('/');
+    Some(rest.split_once('/').unwrap_or((rest, "")))
+}
+
+fn sandbox(answers: &Answers, method: &Method, id: &str, action: &str) -> Response<Full<Bytes>> {
+    match (method, id, action) {
+        (&Method::POST, "", _) => json(StatusCode::CREATED, answers.created()),
+        (&Method::GET, _, "") => json(StatusCode::OK, answers.detail(id)),
+        (&Method::POST, _, "timeout" | "refreshes" | "pause") | (&Method::DELETE, _, "") => done(answers),
+        _ => status(StatusCode::NOT_FOUND, Bytes::new()),
+    }
 }
 
 /// A body that is left unread would end the connection.
@@ -65,4 +78,19 @@ fn status(code: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = code;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::route;
+
+    #[test]
+    fn a_path_says_which_sandbox_and_what_to_do_under_any_prefix() {
+        assert_eq!(route("/api/v1/sandboxes"), Some(("", "")));
+        assert_eq!(route("/e2b/v2/sandboxes"), Some(("", "")));
+        assert_eq!(route("/sandboxes/sb-1"), Some(("sb-1", "")));
+        assert_eq!(route("/api/v1/sandboxes/sb-1/timeout"), Some(("sb-1", "timeout")));
+        assert_eq!(route("/daytona/sandbox/sb-1/autostop/5"), Some(("sb-1", "autostop/5")));
+        assert_eq!(route("/health"), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Error};
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -13,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 /// A TLS server for 127.0.0.1 and localhost; the authority's PEM is written to the file.
 pub(crate) fn acceptor(ca_file: &Path, http2: bool) -> io::Result<TlsAcceptor> {
     let mut authority = CertificateParams::default();
+    // With the same name on both, OpenSSL takes the server's certificate for one that signed itself.
+    authority.distinguished_name.push(DnType::CommonName, "authority of fixed-answers");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, key()?).map_err(Error::other)?;
     let server = key()?;

@@ -5,6 +5,8 @@
 
 mod answer;
 mod base_url;
+#[doc(hidden)]
+pub mod bench;
 mod call;
 mod client;
 mod config;
