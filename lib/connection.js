@@ -49,8 +49,8 @@ class Connection {
 
   /** The connection for a call with these options: another one if they configure the client. */
   route(options) {
-    const own = isObject(options) ? CLIENT_OPTIONS.filter((name) => options[name] !== undefined) : [];
-    if (own.length === 0) return this;
+    if (!isObject(options) || CLIENT_OPTIONS.every((name) => options[name] === undefined)) return this;
+    const own = CLIENT_OPTIONS.filter((name) => options[name] !== undefined);
     const chosen = Object.fromEntries(own.map((name) => [name, options[name]]));
     if (own.includes("headers")) chosen.headers = mergeHeaders(this.#options?.headers, chosen.headers);
     return new Connection({ ...this.#options, ...chosen }, this.#environment);
@@ -95,7 +95,7 @@ class Connection {
   }
 
   /** One call over this very connection, to the service or to a sandbox's runtime. */
-  async request(method, args, callee = this.#native, read = JSON.parse) {
+  async request(method, args, { callee = this.#native, read = JSON.parse } = {}) {
     const { options, signal } = takeSignal(args.options);
     const span = startSpan(method, args);
     try {

@@ -19,8 +19,11 @@ function takeSignal(options) {
 }
 
 /** Runs a native call, which is given the place of its outcome, and a handle that the signal cancels. */
-async function cancellable(signal, run) {
-  if (signal === undefined) return await settled(run);
+function cancellable(signal, run) {
+  return signal === undefined ? settled(run) : cancelled(signal, run);
+}
+
+async function cancelled(signal, run) {
   if (signal.aborted) throw new Aborted(signal);
   const handle = new CancelHandle();
   const cancel = () => handle.cancel();

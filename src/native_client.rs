@@ -51,7 +51,7 @@ impl NativeClient {
         });
     }
 
-    /// Runs a call with `{sandboxId?, template?, options?, trace?}` as JSON text. Its outcome, JSON text, is put at `place`;
+    /// Runs a call with `{sandboxId?, template?, options?, trace?}` as JSON text. Its outcome, JSON text unless said otherwise, is put at `place`;
     /// a handle ends it early.
     #[napi]
     pub fn call(&self, method: String, place: u32, args: String, cancel: Cancel<'_>) {
@@ -62,24 +62,24 @@ impl NativeClient {
 /// The calls on the service, by their names.
 fn find(method: &str, args: &Args) -> Found<Client> {
     Some(match method {
-        // The raw Sandbox, or its detail if it had to be waited for.
+        // The ID, and the raw Sandbox, or its detail if it had to be waited for.
         "create" => args.create().and_then(|(options, call)| {
-            ready(move |client: Client| async move { Ok(client.create(&options, call).await?.text) })
+            ready(move |client: Client| async move { client.create(&options, call).await })
         }),
-        // The raw Sandbox, or its detail if it had to be waited for.
+        // The ID, and the raw Sandbox, or its detail if it had to be waited for.
         "connect" => args.connect().and_then(|(connect, call)| {
             ready(move |client: Client| async move {
-                Ok(client.connect(&connect.sandbox_id, &connect.options, connect.wait, call).await?.text)
+                client.connect(&connect.sandbox_id, &connect.options, connect.wait, call).await
             })
         }),
         // The raw SandboxDetail.
         "getInfo" => args
             .sandbox()
             .and_then(|(id, call)| ready(move |client: Client| async move { Ok(client.get(&id, call).await?.text) })),
-        // The raw SandboxDetail.
-        "waitReady" => args.sandbox().and_then(|(id, call)| {
-            ready(move |client: Client| async move { Ok(client.wait_ready(&id, call).await?.text) })
-        }),
+        // The ID, and the raw SandboxDetail.
+        "waitReady" => args
+            .sandbox()
+            .and_then(|(id, call)| ready(move |client: Client| async move { client.wait_ready(&id, call).await })),
         // `{"sandboxes": [raw, …], "nextToken": string | null, "hasNext": boolean}`.
         "list" => args.list().and_then(|(query, call)| {
             ready(move |client: Client| async move {

@@ -6,7 +6,8 @@ use napi::bindgen_prelude::{Array, Buffer, Function, Result, spawn};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use sandbar_client::ErrorRecord;
+use sandbar_client::{Answer, ErrorRecord};
+use sandbar_protocol::Sandbox;
 
 use crate::copied_buffer::CopiedBuffer;
 
@@ -40,6 +41,8 @@ struct Shared {
 /// What a call gives.
 pub(crate) enum Given {
     Text(String),
+    /// A sandbox: its ID, and the text of its answer.
+    Sandbox(String, String),
     Flag(bool),
     /// Bytes in memory that is lent to the JS engine; none of no bytes, as Node.js takes no empty memory of others.
     Lent(Option<Buffer>),
@@ -76,6 +79,7 @@ impl Outcomes {
             flat.set(index + 1, outcome.is_err())?;
             match outcome {
                 Ok(Given::Text(text)) => flat.set(index + 2, text)?,
+                Ok(Given::Sandbox(id, text)) => flat.set(index + 2, vec![id, text])?,
                 Ok(Given::Flag(flag)) => flat.set(index + 2, flag)?,
                 Ok(Given::Lent(bytes)) => flat.set(index + 2, bytes)?,
                 Ok(Given::Copied(bytes)) => flat.set(index + 2, bytes)?,
@@ -133,6 +137,12 @@ impl Shared {
 impl From<String> for Given {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Answer<Sandbox>> for Given {
+    fn from(answer: Answer<Sandbox>) -> Self {
+        Self::Sandbox(answer.value.sandbox_id, answer.text)
     }
 }
 
