@@ -1,0 +1,93 @@
+//! The looks of one who waits for a sandbox.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use sandbar_protocol::{PREFER_HEADER, PREFERENCE_APPLIED_HEADER, Sandbox, WAIT_PREFERENCE};
+use tokio::time::{Instant, sleep};
+
+use crate::answer::RawAnswer;
+use crate::holds::{self, Holds, Permit};
+use crate::readiness::{Looks, Readiness};
+use crate::request::Limits;
+use crate::waiting::Seat;
+use crate::{Answer, Client, ClientError, Onlooker};
+
+/// Looks at a sandbox when that is worth it, and has the service hold a look where it does that.
+///
+/// An onlooker is to see what happens meanwhile: there, every look is answered at once, and none is left out.
+pub(crate) struct Looker<'a> {
+    client: &'a Client,
+    sandbox_id: &'a str,
+    onlooker: &'a Onlooker,
+    limits: Limits,
+    seat: Option<Seat>,
+    permit: Option<Permit>,
+    /// How long the last look took, if it was to be held.
+    held: Option<Duration>,
+}
+
+impl<'a> Looker<'a> {
+    pub(crate) fn new(client: &'a Client, sandbox_id: &'a str, onlooker: &'a Onlooker, limits: Limits) -> Self {
+        let waiting = &client.transport().transport.waiting;
+        let seat = (!onlooker.is_there()).then(|| waiting.enter(client, sandbox_id));
+        Self { client, sandbox_id, onlooker, limits, seat, permit: None, held: None }
+    }
+
+    fn holds(&self) -> &'a Holds {
+        &self.client.transport().transport.holds
+    }
+}
+
+impl Looks for Looker<'_> {
+    async fn due(&mut self, pause: Duration, left: Duration) {
+        let holds = self.holds();
+        let Some(seat) = &mut self.seat else { return sleep(pause).await };
+        let mut pause = pause;
+        if let Some(took) = self.held.take() {
+            // One that was held is followed by the next at once; but not every service holds that says so.
+            sleep(pause.saturating_sub(took)).await;
+            pause = Duration::ZERO;
+        }
+        tokio::select! {
+            biased;
+            permit = holds.permit() => self.permit = Some(permit),
+            () = seat.turn(pause, left) => {}
+        }
+    }
+
+    async fn look(&mut self, left: Duration) -> Result<Answer<Sandbox>, ClientError> {
+        // The next look is the repeat of one that failed.
+        let limits = Limits { timeout: self.limits.timeout.min(left), max_retries: 0, ..self.limits };
+        let mut request = self.client.get_within(self.sandbox_id, "", limits)?;
+        let permit = self.permit.take().or_else(|| self.seat.as_ref().and_then(|_| self.holds().try_permit()));
+        let held = permit.and_then(|permit| Some((permit, holds::seconds(limits.timeout)?)));
+        if let Some((_, seconds)) = &held
+            && let Ok(wish) = HeaderValue::from_str(&format!("{WAIT_PREFERENCE}={seconds}"))
+        {
+            request.headers.insert(HeaderName::from_static(PREFER_HEADER), wish);
+        }
+        let begun = Instant::now();
+        let (answer, honoured) = self.client.transport().send(&request, read).await?;
+        if held.is_some() {
+            self.held = Some(begun.elapsed());
+            // Of one that is usable anyway, not everybody says that it could have been held.
+            if honoured || Readiness::of(&answer.value) == Readiness::Pending {
+                self.holds().learn(honoured);
+            }
+        }
+        self.onlooker.show(&answer);
+        Ok(answer)
+    }
+}
+
+/// Reads the answer, and whether the service has held it, or would have.
+fn read(answer: RawAnswer) -> Result<(Answer<Sandbox>, bool), ClientError> {
+    let applied = answer.header(PREFERENCE_APPLIED_HEADER).unwrap_or_default();
+    let honoured = applied.split(',').any(|one| one.split(['=', ';']).next().is_some_and(is_wait));
+    Ok((answer.object()?, honoured))
+}
+
+fn is_wait(name: &str) -> bool {
+    name.trim().eq_ignore_ascii_case(WAIT_PREFERENCE)
+}
