@@ -73,6 +73,7 @@ async function waiting(options) {
     }
   };
   await Promise.all(Array.from({ length: CREATES_AT_ONCE }, worker));
+  await fetch(`${options.baseUrl}/begin`, { method: "POST" });
   return await timed((wait) =>
     sandboxes.map((sandbox) =>
       wait(async () => {

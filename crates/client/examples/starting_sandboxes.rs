@@ -1,7 +1,7 @@
 //! A service whose sandboxes become usable at known times, to measure how their waiters notice.
 //!
-//! `starting_sandboxes [nothing|creates|looks] [from-ms] [to-ms]`: what it holds until then, and how long after its create
-//! the first and the last sandbox is usable. It prints the URL that it listens on, and ends with its standard input. Each
+//! `starting_sandboxes [nothing|creates|looks] [from-ms] [to-ms]`: what it holds until then, and how long after its held
+//! create, or after `POST /begin`, the first and the last sandbox is usable. It prints the URL that it listens on, and ends with its standard input. Each
 //! answer of a usable sandbox ends its timeline with the time since when it is; `GET /counts` says how many requests there were.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
@@ -9,7 +9,7 @@
 use std::convert::Infallible;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -23,13 +23,14 @@ use sandbar_protocol::{
     HAS_NEXT_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER, PREFER_HEADER, PREFERENCE_APPLIED_HEADER, PageToken,
     REQUEST_ID_HEADER,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 use url::form_urlencoded;
 
 /// Consecutive sandboxes are usable at times that lie far apart, and all together evenly spread.
 const SPREAD: f64 = 0.618_033_988_749_895;
+const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Holds {
@@ -42,6 +43,8 @@ struct Service {
     holds: Holds,
     from: Duration,
     spread: Duration,
+    /// When the time of those began that do not wait in their create.
+    begun: OnceLock<Moment>,
     sandboxes: RwLock<Vec<Arc<Sandbox>>>,
     creates: AtomicUsize,
     looks: AtomicUsize,
@@ -49,56 +52,57 @@ struct Service {
     connections: AtomicUsize,
 }
 
+/// The same time by two clocks.
+#[derive(Clone, Copy)]
+struct Moment {
+    instant: Instant,
+    timestamp: Timestamp,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { instant: Instant::now(), timestamp: Timestamp::now() }
+    }
+}
+
 struct Sandbox {
-    id: String,
-    usable_at: Instant,
-    starting: String,
-    usable: String,
+    after: Duration,
+    begun: Option<Moment>,
+    starting: Value,
     listed: String,
 }
 
 impl Sandbox {
-    fn new(number: usize, after: Duration) -> Self {
-        let id = format!("sb-{number:024x}");
+    fn new(number: usize, after: Duration, begun: Option<Moment>) -> Self {
         let now = Timestamp::now();
-        let text = |state: &str, activated_at: Option<Timestamp>, with_token: bool| {
-            let mut sandbox = json!({
-                "templateID": "base", "sandboxID": id, "clientID": "bench", "status": state, "state": state,
-                "startedAt": now, "activatedAt": activated_at, "endAt": now + Duration::from_secs(300),
-                "timeline": [
-                    {"phase": "created", "status": "completed", "timestamp": now},
-                    {"phase": "starting", "status": "in_progress", "timestamp": now, "message": "cold start"},
-                ],
-                "cpuCount": 2, "memoryMB": 512, "diskSizeMB": 1024, "metadata": {"app": "bench"},
-                "lifecycle": {"onTimeout": "kill"},
-            });
-            if let Some(timestamp) = activated_at
-                && let Some(timeline) = sandbox["timeline"].as_array_mut()
-            {
-                timeline.push(json!({"phase": "ready", "status": "completed", "timestamp": timestamp}));
-            }
-            if with_token {
-                let is_usable = activated_at.is_some();
-                sandbox["envdAccessToken"] = is_usable.then(|| "a".repeat(64)).into();
-                sandbox["envdUrl"] = is_usable.then(|| format!("http://127.0.0.1:1/envd/{id}")).into();
-            }
-            sandbox.to_string()
-        };
-        Self {
-            starting: text("starting", None, true),
-            usable: text("running", Some(now + after), true),
-            listed: text("starting", None, false),
-            usable_at: Instant::now() + after,
-            id,
+        let listed = json!({
+            "templateID": "base", "sandboxID": format!("sb-{number:024x}"), "clientID": "bench",
+            "status": "starting", "state": "starting",
+            "startedAt": now, "activatedAt": null, "endAt": now + Duration::from_secs(300),
+            "timeline": [
+                {"phase": "created", "status": "completed", "timestamp": now},
+                {"phase": "starting", "status": "in_progress", "timestamp": now, "message": "cold start"},
+            ],
+            "cpuCount": 2, "memoryMB": 512, "diskSizeMB": 1024, "metadata": {"app": "bench"},
+            "lifecycle": {"onTimeout": "kill"},
+        });
+        let mut starting = listed.clone();
+        starting["envdAccessToken"] = Value::Null;
+        starting["envdUrl"] = Value::Null;
+        Self { after, begun, starting, listed: listed.to_string() }
+    }
+
+    fn usable(&self, since: Timestamp) -> String {
+        let mut usable = self.starting.clone();
+        usable["status"] = "running".into();
+        usable["state"] = "running".into();
+        usable["activatedAt"] = since.to_string().into();
+        usable["envdAccessToken"] = "a".repeat(64).into();
+        usable["envdUrl"] = "http://127.0.0.1:1/envd/sb".into();
+        if let Some(timeline) = usable["timeline"].as_array_mut() {
+            timeline.push(json!({"phase": "ready", "status": "completed", "timestamp": since}));
         }
-    }
-
-    fn is_usable(&self) -> bool {
-        Instant::now() >= self.usable_at
-    }
-
-    fn detail(&self) -> &str {
-        if self.is_usable() { &self.usable } else { &self.starting }
+        usable.to_string()
     }
 }
 
@@ -111,6 +115,10 @@ impl Service {
         let path = head.uri.path().strip_prefix("/api/v1/sandboxes").unwrap_or_default();
         let mut answer = match (head.method, head.uri.path(), path) {
             (Method::GET, "/counts", _) => self.counts(),
+            (Method::POST, "/begin", _) => {
+                self.begun.get_or_init(Moment::now);
+                status(204)
+            }
             (Method::POST, _, "") => self.create(&body).await,
             (Method::GET, _, "") => self.list(head.uri.query().unwrap_or_default()),
             (Method::GET, _, path) => {
@@ -127,19 +135,19 @@ impl Service {
 
     async fn create(&self, body: &[u8]) -> Answer {
         self.creates.fetch_add(1, Ordering::Relaxed);
+        let waits = serde_json::from_slice::<Value>(body).unwrap()["waitReady"] == true && self.holds == Holds::Creates;
         let sandbox = {
             let mut sandboxes = self.sandboxes.write().unwrap();
             let number = sandboxes.len();
-            let part = (number as f64 * SPREAD).fract();
-            let sandbox = Arc::new(Sandbox::new(number, self.from + self.spread.mul_f64(part)));
+            let after = self.from + self.spread.mul_f64((number as f64 * SPREAD).fract());
+            let sandbox = Arc::new(Sandbox::new(number, after, waits.then(Moment::now)));
             sandboxes.push(Arc::clone(&sandbox));
             sandbox
         };
-        let waits = serde_json::from_slice::<serde_json::Value>(body).unwrap()["waitReady"] == true;
-        if waits && self.holds != Holds::Nothing {
-            sleep_until(sandbox.usable_at).await;
+        if waits {
+            self.until(&sandbox, LONGEST_HOLD).await;
         }
-        json_of(201, sandbox.detail())
+        json_of(201, &self.detail(&sandbox))
     }
 
     async fn look(&self, id: &str, prefers: Option<&str>) -> Answer {
@@ -151,12 +159,29 @@ impl Service {
         };
         let Some(sandbox) = sandbox else { return status(404) };
         let wait = prefers.filter(|_| self.holds == Holds::Looks).and_then(|text| text.strip_prefix("wait="));
-        let Some(seconds) = wait else { return json_of(200, sandbox.detail()) };
-        let until = Instant::now() + Duration::from_secs(seconds.parse().unwrap());
-        sleep_until(sandbox.usable_at.min(until)).await;
-        let mut answer = json_of(200, sandbox.detail());
+        let Some(seconds) = wait else { return json_of(200, &self.detail(&sandbox)) };
+        self.until(&sandbox, Duration::from_secs(seconds.parse().unwrap())).await;
+        let mut answer = json_of(200, &self.detail(&sandbox));
         answer.headers_mut().insert(PREFERENCE_APPLIED_HEADER, "wait".parse().unwrap());
         answer
+    }
+
+    /// When it is usable, if its time has begun.
+    fn usable_at(&self, sandbox: &Sandbox) -> Option<Moment> {
+        let begun = sandbox.begun.or_else(|| self.begun.get().copied())?;
+        Some(Moment { instant: begun.instant + sandbox.after, timestamp: begun.timestamp + sandbox.after })
+    }
+
+    fn detail(&self, sandbox: &Sandbox) -> String {
+        match self.usable_at(sandbox).filter(|usable| usable.instant <= Instant::now()) {
+            Some(usable) => sandbox.usable(usable.timestamp),
+            None => sandbox.starting.to_string(),
+        }
+    }
+
+    async fn until(&self, sandbox: &Sandbox, longest: Duration) {
+        let latest = Instant::now() + longest;
+        sleep_until(self.usable_at(sandbox).map_or(latest, |usable| usable.instant.min(latest))).await;
     }
 
     /// Newest first; all that are in the list at all are starting, as that is what is asked for.
@@ -170,7 +195,9 @@ impl Service {
         let offset = field("nextToken").map_or(0, |token| PageToken::decode(&token).unwrap().0);
         let (offset, limit): (usize, usize) = (offset.try_into().unwrap(), limit.try_into().unwrap());
         let sandboxes = self.sandboxes.read().unwrap();
-        let mut rest = sandboxes.iter().rev().filter(|sandbox| !sandbox.is_usable()).skip(offset);
+        let now = Instant::now();
+        let is_starting = |sandbox: &&Arc<Sandbox>| self.usable_at(sandbox).is_none_or(|usable| usable.instant > now);
+        let mut rest = sandboxes.iter().rev().filter(is_starting).skip(offset);
         let page: Vec<&str> = rest.by_ref().take(limit).map(|sandbox| sandbox.listed.as_str()).collect();
         let has_next = rest.next().is_some();
         let mut answer = json_of(200, &format!("[{}]", page.join(",")));
@@ -216,6 +243,7 @@ async fn main() {
         holds,
         from,
         spread: to.saturating_sub(from),
+        begun: OnceLock::new(),
         sandboxes: RwLock::default(),
         creates: AtomicUsize::default(),
         looks: AtomicUsize::default(),

@@ -7,7 +7,7 @@ use sandbar_protocol::{PREFER_HEADER, PREFERENCE_APPLIED_HEADER, Sandbox, WAIT_P
 use tokio::time::{Instant, sleep};
 
 use crate::answer::RawAnswer;
-use crate::holds::{self, Holds, Permit};
+use crate::holds::{Holds, Permit};
 use crate::readiness::{Looks, Readiness};
 use crate::request::Limits;
 use crate::waiting::Seat;
@@ -61,20 +61,24 @@ impl Looks for Looker<'_> {
         let limits = Limits { timeout: self.limits.timeout.min(left), max_retries: 0, ..self.limits };
         let mut request = self.client.get_within(self.sandbox_id, "", limits)?;
         let permit = self.permit.take().or_else(|| self.seat.as_ref().and_then(|_| self.holds().try_permit()));
-        let held = permit.and_then(|permit| Some((permit, holds::seconds(limits.timeout)?)));
-        if let Some((_, seconds)) = &held
+        let held = permit.and_then(|permit| Some((permit.seconds(limits.timeout)?, permit)));
+        if let Some((seconds, _)) = &held
             && let Ok(wish) = HeaderValue::from_str(&format!("{WAIT_PREFERENCE}={seconds}"))
         {
             request.headers.insert(HeaderName::from_static(PREFER_HEADER), wish);
         }
         let begun = Instant::now();
         let (answer, honoured) = self.client.transport().send(&request, read).await?;
+        let is_pending = Readiness::of(&answer.value) == Readiness::Pending;
         if held.is_some() {
             self.held = Some(begun.elapsed());
             // Of one that is usable anyway, not everybody says that it could have been held.
-            if honoured || Readiness::of(&answer.value) == Readiness::Pending {
+            if honoured || is_pending {
                 self.holds().learn(honoured);
             }
+        }
+        if let Some(seat) = self.seat.as_mut().filter(|_| is_pending) {
+            seat.seen_starting();
         }
         self.onlooker.show(&answer);
         Ok(answer)

@@ -42,12 +42,12 @@ impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
             service_headers: service_headers(&endpoint),
+            holds: Holds::at(&endpoint.base_url),
             endpoint,
             http: OnceLock::new(),
             budget: Budget::default(),
             keeps_keys: OnceLock::new(),
             creations: InFlight::default(),
-            holds: Holds::default(),
             waiting: Waiting::default(),
         }
     }

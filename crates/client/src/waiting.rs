@@ -16,6 +16,8 @@ use crate::roll_call::roll_calls;
 const FEW: usize = 8;
 /// A list may lag behind: what it says is doubted after this.
 const TRUSTED: Duration = Duration::from_secs(10);
+/// A list that changes while it is read may miss a sandbox: how often in one wait that costs nothing but a look.
+const FORGIVEN: u32 = 3;
 
 /// The groups of those who wait. What is asked for them all goes out with the headers that they have in common, so a group
 /// is of one context.
@@ -37,6 +39,8 @@ struct Members {
     round: u64,
     /// Whether the list is read for them.
     called: bool,
+    /// Whether it could not be read the last time.
+    lost: bool,
 }
 
 /// A sandbox that is waited for.
@@ -82,10 +86,10 @@ impl Group {
     fn enter(self: Arc<Self>, client: &Client, sandbox_id: &str) -> Seat {
         let mut members = self.members();
         members.count += 1;
-        let Members { round, called, .. } = *members;
+        let Members { round, called, lost, .. } = *members;
         let member = members.by_sandbox.entry(sandbox_id.to_owned()).or_insert_with(|| {
             // The next round tells, and is near.
-            let shown = if called { Shown::Starting } else { Shown::Unknown };
+            let shown = if called && !lost { Shown::Starting } else { Shown::Unknown };
             Member { since: Instant::now(), round, shown: watch::Sender::new(shown) }
         });
         let shown = member.shown.subscribe();
@@ -97,7 +101,7 @@ impl Group {
             }
         }
         drop(members);
-        Seat { group: self, sandbox_id: sandbox_id.to_owned(), shown }
+        Seat { group: self, sandbox_id: sandbox_id.to_owned(), shown, alarms: 0 }
     }
 
     /// Reads the list for them as long as they are many.
@@ -117,6 +121,11 @@ impl Group {
                 called.over = true;
             }
         }
+    }
+
+    /// How many sandboxes are waited for.
+    pub(crate) fn len(&self) -> usize {
+        self.members().by_sandbox.len()
     }
 
     /// Begins a round; gives back how many are waited for.
@@ -140,6 +149,7 @@ impl Group {
     /// Ends a round: who was not seen in it is to be looked at. Gives back how long the last comer waits already.
     pub(crate) fn end_round(&self) -> Duration {
         let mut members = self.members();
+        members.lost = false;
         let round = members.round;
         let mut shortest = Duration::MAX;
         for member in members.by_sandbox.values_mut() {
@@ -151,7 +161,9 @@ impl Group {
 
     /// The list can't be read: everybody goes on alone.
     pub(crate) fn lose_sight(&self) {
-        self.members().show_unknown();
+        let mut members = self.members();
+        members.lost = true;
+        members.show_unknown();
     }
 }
 
@@ -161,14 +173,16 @@ impl Members {
     }
 
     fn dismiss(&mut self) {
-        self.called = false;
+        (self.called, self.lost) = (false, false);
         self.show_unknown();
     }
 }
 
 impl Member {
     fn show(&self, shown: Shown) {
-        self.shown.send_if_modified(|before| std::mem::replace(before, shown) != shown);
+        if *self.shown.borrow() != shown {
+            self.shown.send_replace(shown);
+        }
     }
 }
 
@@ -192,13 +206,16 @@ pub(crate) struct Seat {
     group: Arc<Group>,
     sandbox_id: String,
     shown: watch::Receiver<Shown>,
+    /// How often there was nothing to see although the list was read.
+    alarms: u32,
 }
 
 impl Seat {
     /// Waits until a look is worth it: for the pause that who waits alone makes, and as long as the list says that the
     /// sandbox is starting. What it says is doubted now and then, and before the time is up that is `left`.
     pub(crate) async fn turn(&mut self, pause: Duration, left: Duration) {
-        sleep(pause).await;
+        let is_listed = *self.shown.borrow() == Shown::Starting;
+        sleep(if is_listed && self.alarms <= FORGIVEN { Duration::ZERO } else { pause }).await;
         if *self.shown.borrow() != Shown::Starting {
             return;
         }
@@ -207,6 +224,20 @@ impl Seat {
         let all_hear_it = told.is_ok_and(|told| told.is_ok_and(|shown| *shown == Shown::Unknown));
         if all_hear_it {
             sleep(pause).await;
+        }
+    }
+
+    /// It was looked at and is starting: nothing to see until the next round tells, if there is one.
+    pub(crate) fn seen_starting(&mut self) {
+        let mut members = self.group.members();
+        let Members { round, called, lost, .. } = *members;
+        if let Some(member) = members.by_sandbox.get_mut(&self.sandbox_id)
+            && called
+            && !lost
+        {
+            member.round = round;
+            member.show(Shown::Starting);
+            self.alarms += 1;
         }
     }
 }
