@@ -1,15 +1,18 @@
 //! The looks of one who waits for a sandbox.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use reqwest::header::{HeaderName, HeaderValue};
 use sandbar_protocol::{PREFER_HEADER, PREFERENCE_APPLIED_HEADER, Sandbox, WAIT_PREFERENCE};
 use tokio::time::{Instant, sleep};
 
 use crate::answer::RawAnswer;
-use crate::holds::{Holds, Permit};
+use crate::holds::Permit;
 use crate::readiness::{Looks, Readiness};
 use crate::request::Limits;
+use crate::transport::Transport;
 use crate::waiting::Seat;
 use crate::{Answer, Client, ClientError, Onlooker};
 
@@ -21,37 +24,46 @@ pub(crate) struct Looker<'a> {
     sandbox_id: &'a str,
     onlooker: &'a Onlooker,
     limits: Limits,
-    seat: Option<Seat>,
     permit: Option<Permit>,
     /// How long the last look took, if it was to be held.
     held: Option<Duration>,
+    /// Among those who wait for the list, while no look is held.
+    seat: Option<Seat>,
 }
 
 impl<'a> Looker<'a> {
     pub(crate) fn new(client: &'a Client, sandbox_id: &'a str, onlooker: &'a Onlooker, limits: Limits) -> Self {
-        let waiting = &client.transport().transport.waiting;
-        let seat = (!onlooker.is_there()).then(|| waiting.enter(client, sandbox_id));
-        Self { client, sandbox_id, onlooker, limits, seat, permit: None, held: None }
+        Self { client, sandbox_id, onlooker, limits, permit: None, held: None, seat: None }
     }
 
-    fn holds(&self) -> &'a Holds {
-        &self.client.transport().transport.holds
+    fn transport(&self) -> &'a Transport {
+        self.client.transport().transport
     }
 }
 
 impl Looks for Looker<'_> {
-    async fn due(&mut self, pause: Duration, left: Duration) {
-        let holds = self.holds();
-        let Some(seat) = &mut self.seat else { return sleep(pause).await };
-        let mut pause = pause;
+    async fn due(&mut self, mut pause: Duration, left: Duration) {
+        if self.onlooker.is_there() {
+            return sleep(pause).await;
+        }
         if let Some(took) = self.held.take() {
             // One that was held is followed by the next at once; but not every service holds that says so.
             sleep(pause.saturating_sub(took)).await;
             pause = Duration::ZERO;
         }
+        let transport = self.transport();
+        let mut permit = pin!(transport.holds.permit());
+        self.permit = (&mut permit).now_or_never();
+        if self.permit.is_some() {
+            return;
+        }
+        let seat = self.seat.get_or_insert_with(|| transport.waiting.enter(self.client, self.sandbox_id));
         tokio::select! {
             biased;
-            permit = holds.permit() => self.permit = Some(permit),
+            permit = permit => {
+                self.permit = Some(permit);
+                self.seat = None;
+            }
             () = seat.turn(pause, left) => {}
         }
     }
@@ -60,7 +72,9 @@ impl Looks for Looker<'_> {
         // The next look is the repeat of one that failed.
         let limits = Limits { timeout: self.limits.timeout.min(left), max_retries: 0, ..self.limits };
         let mut request = self.client.get_within(self.sandbox_id, "", limits)?;
-        let permit = self.permit.take().or_else(|| self.seat.as_ref().and_then(|_| self.holds().try_permit()));
+        let holds = &self.transport().holds;
+        let may_be_held = !self.onlooker.is_there();
+        let permit = self.permit.take().or_else(|| may_be_held.then(|| holds.try_permit()).flatten());
         let held = permit.and_then(|permit| Some((permit.seconds(limits.timeout)?, permit)));
         if let Some((seconds, _)) = &held
             && let Ok(wish) = HeaderValue::from_str(&format!("{WAIT_PREFERENCE}={seconds}"))
@@ -74,7 +88,7 @@ impl Looks for Looker<'_> {
             self.held = Some(begun.elapsed());
             // Of one that is usable anyway, not everybody says that it could have been held.
             if honoured || is_pending {
-                self.holds().learn(honoured);
+                holds.learn(honoured);
             }
         }
         if let Some(seat) = self.seat.as_mut().filter(|_| is_pending) {
