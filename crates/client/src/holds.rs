@@ -8,8 +8,8 @@ use crate::BaseUrl;
 /// How many looks the service is asked to hold at the same time where they may be streams of one HTTP/2 connection: it
 /// commonly has 100, and other calls need some.
 const MOST_STREAMS: usize = 64;
-/// The same where each has a connection of its own. Who waits for more of them reads the list.
-const MOST_CONNECTIONS: usize = 2_048;
+/// The same where each has a connection of its own: past some hundred, these cost more than reading the list does.
+const MOST_CONNECTIONS: usize = 256;
 /// No gateway gives up on a request so soon.
 const LONGEST: Duration = Duration::from_secs(20);
 /// As long as nobody knows whether the service holds, that is worth knowing soon.

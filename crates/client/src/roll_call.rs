@@ -178,3 +178,39 @@ impl Entry<'_> {
         Readiness::of_words(state.as_ref(), status.as_ref()) == Readiness::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(waiting: usize, pages: usize, kib: usize, waited_secs: u64) -> u128 {
+        interval(waiting, pages, kib * 1024, Duration::from_secs(waited_secs)).as_millis()
+    }
+
+    #[test]
+    fn rounds_are_as_frequent_as_looks_alone_would_cost() {
+        assert_eq!(millis(9, 1, 1, 0), 166, "a page for nine, who would look every 1.5 s each");
+        assert_eq!(millis(30, 3, 1, 0), 150);
+        assert_eq!(millis(100, 1, 1, 0), 20, "never more often than one notices");
+    }
+
+    #[test]
+    fn rounds_take_a_25th_of_a_core_and_are_rarer_later() {
+        assert_eq!(millis(1_000, 10, 550, 0), 56);
+        assert_eq!(millis(2_000, 20, 1_100, 0), 112);
+        assert_eq!(millis(100, 1, 55, 60), 300, "a 200th of what was waited");
+        assert_eq!(millis(100, 1, 55, 86_400), 1_500);
+    }
+
+    #[test]
+    fn an_entry_is_starting_unless_its_words_say_otherwise() {
+        let text = r#"[
+            {"sandboxID": "a", "state": "starting"}, {"sandboxID": "b", "status": "starting", "x": [{"state": "running"}]},
+            {"sandboxID": "c"}, {"state": null, "sandboxID": "d", "metadata": {"sandboxID": "z", "state": "failed"}},
+            {"sandboxID": "e", "state": "running"}, {"sandboxID": "f", "state": "gliding", "status": "paused"}
+        ]"#;
+        let entries: Vec<Entry<'_>> = serde_json::from_str(text).unwrap();
+        let starting = entries.iter().filter(|entry| entry.is_starting()).map(|entry| entry.sandbox_id);
+        assert_eq!(starting.collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+    }
+}

@@ -170,7 +170,7 @@ impl State {
             List::Honest | List::OwnPages(_) => starting.map(|(id, state)| entry(id, state)).collect(),
             List::Unfiltered => sandboxes.iter().map(|(id, state)| entry(id, state)).collect(),
             List::Stale => sandboxes.keys().map(|id| entry(id, "starting")).collect(),
-            List::Crowded => (0..5_000).map(|number| entry(&format!("other-{number}"), "starting")).collect(),
+            List::Crowded => (0..1_500).map(|number| entry(&format!("other-{number}"), "starting")).collect(),
         };
         let (limit, mark) = if let List::OwnPages(limit) = self.list { (limit, "own-") } else { (100, "") };
         let token = pairs.get("nextToken").map(|token| token.strip_prefix(mark).unwrap());
