@@ -121,13 +121,16 @@ impl Client {
 
     /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
     ///
+    /// The service is asked to hold its answers meanwhile. Where it does not, many who wait at the same time read the list
+    /// of starting sandboxes together, and look at what is missing in it.
+    ///
     /// Returns its detail.
     ///
     /// # Errors
     /// As every call, though failures that may pass (no connection, 429, 5xx) are waited out; and
     /// [`ClientError::NotReady`] at once if it failed, ended or is paused, and when the time is up.
     ///
-    /// Route: `GET /sandboxes/:sandboxID`, repeated.
+    /// Routes: `GET /sandboxes/:sandboxID`, repeated; `GET /sandboxes`.
     pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
         self.wait_ready_seen(sandbox_id, &Onlooker::default(), call).await
     }
