@@ -19,7 +19,9 @@ const CREATES_AT_ONCE = 32;
 
 const program = path.join(target, "release", "examples", "starting_sandboxes");
 if (!existsSync(program)) {
-  throw new Error(`${program} is missing: run \`cargo build --release -p sandbar-client --example starting_sandboxes\``);
+  throw new Error(
+    `${program} is missing: run \`cargo build --release -p sandbar-client --example starting_sandboxes\``,
+  );
 }
 const chosen = process.argv.slice(2);
 const kinds = ["creates", "looks", "nothing"].filter((kind) => chosen.length === 0 || chosen.includes(kind));
@@ -57,9 +59,7 @@ async function measure(holds) {
 /** The creates wait themselves: what they cost is counted as well. */
 async function creating(options) {
   return await timed((wait) =>
-    Array.from({ length: SANDBOXES }, () =>
-      wait(() => Sandbox.create("base", { ...options, waitReady: true })),
-    ),
+    Array.from({ length: SANDBOXES }, () => wait(() => Sandbox.create("base", { ...options, waitReady: true }))),
   );
 }
 

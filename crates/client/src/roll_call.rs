@@ -28,6 +28,8 @@ const PART_OF_CORE: u32 = 25;
 const COST_OF_PAGE: Duration = Duration::from_micros(60);
 /// What it costs to receive, copy and scan a KiB of it.
 const COST_OF_KIB: Duration = Duration::from_micros(3);
+/// In bytes, about.
+const FULL_PAGE: usize = 64 * 1024;
 /// How far two pages overlap that are read at the same time: as many may leave the list meanwhile without hiding others.
 const OVERLAP: u64 = 10;
 const STEP: u64 = MAX_PAGE - OVERLAP;
@@ -46,7 +48,7 @@ pub(crate) async fn roll_calls(client: &Client, group: &Group) {
         let interval = match roll.call().await {
             Ok(interval) => jittered(interval),
             // Those who wait for many come one after the other.
-            Err(NoList::TooLong) if group.len() > roll.waiting => SHORTEST_INTERVAL,
+            Err(NoList::TooLong(_)) if group.len() > roll.waiting => SHORTEST_INTERVAL,
             Err(failure) => {
                 group.lose_sight();
                 roll.listed = None;
@@ -60,8 +62,8 @@ pub(crate) async fn roll_calls(client: &Client, group: &Group) {
 /// Why the list is no help now.
 #[derive(Debug)]
 enum NoList {
-    /// Others start many more than are waited for here: to look at these takes less.
-    TooLong,
+    /// Others start many more than are waited for here: to look at these takes less. So many pages were read in vain.
+    TooLong(usize),
     /// It does not fit the contract.
     Unreadable,
     Failed(ClientError),
@@ -70,8 +72,12 @@ enum NoList {
 impl NoList {
     /// How long until it is tried again.
     fn pause(&self) -> Duration {
-        let asked = if let Self::Failed(error) = self { error.retry_after() } else { None };
-        LONGEST_PAUSE.max(asked.unwrap_or_default())
+        let least = match self {
+            Self::TooLong(pages) => work(*pages, FULL_PAGE * pages),
+            Self::Unreadable => Duration::ZERO,
+            Self::Failed(error) => error.retry_after().unwrap_or_default(),
+        };
+        LONGEST_PAUSE.max(least)
     }
 }
 
@@ -101,7 +107,7 @@ impl Roll<'_> {
         let mut count = known;
         while let Some(token) = sum.next.take() {
             if count >= most_pages {
-                return Err(NoList::TooLong);
+                return Err(NoList::TooLong(count));
             }
             sum.add(read(client, group, sum.end, Some(token)).await?);
             count += 1;
@@ -114,11 +120,18 @@ impl Roll<'_> {
 /// How long from one round to the next: as short as it goes without more requests than if everybody looked alone, without
 /// more of the processor than is due, and not shorter than one notices.
 fn interval(waiting: usize, pages: usize, bytes: usize, waited: Duration) -> Duration {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let as_many_requests = LONGEST_PAUSE * count(pages) / count(waiting).max(1);
-    let as_much_work = (COST_OF_PAGE * count(pages) + COST_OF_KIB * count(bytes / 1024)) * PART_OF_CORE;
-    let noticed = waited / PART_OF_WAIT;
-    SHORTEST_INTERVAL.max(as_many_requests).max(as_much_work).max(noticed.min(LONGEST_PAUSE))
+    let as_many_requests = LONGEST_PAUSE * to_u32(pages) / to_u32(waiting).max(1);
+    let noticed = (waited / PART_OF_WAIT).min(LONGEST_PAUSE);
+    SHORTEST_INTERVAL.max(as_many_requests).max(work(pages, bytes)).max(noticed)
+}
+
+/// How long a round must last for these pages to take no more of the processor than is due.
+fn work(pages: usize, bytes: usize) -> Duration {
+    (COST_OF_PAGE * to_u32(pages) + COST_OF_KIB * to_u32(bytes / 1024)) * PART_OF_CORE
+}
+
+fn to_u32(number: usize) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 /// What is known of one page, or of all so far.

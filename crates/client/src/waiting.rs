@@ -206,7 +206,7 @@ pub(crate) struct Seat {
     group: Arc<Group>,
     sandbox_id: String,
     shown: watch::Receiver<Shown>,
-    /// How often there was nothing to see although the list was read.
+    /// How often it was missing in the list, and still starting.
     alarms: u32,
 }
 
@@ -235,9 +235,9 @@ impl Seat {
             && called
             && !lost
         {
+            self.alarms += u32::from(*member.shown.borrow() == Shown::Otherwise);
             member.round = round;
             member.show(Shown::Starting);
-            self.alarms += 1;
         }
     }
 }
