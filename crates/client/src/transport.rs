@@ -11,11 +11,13 @@ use uuid::Uuid;
 use crate::answer::{RawAnswer, header};
 use crate::context::Context;
 use crate::error::{Call, TransportKind};
+use crate::holds::Holds;
 use crate::in_flight::InFlight;
 use crate::refusal::api_error;
 use crate::request::{Request, Takes, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
+use crate::waiting::Waiting;
 use crate::{ClientError, Endpoint};
 
 /// The largest answer that is read, in bytes.
@@ -32,17 +34,21 @@ pub(crate) struct Transport {
     pub(crate) keeps_keys: OnceLock<bool>,
     /// Creates that are not yet over, those included that nobody waits for any more.
     pub(crate) creations: InFlight,
+    pub(crate) holds: Holds,
+    pub(crate) waiting: Waiting,
 }
 
 impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
             service_headers: service_headers(&endpoint),
+            holds: Holds::at(&endpoint.base_url),
             endpoint,
             http: OnceLock::new(),
             budget: Budget::default(),
             keeps_keys: OnceLock::new(),
             creations: InFlight::default(),
+            waiting: Waiting::default(),
         }
     }
 
