@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use sandbar_protocol::{FOREIGN_VALUE_KEY, Secret, ValidationError, bare_kind};
 use serde_json::Value;
 

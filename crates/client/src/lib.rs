@@ -20,6 +20,7 @@ mod extra_ca;
 mod follow;
 mod headers;
 mod holds;
+mod http;
 mod in_flight;
 mod insight;
 mod journal;

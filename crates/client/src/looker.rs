@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use sandbar_protocol::{PREFER_HEADER, PREFERENCE_APPLIED_HEADER, Sandbox, WAIT_PREFERENCE};
 use tokio::time::{Instant, sleep};
 
