@@ -26,7 +26,9 @@ impl Sender<'_> {
     pub(crate) async fn send<T>(&self, request: &Request, read: fn(RawAnswer) -> Reading<T>) -> Reading<T> {
         let mut attempts = Attempts::of(request);
         loop {
-            match self.transport.attempt(request, self.context, attempts.next()).await.and_then(read) {
+            // Boxed, as what is moved with it is large: a call is built in one place and runs in another.
+            let attempt = Box::pin(self.transport.attempt(request, self.context, attempts.next()));
+            match attempt.await.and_then(read) {
                 Ok(answer) => return Ok(self.answered(request, answer)),
                 Err(error) => attempts.failed(self, error).await?,
             }
@@ -37,7 +39,8 @@ impl Sender<'_> {
     pub(crate) async fn open(&self, request: &Request) -> Reading<Opened> {
         let mut attempts = Attempts::of(request);
         loop {
-            match self.transport.open(request, self.context, attempts.next()).await {
+            let attempt = Box::pin(self.transport.open(request, self.context, attempts.next()));
+            match attempt.await {
                 Ok(answer) => return Ok(self.answered(request, answer)),
                 Err(error) => attempts.failed(self, error).await?,
             }

@@ -1,6 +1,22 @@
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+
+/// A field of an answer that may be of a shape that this version does not know.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Field<T> {
+    Known(T),
+    Other(IgnoredAny),
+}
+
+impl<T> Field<T> {
+    fn known(self) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Other(_) => None,
+        }
+    }
+}
 
 /// Reads an answer's field that may be absent, null, or of a shape that this version does not know: all three are `None`.
 pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -8,8 +24,7 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
+    Ok(Field::deserialize(deserializer)?.known())
 }
 
 /// Reads a list field, leaving out the entries that can't be read.
@@ -18,9 +33,6 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let values = match Value::deserialize(deserializer)? {
-        Value::Array(values) => values,
-        _ => Vec::new(),
-    };
-    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+    let entries = Field::<Vec<Field<T>>>::deserialize(deserializer)?.known().unwrap_or_default();
+    Ok(entries.into_iter().filter_map(Field::known).collect())
 }
