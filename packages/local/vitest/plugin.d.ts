@@ -15,4 +15,3 @@
  * export default defineConfig({ plugins: [sandbarLocal()] });
  */
 export declare function sandbarLocal(): { name: string; config(): object };
-export default sandbarLocal;
