@@ -23,13 +23,23 @@ const NEEDED = 1n;
  * `libraries` and `versions` are what an ELF file needs, as `libc.so.6` and `GLIBC_2.28`; a static one needs none.
  */
 export function readBinary(bytes) {
+  try {
+    return read(bytes);
+  } catch (error) {
+    // Headers that lead out of the file.
+    if (error instanceof RangeError) return { format: "unknown", libraries: [], versions: [] };
+    throw error;
+  }
+}
+
+function read(bytes) {
   const none = { libraries: [], versions: [] };
-  const magic = bytes.length < 64 ? 0 : bytes.readUInt32BE(0);
+  const magic = bytes.readUInt32BE(0);
   if (magic === 0x7f454c46) return readElf(bytes);
   if (magic === 0xcffaedfe)
     return { format: "mach-o", os: "darwin", cpu: MACH_CPUS.get(bytes.readUInt32LE(4)), ...none };
-  const pe = magic >>> 16 === 0x4d5a ? bytes.readUInt32LE(0x3c) : 0;
-  if (pe > 0 && pe + 6 <= bytes.length && bytes.readUInt32LE(pe) === 0x4550) {
+  const pe = magic >>> 16 === 0x4d5a ? bytes.readUInt32LE(0x3c) : undefined;
+  if (pe !== undefined && bytes.readUInt32LE(pe) === 0x4550) {
     return { format: "pe", os: "win32", cpu: PE_MACHINES.get(bytes.readUInt16LE(pe + 4)), ...none };
   }
   return { format: "unknown", ...none };
