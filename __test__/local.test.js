@@ -142,3 +142,14 @@ test("the command passes arguments, output and exit code on", async () => {
   expect(run.code).toBe(7);
   expect(run.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
 });
+
+test("the command passes SIGTERM on, and exits as the engine does", async () => {
+  const bin = path.join(ROOT, "packages", "local", "bin", "sandbar.js");
+  const script = "trap 'kill $!; exit 9' TERM; sleep 60 & echo ready; wait";
+  const args = [bin, "dev", "--", "sh", "-c", script];
+  const child = spawn(process.execPath, args, { env: process.env, stdio: ["ignore", "pipe", "inherit"] });
+  const exit = once(child, "exit");
+  await once(readline.createInterface(child.stdout), "line");
+  child.kill("SIGTERM");
+  expect(await exit).toEqual([9, null]);
+});

@@ -72,7 +72,14 @@ function writeManifest(folder, manifest) {
   const shared = Object.fromEntries(SHARED.map((name) => [name, main[name]]));
   const kept = Object.entries({ ...shared, ...manifest }).filter(([name]) => !LEFT_OUT.includes(name));
   const { name, description, ...others } = Object.fromEntries(kept);
-  const published = { name, version: version(), description, ...others, files: [...others.files, ...LICENSES] };
+  const published = {
+    name,
+    version: version(),
+    description,
+    ...others,
+    files: [...others.files, ...LICENSES],
+    publishConfig: { access: "public" },
+  };
   writeFileSync(path.join(folder, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
 }
 
