@@ -15,19 +15,18 @@ const main = manifestIn(root);
 
 /** The one version of all packages: that of package.json, which Cargo.toml has to agree with. */
 export function version() {
-  const [, cargos] =
-    /^\[workspace\.package\]$[^[]*?^version = "(.+)"$/m.exec(readFileSync(path.join(root, "Cargo.toml"), "utf8")) ?? [];
-  if (cargos !== main.version)
-    throw new Error(`package.json says ${main.version}, Cargo.toml ${cargos}: make them the same`);
-  return main.version;
+  const cargo = readFileSync(path.join(root, "Cargo.toml"), "utf8");
+  const other = /^\[workspace\.package\]$[^[]*?^version = "(.+)"$/m.exec(cargo)?.[1];
+  if (other === main.version) return other;
+  throw new Error(`package.json says ${main.version}, Cargo.toml ${other}: make them the same`);
 }
 
 /** The package `sandbar`: JavaScript and types. */
 export async function stageMain(folder) {
   begin(folder);
-  for (const name of ["index.js", "index.d.ts", "README.md"])
-    copyFileSync(path.join(root, name), path.join(folder, name));
-  cpSync(path.join(root, "types"), path.join(folder, "types"), { recursive: true });
+  for (const name of ["index.js", "index.d.ts", "types", "README.md"]) {
+    cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
+  }
   await bundleInto(folder, version());
   writeManifest(folder, { ...main, optionalDependencies: versionsOf(({ isEngine }) => !isEngine) });
 }
