@@ -3,15 +3,10 @@
 const { existsSync } = require("node:fs");
 const path = require("node:path");
 
-/** Where `npm run build` puts the addon for this target, in a clone. */
-function developmentBuildOf(target) {
-  return path.join(__dirname, "..", `sandbar.${target}.node`);
-}
-
-/** The addon that was built in this clone; undefined if there is none, as in every installed package. */
+/** The addon that `npm run build` put into this clone; undefined if there is none. Packages are made without this file. */
 function loadDevelopmentBuild(target) {
-  const file = developmentBuildOf(target);
+  const file = path.join(__dirname, "..", `sandbar.${target}.node`);
   return existsSync(file) ? require(file) : undefined;
 }
 
-module.exports = { developmentBuildOf, loadDevelopmentBuild };
+module.exports = { loadDevelopmentBuild };
