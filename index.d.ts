@@ -434,13 +434,14 @@ export class Sandbox {
   // Lifecycle.
 
   /**
-   * Waits until the runtime is usable.
+   * Waits until the runtime is usable. The service is asked to hold its answers meanwhile; where it does not, many who wait
+   * share the list of starting sandboxes.
    *
    * @param options - `readyTimeoutMs` is how long to wait at most.
    * @returns This handle, brought up to date.
    * @throws {@link ReadinessError} if the start fails, at once and with `timeline` and `diagnostic`, or takes too long.
    *
-   * Route: `GET /api/v1/sandboxes/:sandboxID`, repeated.
+   * Routes: `GET /api/v1/sandboxes/:sandboxID`, repeated; `GET /api/v1/sandboxes`.
    */
   waitReady(options?: WaitOptions): Promise<this>;
 

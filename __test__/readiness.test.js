@@ -62,3 +62,34 @@ test("a paused sandbox will not become ready", async () => {
   const error = await errorOf(sandbox.waitReady());
   expect(error.message).toBe("sandbox sb-1 is paused, so it will not become ready: connect() resumes it");
 });
+
+test("a service that holds looks is asked to, and one look is enough", async () => {
+  server.on("POST /sandboxes", json(201, starting));
+  server.on("GET /sandboxes/sb-1", (response, request) => {
+    response.setHeader("preference-applied", "wait");
+    json(200, sandboxAnswer())(response, request);
+  });
+  const sandbox = await Sandbox.create();
+  await sandbox.waitReady();
+  expect(sandbox.isRunning()).toBe(true);
+  expect(server.requests.map(({ method, headers }) => [method, headers.prefer])).toEqual([
+    ["POST", undefined],
+    ["GET", "wait=1"],
+  ]);
+});
+
+test("many that wait where nothing is held share the list", async () => {
+  const of = (id) => ({ ...starting, sandboxID: id });
+  const ids = Array.from({ length: 40 }, (_, number) => `sb-${number}`);
+  server.on("POST /sandboxes", ...ids.map((id) => json(201, of(id))));
+  server.on("GET /sandboxes", ...Array(10).fill(json(200, ids.map(of))), json(200, []));
+  for (const id of ids) server.on(`GET /sandboxes/${id}`, (response, request) => look(id)(response, request));
+  const lists = () => server.requests.filter(({ path }) => path === "/sandboxes").length - ids.length;
+  const look = (id) => json(200, lists() > 10 ? sandboxAnswer({ sandboxID: id }) : of(id));
+  const sandboxes = [];
+  for (const _ of ids) sandboxes.push(await Sandbox.create());
+  await Promise.all(sandboxes.map((sandbox) => sandbox.waitReady()));
+  expect(sandboxes.every((sandbox) => sandbox.isRunning())).toBe(true);
+  const looks = server.requests.filter(({ path }) => path.startsWith("/sandboxes/"));
+  expect(looks.length).toBeLessThan(2 * ids.length);
+});

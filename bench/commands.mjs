@@ -9,21 +9,37 @@ const CALLS = 200;
 const SANDBOXES = 10;
 const AT_ONCE = 1_000;
 
-const parts = { sequential, concurrent, streamed, code };
-const chosen = process.argv.slice(2);
-const engine = await serve();
-const client = new SandboxClient(engine.options);
-try {
-  const sandboxes = await client.createMany(SANDBOXES, "base", { waitReady: true });
+if (process.argv[1] === import.meta.filename) {
   console.log(`Node.js ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores`);
-  for (const [name, part] of Object.entries(parts)) {
-    if (chosen.length > 0 && !chosen.includes(name)) continue;
-    const times = await part(sandboxes);
-    const figures = { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
-    console.log(`${name}: ${times.length} calls, p50 ${figures.p50.toFixed(1)} ms, p99 ${figures.p99.toFixed(1)} ms`);
+  console.table(await measureCommands(process.argv.slice(2)));
+}
+
+/** Measures these, or all; gives back a row for each. */
+export async function measureCommands(chosen = []) {
+  const parts = { sequential, concurrent, streamed, code };
+  const engine = await serve();
+  try {
+    const client = new SandboxClient(engine.options);
+    const sandboxes = await client.createMany(SANDBOXES, "base", { waitReady: true });
+    const rows = [];
+    for (const [what, part] of Object.entries(parts)) {
+      if (chosen.length > 0 && !chosen.includes(what)) continue;
+      let times;
+      const took = await timed(async () => {
+        times = await part(sandboxes);
+      });
+      rows.push({
+        what,
+        calls: times.length,
+        "per second": Math.round((times.length / took) * 1e3),
+        "median, ms": Number(quantile(times, 0.5).toFixed(2)),
+        "p99, ms": Number(quantile(times, 0.99).toFixed(2)),
+      });
+    }
+    return rows;
+  } finally {
+    await engine.stop();
   }
-} finally {
-  await engine.stop();
 }
 
 async function sequential([sandbox]) {

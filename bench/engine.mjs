@@ -1,7 +1,7 @@
 // Measures the local engine: how fast sandboxes start, alone and many at once, what they cost, and what they leave behind.
 //
-//   npm run bench:engine [-- cold warm burst fleet cycles]     what to measure; default all
-//   CYCLES=10000 FLEET=500                                     how much
+//   npm run bench:engine [-- cold warm burst fleet records cycles]     what to measure; default all
+//   CYCLES=10000 FLEET=500 RECORDS=10000                               how much
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import os from "node:os";
@@ -14,49 +14,53 @@ const CREATES = 200;
 const AT_ONCE = 100;
 const FLEET = Number(process.env.FLEET ?? 500);
 const CYCLES = Number(process.env.CYCLES ?? 10_000);
+const RECORDS = Number(process.env.RECORDS ?? 10_000);
 const PARALLEL = 8;
 
-const parts = { cold, warm, burst, fleet, cycles };
-const chosen = process.argv.slice(2);
-const results = {};
-console.log(`Node.js ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores`);
-for (const [name, part] of Object.entries(parts)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue;
-  results[name] = await part();
-  console.log(`\n${name}`);
-  console.table(results[name]);
+if (process.argv[1] === import.meta.filename) await main(process.argv.slice(2));
+
+async function main(chosen) {
+  const parts = { cold, warm, burst, fleet, records, cycles };
+  const results = {};
+  console.log(`Node.js ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores`);
+  for (const [name, part] of Object.entries(parts)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    results[name] = await part();
+    console.log(`\n${name}`);
+    console.table(results[name]);
+  }
+  console.log(JSON.stringify(results));
 }
-console.log(JSON.stringify(results));
 
 /** One after the other, without a warm pool, beside a bare `bwrap` that runs `true`. */
-async function cold() {
+export async function cold(creates = CREATES) {
   return await withEngine(["--warm", "base=0"], async (client) => {
-    const creates = [];
+    const times = [];
     const peer = [];
-    for (let n = 0; n < CREATES; n++) {
-      creates.push(await create(client, "cold start"));
+    while (times.length < creates) {
+      times.push(await create(client, "cold start"));
       peer.push(await timed(bareBwrap));
     }
-    return ratios({ "create + waitReady": creates, "bare bwrap, the peer": peer });
+    return ratios({ "create + waitReady": times, "bare bwrap, the peer": peer });
   });
 }
 
 /** The same with a pool that has time to refill between two creates. */
-async function warm() {
+export async function warm(creates = CREATES) {
   return await withEngine(["--warm", "base=4"], async (client) => {
-    const creates = [];
+    const times = [];
     const peer = [];
-    while (creates.length < CREATES) {
+    while (times.length < creates) {
       peer.push(await timed(bareBwrap));
       await wait(40);
-      creates.push(await create(client, "claimed a warm runtime"));
+      times.push(await create(client, "claimed a warm runtime"));
     }
-    return ratios({ "create + waitReady": creates, "bare bwrap, the peer": peer });
+    return ratios({ "create + waitReady": times, "bare bwrap, the peer": peer });
   });
 }
 
 /** Many at once, as `sandbar serve` comes. */
-async function burst() {
+export async function burst() {
   return await withEngine([], async (client) => {
     const rounds = [];
     for (let round = 0; round < 5; round++) {
@@ -78,37 +82,82 @@ async function burst() {
 }
 
 /** Many that run: what each costs, and how the engine answers then. */
-async function fleet() {
-  return await withEngine([], async (client, engine) => {
-    const before = processes(engine);
-    const sandboxes = [];
+export async function fleet(count = FLEET) {
+  return await withEngine(
+    ["--max-sandboxes", `${count + 10}`, "--max-active", `${count + 10}`],
+    async (client, engine) => {
+      const before = processes(engine);
+      const freeBefore = freeMemory();
+      const sandboxes = [];
+      const filled = await timed(() =>
+        inParallel(count, async () => sandboxes.push(await client.create("base", { waitReady: true, timeout: 3_600 }))),
+      );
+      const after = processes(engine);
+      const freeAfter = freeMemory();
+      const infos = [];
+      const creates = [];
+      for (let n = 0; n < 50; n++) {
+        infos.push(await timed(() => client.getInfo(sandboxes[n].sandboxId)));
+        creates.push(await create(client));
+      }
+      const deleted = await timed(() => inParallel(sandboxes.length, (n) => sandboxes[n].delete()));
+      const each = (name) => ((after[name] ?? 0) - (before[name] ?? 0)) / count;
+      return {
+        running: count,
+        "all created, s": Number((filled / 1000).toFixed(2)),
+        "all deleted, s": Number((deleted / 1000).toFixed(2)),
+        "engine and keeper, MiB": Number(after.sandbar.toFixed(1)),
+        "engine and keeper, KiB each": Math.round(each("sandbar") * 1024),
+        "agent, KiB each": Math.round((each("agent") + each("bwrap")) * 1024),
+        "all processes, MiB each": ms((sum(after) - sum(before)) / count),
+        "what the system has less, MiB each": ms((freeBefore - freeAfter) / count),
+        "one more create, median ms": ms(quantile(creates, 0.5)),
+        "detail, median ms": ms(quantile(infos, 0.5)),
+      };
+    },
+  );
+}
+
+/** Many records: how long pages of the list take. They are paused sandboxes, which take no memory. */
+export async function records(count = RECORDS) {
+  return await withEngine(["--max-sandboxes", `${count + 10}`], async (client) => {
     const filled = await timed(() =>
-      inParallel(FLEET, async () => sandboxes.push(await client.create("base", { waitReady: true }))),
+      inParallel(count, async (n) => {
+        const sandbox = await client.create("base", { timeout: 3_600, metadata: { group: `${n % 100}` } });
+        await sandbox.pause();
+      }),
     );
-    const after = processes(engine);
-    const infos = [];
-    const creates = [];
-    for (let n = 0; n < 50; n++) {
-      infos.push(await timed(() => client.getInfo(sandboxes[n].sandboxId)));
-      creates.push(await create(client));
-    }
-    const deleted = await timed(() => inParallel(sandboxes.length, (n) => sandboxes[n].delete()));
-    const each = (name) => ((after[name] ?? 0) - (before[name] ?? 0)) / FLEET;
-    return {
-      running: FLEET,
-      "all created, s": Number((filled / 1000).toFixed(2)),
-      "all deleted, s": Number((deleted / 1000).toFixed(2)),
-      "engine and keeper, MiB": Number(after.sandbar.toFixed(1)),
-      "engine and keeper, KiB each": Math.round(each("sandbar") * 1024),
-      "agent, KiB each": Math.round((each("agent") + each("bwrap")) * 1024),
-      "one more create, median ms": ms(quantile(creates, 0.5)),
-      "detail, median ms": ms(quantile(infos, 0.5)),
+    const last = Buffer.from(`${count - 100}`).toString("base64url");
+    const pages = {
+      "the first page": {},
+      "the last page": { nextToken: last },
+      "by metadata": { metadata: { group: "42" } },
+      "by state": { state: "running" },
     };
+    const table = [];
+    for (const [page, options] of Object.entries(pages)) {
+      const times = [];
+      while (times.length < 50) times.push(await timed(() => client.list({ limit: 100, ...options })));
+      table.push({
+        records: count,
+        page,
+        "median, ms": ms(quantile(times, 0.5)),
+        "p99, ms": ms(quantile(times, 0.99)),
+      });
+    }
+    const all = await timed(async () => {
+      let seen = 0;
+      for await (const _ of client.list()) seen++;
+      if (seen !== count) throw new Error(`${seen} of ${count} records were listed`);
+    });
+    table.push({ records: count, page: "all pages", "median, ms": ms(all) });
+    table.push({ records: count, page: "(created and paused)", "median, ms": ms(filled) });
+    return table;
   });
 }
 
 /** Created and deleted, again and again: nothing may grow or stay. */
-async function cycles() {
+export async function cycles() {
   return await withEngine([], async (client, engine) => {
     await inParallel(200, () => create(client));
     const rounds = [];
@@ -166,6 +215,15 @@ function processes(engine) {
   const sums = {};
   for (const pid of tree(engine.pid)) sums[program(pid)] = (sums[program(pid)] ?? 0) + memory(pid);
   return sums;
+}
+
+function sum(parts) {
+  return Object.values(parts).reduce((total, part) => total + part, 0);
+}
+
+/** What the system could still give out, in MiB: what it uses for processes counts as well. */
+function freeMemory() {
+  return Number(/^MemAvailable:\s+(\d+) kB/m.exec(read("/proc/meminfo"))[1]) / 1024;
 }
 
 /** What there is besides the records, once the pool is full again. */

@@ -9,38 +9,68 @@ import path from "node:path";
 import { SandboxClient } from "../index.js";
 import { memory, serve, tree } from "./server.mjs";
 
-const SIZE_MIB = Number(process.env.SIZE_MIB ?? 1024);
-const FILES = Number(process.env.FILES ?? 10_000);
 const MIB = 1024 * 1024;
-const folder = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-files-"));
-const server = await serve();
-const client = new SandboxClient(server.options);
-const peak = { sdk: 0, engine: 0 };
-const watching = setInterval(watchMemory, 50);
-try {
+
+if (process.argv[1] === import.meta.filename) {
   console.log(`Node.js ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores`);
-  const templates = path.join(server.dataDir, "templates");
-  mkdirSync(templates, { recursive: true });
-  // Room for the files that are replaced as well, which stay until their successors are there.
-  writeFileSync(path.join(templates, "tpl-large.toml"), `disk_size_mb = ${4 * SIZE_MIB + 1024}\n`);
-  const sandbox = await client.create("tpl-large", { waitReady: true, timeout: 3_600 });
-  console.table(await measureSmall(sandbox));
-  console.table(await measureLarge(sandbox));
-  console.table({ "peak RSS, MiB": peak });
-  await sandbox.delete();
-} finally {
-  clearInterval(watching);
-  await server.stop();
-  rmSync(folder, { recursive: true, force: true });
+  for (const rows of Object.values(await measureFiles())) console.table(rows);
+}
+
+/** Measures files of this amount; gives back rows: `small`, `large`, and `peak`, the memory that it took. */
+export async function measureFiles({
+  sizeMib = Number(process.env.SIZE_MIB ?? 1024),
+  files = Number(process.env.FILES ?? 10_000),
+} = {}) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-files-"));
+  const server = await serve();
+  const watch = new MemoryWatch(server.pid);
+  try {
+    const templates = path.join(server.dataDir, "templates");
+    mkdirSync(templates, { recursive: true });
+    // Room for the files that are replaced as well, which stay until their successors are there.
+    writeFileSync(path.join(templates, "tpl-large.toml"), `disk_size_mb = ${4 * sizeMib + 1024}\n`);
+    const client = new SandboxClient(server.options);
+    const sandbox = await client.create("tpl-large", { waitReady: true, timeout: 3_600 });
+    const small = await measureSmall(sandbox, folder, files);
+    const large = await measureLarge(sandbox, folder, sizeMib, watch);
+    await sandbox.delete();
+    return { small, large, peak: [watch.peak] };
+  } finally {
+    watch.stop();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The most that this process and one of the engine's take meanwhile. */
+class MemoryWatch {
+  peak = { "SDK, peak RSS, MiB": 0, "engine, peak PSS of a process, MiB": 0 };
+  #timer;
+
+  constructor(pid) {
+    this.#timer = setInterval(() => this.#look(pid), 50);
+  }
+
+  #look(pid) {
+    const running = tree(pid).map((pid) => Math.round(memory(pid)));
+    const now = [Math.round(process.memoryUsage.rss() / MIB), Math.max(...running)];
+    Object.keys(this.peak).forEach((of, index) => {
+      this.peak[of] = Math.max(this.peak[of], now[index]);
+    });
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
 }
 
 /** One large file each way, hashed on both sides. */
-async function measureLarge(sandbox) {
-  const rates = {};
+async function measureLarge(sandbox, folder, sizeMib, watch) {
+  const rates = [];
   const sent = createHash("sha256");
   const piece = randomBytes(MIB);
   async function* content(hash) {
-    for (let n = 0; n < SIZE_MIB; n++) {
+    for (let n = 0; n < sizeMib; n++) {
       // Not the same piece again and again: a mix-up would show.
       piece.writeUInt32LE(n);
       const chunk = Buffer.from(piece);
@@ -55,7 +85,7 @@ async function measureLarge(sandbox) {
   await rate("download, SDK", () => sandbox.files.download("large.bin", local));
   await rate("upload, SDK", () => sandbox.files.upload(local, "again.bin"));
   // What fetch takes comes on top.
-  clearInterval(watching);
+  watch.stop();
   const url = `${sandbox.envdUrl}/files?path=large.bin`;
   const headers = { "x-access-token": sandbox.envdAccessToken };
   await rate("read, fetch", async () => same(expected, (await fetch(url, { headers })).body));
@@ -72,7 +102,7 @@ async function measureLarge(sandbox) {
   async function rate(name, work) {
     const begun = performance.now();
     await work();
-    rates[name] = { "MB/s": Math.round((SIZE_MIB * MIB) / 1e3 / (performance.now() - begun)) };
+    rates.push({ what: name, "MB/s": Math.round((sizeMib * MIB) / 1e3 / (performance.now() - begun)) });
   }
 }
 
@@ -83,9 +113,9 @@ async function same(expected, stream) {
 }
 
 /** Many small files, in memory and on the disk. */
-async function measureSmall(sandbox) {
-  const times = {};
-  const files = Array.from({ length: FILES }, (_, n) => ({ path: `small/${n % 100}/${n}.txt`, data: `file ${n}\n` }));
+async function measureSmall(sandbox, folder, count) {
+  const times = [];
+  const files = Array.from({ length: count }, (_, n) => ({ path: `small/${n % 100}/${n}.txt`, data: `file ${n}\n` }));
   for (const { path: name, data } of files) {
     const file = path.join(folder, name);
     mkdirSync(path.dirname(file), { recursive: true });
@@ -99,12 +129,7 @@ async function measureSmall(sandbox) {
   async function time(name, work) {
     const begun = performance.now();
     await work();
-    times[name] = { files: FILES, seconds: Number(((performance.now() - begun) / 1e3).toFixed(2)) };
+    const seconds = (performance.now() - begun) / 1e3;
+    times.push({ what: name, files: count, "files/s": Math.round(count / seconds) });
   }
-}
-
-function watchMemory() {
-  peak.sdk = Math.max(peak.sdk, Math.round(process.memoryUsage.rss() / MIB));
-  const running = tree(server.pid).map((pid) => Math.round(memory(pid)));
-  peak.engine = Math.max(peak.engine, ...running);
 }

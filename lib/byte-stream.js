@@ -2,6 +2,7 @@
 
 const { Readable } = require("node:stream");
 const { thrownFor } = require("./errors.js");
+const { settled } = require("./outcomes.js");
 
 /** As much as the native side hands over at once. */
 const HIGH_WATER_MARK = 256 * 1024;
@@ -20,7 +21,7 @@ class ByteStream extends Readable {
   }
 
   _read() {
-    this.#native.next().then(
+    settled((place) => this.#native.next(place)).then(
       (bytes) => this.push(bytes),
       (failure) => this.destroy(thrownFor(failure, this._read)),
     );

@@ -5,7 +5,8 @@ const { errorFrom, thrownFor } = require("./errors.js");
 const { mergeHeaders } = require("./headers.js");
 const { EventLog } = require("./logger.js");
 const native = require("./native.js");
-const { CancellableStream, cancellable, takeSignal } = require("./signal.js");
+const { outcomes, settled } = require("./outcomes.js");
+const { cancellable, PieceStream, takeSignal } = require("./signal.js");
 const { startSpan } = require("./tracing.js");
 
 const CLIENT_OPTIONS = JSON.parse(native.clientOptionNames());
@@ -27,7 +28,7 @@ class Connection {
     this.#environment = environment;
     this.#events = EventLog.of(options?.logger);
     const plain = this.#events ? withoutLogger(options) : options;
-    this.#native = native.openClient(encode({ options: plain, env: environment }), this.#events?.queue);
+    this.#native = native.openClient(encode({ options: plain, env: environment }), outcomes, this.#events?.queue);
   }
 
   /** The connection of a caller that configured nothing: by the environment as it is now. */
@@ -48,8 +49,8 @@ class Connection {
 
   /** The connection for a call with these options: another one if they configure the client. */
   route(options) {
-    const own = isObject(options) ? CLIENT_OPTIONS.filter((name) => options[name] !== undefined) : [];
-    if (own.length === 0) return this;
+    if (!isObject(options) || CLIENT_OPTIONS.every((name) => options[name] === undefined)) return this;
+    const own = CLIENT_OPTIONS.filter((name) => options[name] !== undefined);
     const chosen = Object.fromEntries(own.map((name) => [name, options[name]]));
     if (own.includes("headers")) chosen.headers = mergeHeaders(this.#options?.headers, chosen.headers);
     return new Connection({ ...this.#options, ...chosen }, this.#environment);
@@ -68,8 +69,7 @@ class Connection {
   /** Begins it over this very connection. */
   begin(method, args, callee = this.#native) {
     const { options, signal } = takeSignal(args.options);
-    const stream = callee[method](encode(plainArgs({ ...args, options })));
-    return signal === undefined ? stream : new CancellableStream(stream, signal);
+    return new PieceStream(callee[method](encode(plainArgs({ ...args, options }))), signal);
   }
 
   /** Begins to keep a sandbox alive, which tells what happens. */
@@ -80,7 +80,7 @@ class Connection {
 
   /** Keeps the process alive until what failed creates have left is deleted; at once if there is nothing. */
   settle() {
-    this.#native.settled().catch(() => {});
+    settled((place) => this.#native.settled(place)).catch(() => {});
   }
 
   /** The native runtime of a sandbox, whose calls go through `request`. */
@@ -95,12 +95,12 @@ class Connection {
   }
 
   /** One call over this very connection, to the service or to a sandbox's runtime. */
-  async request(method, args, callee = this.#native, read = JSON.parse) {
+  async request(method, args, { callee = this.#native, read = JSON.parse } = {}) {
     const { options, signal } = takeSignal(args.options);
     const span = startSpan(method, args);
     try {
       const text = encode(plainArgs({ ...args, options }, span));
-      const answer = read(await cancellable(signal, (handle) => callee[method](text, handle)));
+      const answer = read(await cancellable(signal, (place, handle) => callee.call(method, place, text, handle)));
       span?.succeed(answer);
       return answer;
     } catch (failure) {

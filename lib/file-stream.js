@@ -10,7 +10,7 @@ async function openFile(runtime, args, options) {
     let opening;
     const start = (native, text) => {
       const reader = native.reader();
-      opening = (handle) => reader.open(native, text, handle);
+      opening = (place, handle) => reader.open(place, native, text, handle);
       return reader;
     };
     const { native, signal } = runtime.begin(args, options, start);

@@ -3,6 +3,7 @@
 const { Aborted } = require("./aborted.js");
 const { thrownFor } = require("./errors.js");
 const { bytesOf } = require("./file-data.js");
+const { settled } = require("./outcomes.js");
 
 const OVER = Symbol("the upload is over");
 
@@ -18,7 +19,7 @@ async function sendFile(runtime, args, source, options) {
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     // Settled as soon as the service has answered, or the connection is lost: that may be long before the source ends.
-    const outcome = writer.outcome().then(
+    const outcome = settled((place) => writer.outcome(place)).then(
       (text) => ({ info: JSON.parse(text) }),
       (failure) => ({ failure: signal?.aborted ? new Aborted(signal) : failure }),
     );
@@ -48,9 +49,13 @@ async function feed(source, writer, orOver) {
     const step = await orOver(source.next());
     if (step === OVER) return;
     if (step.done) break;
-    if (!(await writer.write(bytesOf(step.value)))) return;
+    if (!(await write(writer, bytesOf(step.value)))) return;
   }
   writer.end();
+}
+
+function write(writer, bytes) {
+  return settled((place) => writer.write(place, bytes));
 }
 
 module.exports = { sendFile };

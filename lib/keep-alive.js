@@ -3,6 +3,7 @@
 const { notify, takeCallback } = require("./callbacks.js");
 const { ASYNC_DISPOSE, DISPOSE } = require("./disposal.js");
 const { errorFrom, thrownFor } = require("./errors.js");
+const { settled } = require("./outcomes.js");
 const { takeSignal } = require("./signal.js");
 
 /** What keeps a sandbox alive until it is stopped. */
@@ -29,7 +30,7 @@ class KeepAlive {
 
   async stop() {
     if (this.#active) this.#end();
-    await this.#native.stop();
+    await settled((place) => this.#native.stop(place));
   }
 
   [DISPOSE]() {

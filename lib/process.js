@@ -6,6 +6,7 @@ const { notify } = require("./callbacks.js");
 const { ASYNC_DISPOSE } = require("./disposal.js");
 const { thrownFor } = require("./errors.js");
 const { bytesOf } = require("./file-data.js");
+const { settled } = require("./outcomes.js");
 const { cancellable, takeSignal } = require("./signal.js");
 
 // The first byte of each piece says where it was printed to.
@@ -39,7 +40,7 @@ class OutputStream {
   }
 
   async next() {
-    const piece = await this.#native.next();
+    const piece = await settled((place) => this.#native.next(place));
     return piece === null ? { value: undefined, done: true } : { value: new OutputChunk(piece), done: false };
   }
 
@@ -73,10 +74,10 @@ class Process {
     const process = new Process();
     if (signal?.aborted) throw signal.reason;
     process.#runtime = runtime;
-    process.#native = runtime.open(method, args, options, trace);
+    process.#native = runtime.begin(args, options, (native, text) => native[method](text), trace).native;
     process.#watch(signal);
     try {
-      process.#started = JSON.parse(await process.#native.started());
+      process.#started = JSON.parse(await settled((place) => process.#native.started(place)));
       if (signal?.aborted) throw new Aborted(signal);
       return process;
     } catch (failure) {
@@ -105,7 +106,7 @@ class Process {
 
   async wait(signal) {
     try {
-      const text = await cancellable(signal, (handle) => this.#native.wait(handle));
+      const text = await cancellable(signal, (place, handle) => this.#native.wait(place, handle));
       this.#leave();
       return JSON.parse(text);
     } catch (failure) {

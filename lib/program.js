@@ -18,7 +18,7 @@ async function fetchFrom(runtime, request, options) {
     let opening;
     const start = (native, text) => {
       const reader = native.reader();
-      opening = (handle) => reader.openProgram(native, text, bytes, handle);
+      opening = (place, handle) => reader.openProgram(place, native, text, bytes, handle);
       return reader;
     };
     const { native, signal } = runtime.begin(args, { ...rest, ...options }, start);

@@ -28,24 +28,29 @@ class Runtime {
 
   /** One call with the user's options for it. */
   async call(method, args, options) {
-    return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, this.#native);
+    return await this.#connection.request(
+      method,
+      { sandboxId: this.#sandboxId, ...args, options },
+      { callee: this.#native },
+    );
   }
 
   /** One call that also takes bytes, which JSON does not hold. */
   async send(method, args, options, bytes) {
-    const callee = { [method]: (text, handle) => this.#native[method](text, handle, bytes) };
-    return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, callee);
+    const callee = { call: (_, place, text, handle) => this.#native[method](place, text, handle, bytes) };
+    return await this.#connection.request(method, { sandboxId: this.#sandboxId, ...args, options }, { callee });
   }
 
   /** One call that gives back bytes, or null. */
   async fetch(method, args, options) {
     const whole = { sandboxId: this.#sandboxId, ...args, options };
-    return await this.#connection.request(method, whole, this.#native, (bytes) => bytes);
+    return await this.#connection.request(method, whole, { callee: this.#native, read: (bytes) => bytes });
   }
 
   /** What the native side begins with the native runtime and the text of the arguments, and the signal that ends it. */
-  begin(args, options, start) {
-    const { text, signal } = this.#connection.prepare({ sandboxId: this.#sandboxId, ...args, options });
+  begin(args, options, start, trace) {
+    const whole = { sandboxId: this.#sandboxId, ...args, options };
+    const { text, signal } = this.#connection.prepare(trace === undefined ? whole : { ...whole, trace });
     return { native: start(this.#native, text), signal };
   }
 

@@ -14,6 +14,7 @@ const { requestTelling } = require("./progress.js");
 const { fetchFrom } = require("./program.js");
 const { Pty } = require("./pty.js");
 const { Runtime } = require("./runtime.js");
+const { SandboxAnswer } = require("./sandbox-answer.js");
 const { listSandboxes } = require("./sandbox-list.js");
 const { followLogs, watchTimeline } = require("./streams.js");
 
@@ -29,7 +30,7 @@ const FROM_ANSWER = Symbol("from an answer");
 
 class Sandbox {
   #connection;
-  #raw;
+  #answer;
   #info;
   #keepAlives;
   #runtime;
@@ -38,14 +39,14 @@ class Sandbox {
   #git;
   #pty;
 
-  constructor(origin, connection, raw) {
+  constructor(origin, connection, answer) {
     if (origin !== FROM_ANSWER) {
       throw new TypeError(
         "a Sandbox is not constructed: use `await Sandbox.create()` or `await Sandbox.connect(sandboxId)`",
       );
     }
     this.#connection = connection;
-    this.#raw = raw;
+    this.#answer = answer;
   }
 
   static async create(template, options) {
@@ -99,7 +100,7 @@ class Sandbox {
   }
 
   get sandboxId() {
-    return this.#raw.sandboxID;
+    return this.#answer.sandboxID;
   }
 
   get templateId() {
@@ -197,17 +198,17 @@ class Sandbox {
   }
 
   async waitReady(options) {
-    this.#replace(await this.#callTelling("waitReady", options));
+    await this.#update("waitReady", options);
     return this;
   }
 
   async connect(options) {
-    this.#replace(await this.#callTelling("connect", options));
+    await this.#update("connect", options);
     return this;
   }
 
   async resume(options) {
-    this.#replace(await this.#callTelling("connect", options));
+    await this.#update("connect", options);
     return this;
   }
 
@@ -298,6 +299,10 @@ class Sandbox {
     return `Sandbox ${inspect(Object.fromEntries(shown), options)}`;
   }
 
+  get #raw() {
+    return this.#answer.raw;
+  }
+
   // Built when it is first read: most handles are only called.
   get #known() {
     this.#info ??= answers.sandboxInfo(this.#raw);
@@ -324,15 +329,16 @@ class Sandbox {
     return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
   }
 
-  #callTelling(method, options) {
-    return requestTelling(this.#connection.route(options), method, { sandboxId: this.sandboxId, options });
+  async #update(method, options) {
+    const connection = this.#connection.route(options);
+    this.#replace((await requestTelling(connection, method, { sandboxId: this.sandboxId }, options)).raw);
   }
 
   #replace(raw) {
     const before = this.#raw;
-    this.#raw = { ...raw };
-    for (const name of DETAILS) this.#raw[name] ??= before[name];
-    this.#changed();
+    const now = { ...raw };
+    for (const name of DETAILS) now[name] ??= before[name];
+    this.#changeTo(now);
   }
 
   #moveDeadline({ endAt }) {
@@ -341,13 +347,13 @@ class Sandbox {
   }
 
   #change(fields) {
-    this.#raw = { ...this.#raw, ...fields };
-    this.#changed();
+    this.#changeTo({ ...this.#raw, ...fields });
   }
 
-  #changed() {
+  #changeTo(raw) {
+    this.#answer = SandboxAnswer.of(raw);
     this.#info = undefined;
-    this.#runtime?.moveTo(this.#raw);
+    this.#runtime?.moveTo(raw);
   }
 
   /** A sandbox that does not run has no runtime to reach, and nothing to keep alive. */
@@ -368,24 +374,22 @@ async function createSandbox(type, standard, template, options) {
     return await createSandbox(type, standard, undefined, template);
   }
   const connection = standard.route(options);
-  return created(type, connection, await requestTelling(connection, "create", { template, options }), options);
+  return created(type, connection, await requestTelling(connection, "create", { template }, options), options);
 }
 
 async function createSandboxes(type, standard, count, template, options) {
-  const handleOf = (connection, raw, fields) => created(type, connection, raw, fields);
+  const handleOf = (connection, raw, fields) => created(type, connection, SandboxAnswer.of(raw), fields);
   return await createMany(standard, count, template, options, handleOf);
 }
 
-function created(type, connection, raw, options) {
-  // The answer leaves the metadata out, and this is what was sent.
-  if (options?.metadata) raw.metadata ??= { ...options.metadata };
-  return new type(FROM_ANSWER, connection, raw);
+function created(type, connection, answer, options) {
+  return new type(FROM_ANSWER, connection, answer.sent(options?.metadata));
 }
 
 async function connectSandbox(type, standard, sandboxId, options) {
   const connection = standard.route(options);
-  const raw = await requestTelling(connection, "connect", { sandboxId: given(sandboxId), options });
-  return new type(FROM_ANSWER, connection, raw);
+  const answer = await requestTelling(connection, "connect", { sandboxId: given(sandboxId) }, options);
+  return new type(FROM_ANSWER, connection, answer);
 }
 
 module.exports = { connectSandbox, createSandbox, createSandboxes, Sandbox };

@@ -3,6 +3,7 @@
 const { Aborted } = require("./aborted.js");
 const { ValidationError } = require("./errors.js");
 const { CancelHandle } = require("./native.js");
+const { settled } = require("./outcomes.js");
 
 /** Takes the AbortSignal out of a call's options, as it can't be written as JSON. */
 function takeSignal(options) {
@@ -17,15 +18,18 @@ function takeSignal(options) {
   return { options: rest, signal };
 }
 
-/** Runs a native call, which is given a handle that the signal cancels. */
-async function cancellable(signal, run) {
-  if (signal === undefined) return await run();
+/** Runs a native call, which is given the place of its outcome, and a handle that the signal cancels. */
+function cancellable(signal, run) {
+  return signal === undefined ? settled(run) : cancelled(signal, run);
+}
+
+async function cancelled(signal, run) {
   if (signal.aborted) throw new Aborted(signal);
   const handle = new CancelHandle();
   const cancel = () => handle.cancel();
   signal.addEventListener("abort", cancel, { once: true });
   try {
-    return await run(handle);
+    return await settled((place) => run(place, handle));
   } catch (failure) {
     // Whatever came first: the caller has asked for this.
     throw signal.aborted ? new Aborted(signal) : failure;
@@ -34,8 +38,8 @@ async function cancellable(signal, run) {
   }
 }
 
-/** A native stream that a signal stops. */
-class CancellableStream {
+/** What comes piece by piece from the native side; a signal, if there is one, stops it. */
+class PieceStream {
   #native;
   #signal;
   #abort = () => this.#native.stop();
@@ -43,14 +47,14 @@ class CancellableStream {
   constructor(native, signal) {
     this.#native = native;
     this.#signal = signal;
-    if (signal.aborted) native.stop();
-    else signal.addEventListener("abort", this.#abort, { once: true });
+    if (signal?.aborted) native.stop();
+    else signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
   async next() {
     try {
-      const piece = await this.#native.next();
-      if (this.#signal.aborted) throw new Aborted(this.#signal);
+      const piece = await settled((place) => this.#native.next(place));
+      if (this.#signal?.aborted) throw new Aborted(this.#signal);
       if (piece === "null") this.#leave();
       return piece;
     } catch (failure) {
@@ -65,8 +69,8 @@ class CancellableStream {
   }
 
   #leave() {
-    this.#signal.removeEventListener("abort", this.#abort);
+    this.#signal?.removeEventListener("abort", this.#abort);
   }
 }
 
-module.exports = { CancellableStream, cancellable, takeSignal };
+module.exports = { cancellable, PieceStream, takeSignal };

@@ -49,10 +49,14 @@ export function needBubblewrap() {
 
 /** Installs the development dependencies, unless they are those of the lock file. */
 export function installDependencies() {
-  const installed = path.join(root, "node_modules", ".package-lock.json");
-  const lock = path.join(root, "package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  run("npm", ["ci"]);
+  if (!isInstalled(root)) run("npm", ["ci"]);
+}
+
+/** Whether a folder has the packages of its lock file. */
+export function isInstalled(folder) {
+  const installed = path.join(folder, "node_modules", ".package-lock.json");
+  const lock = path.join(folder, "package-lock.json");
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
 }
 
 /** A development dependency's command. */

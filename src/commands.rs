@@ -1,70 +1,55 @@
-use napi::Env;
 use napi_derive::napi;
 use sandbar_client::{Args, InputCall};
-use serde_json::json;
 
-use crate::call::{Cancel, Promised};
-use crate::native_runtime::NativeRuntime;
+use crate::call::{Cancel, Found, json, ready};
+use crate::native_runtime::{Inside, NativeRuntime};
+
+/// Commands that run to their end, and calls on processes.
+pub(crate) fn find(method: &str, args: &Args) -> Found<Inside> {
+    Some(match method {
+        // `{"stdout", "stderr", "exitCode", "durationMs", "error"?}`.
+        "run" => args.run().and_then(|(run, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.run_command(&run, &call).await?) })
+        }),
+        // `[{"pid", "cmdId"?, "tag"?, "config": {"cmd", "args", "envs", "cwd"}}, …]`.
+        "processes" => args
+            .account()
+            .and_then(|call| ready(move |inside: Inside| async move { json(&inside.runtime.processes(&call).await?) })),
+        // Whether there was one; all that it has started is killed with it.
+        "killProcess" => args.of_process().and_then(|(process, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.kill_process(&process, &call).await?) })
+        }),
+        // Whether there was one.
+        "signalProcess" => {
+            args.signal_process().and_then(|(process, signal, call)| {
+                ready(move |inside: Inside| async move {
+                    json(&inside.runtime.signal_process(&process, &signal, &call).await?)
+                })
+            })
+        }
+        // `null`.
+        "closeStdin" => args.of_process().and_then(|(process, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.close_stdin(&process, &call).await?) })
+        }),
+        // `null`.
+        "resize" => args.resize().and_then(|(process, size, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.resize(&process, size, &call).await?) })
+        }),
+        _ => return None,
+    })
+}
 
 #[napi]
 impl NativeRuntime {
-    /// Runs a command to its end: `{"stdout", "stderr", "exitCode", "durationMs", "error"?}`.
+    /// Writes bytes to a process: `null`.
     #[napi]
-    pub fn run<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::run, |runtime, (run, call)| async move {
-            Ok(json!(runtime.run_command(&run, &call).await?).to_string())
-        })
-    }
-
-    /// The processes that run: `[{"pid", "cmdId"?, "tag"?, "config": {"cmd", "args", "envs", "cwd"}}, …]`.
-    #[napi]
-    pub fn processes<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::account, |runtime, call| async move {
-            Ok(json!(runtime.processes(&call).await?).to_string())
-        })
-    }
-
-    /// Kills a process with all that it has started: whether there was one.
-    #[napi]
-    pub fn kill_process<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::of_process, |runtime, (process, call)| async move {
-            Ok(json!(runtime.kill_process(&process, &call).await?).to_string())
-        })
-    }
-
-    /// Sends a process a signal: whether there was one.
-    #[napi]
-    pub fn signal_process<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::signal_process, |runtime, (process, signal, call)| async move {
-            Ok(json!(runtime.signal_process(&process, &signal, &call).await?).to_string())
-        })
-    }
-
-    /// Writes bytes to a process.
-    #[napi]
-    pub fn send_input<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>, bytes: &[u8]) -> Promised<'env> {
+    pub fn send_input(&self, place: u32, args: String, cancel: Cancel<'_>, bytes: &[u8]) {
         let bytes = bytes.to_vec();
-        self.call(env, args, cancel, Args::input, |runtime, (input, call)| async move {
-            runtime.send_input(&InputCall { bytes, ..input }, &call).await?;
-            Ok("null".to_owned())
-        })
-    }
-
-    /// Closes a process's standard input.
-    #[napi]
-    pub fn close_stdin<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::of_process, |runtime, (process, call)| async move {
-            runtime.close_stdin(&process, &call).await?;
-            Ok("null".to_owned())
-        })
-    }
-
-    /// Changes the size of a process's terminal.
-    #[napi]
-    pub fn resize<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::resize, |runtime, (process, size, call)| async move {
-            runtime.resize(&process, size, &call).await?;
-            Ok("null".to_owned())
-        })
+        let route = |args: &Args| {
+            let (input, call) = args.input()?;
+            let input = InputCall { bytes, ..input };
+            ready(move |inside: Inside| async move { json(&inside.runtime.send_input(&input, &call).await?) })
+        };
+        self.run(place, args, cancel, Box::new(route));
     }
 }

@@ -1,20 +1,19 @@
 use std::sync::Arc;
 
-use napi::Env;
 use napi_derive::napi;
 use sandbar_client::{Args, BodyReader};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Cancel, Promised, call, record};
+use crate::call::{Cancel, json, ready, record};
 use crate::copied_buffer::CopiedBuffer;
-use crate::native_runtime::NativeRuntime;
-use crate::promise::promise;
+use crate::native_runtime::{Inside, NativeRuntime};
+use crate::outcomes::Mailbox;
 
 /// The bytes of a file, each piece taken from the connection when it is asked for, until its end or `stop()`.
 #[napi]
-#[derive(Default)]
 pub struct NativeReader {
+    mailbox: Mailbox,
     pub(crate) reader: Arc<Mutex<Option<BodyReader>>>,
     stopped: CancellationToken,
 }
@@ -24,7 +23,7 @@ impl NativeRuntime {
     /// A reader that is not open yet.
     #[napi]
     pub fn reader(&self) -> NativeReader {
-        NativeReader::default()
+        NativeReader { mailbox: self.mailbox().clone(), reader: Arc::default(), stopped: CancellationToken::new() }
     }
 }
 
@@ -32,39 +31,37 @@ impl NativeRuntime {
 impl NativeReader {
     /// Opens the file: how many bytes are to come, or null if that is not known.
     #[napi]
-    pub fn open<'env>(
-        &self,
-        env: &'env Env,
-        runtime: &NativeRuntime,
-        args: String,
-        cancel: Cancel<'_>,
-    ) -> Promised<'env> {
-        let place = Arc::clone(&self.reader);
-        call(env, &runtime.runtime(), args, cancel, Args::read_file, |runtime, (read, call)| async move {
-            let reader = runtime.open_file(&read, &call).await?;
-            let left = reader.left();
-            *place.lock().await = Some(reader);
-            Ok(left.map_or_else(|| "null".to_owned(), |left| left.to_string()))
-        })
+    pub fn open(&self, place: u32, runtime: &NativeRuntime, args: String, cancel: Cancel<'_>) {
+        let opened = Arc::clone(&self.reader);
+        let route = |args: &Args| {
+            let (read, call) = args.read_file()?;
+            ready(move |inside: Inside| async move {
+                let reader = inside.runtime.open_file(&read, &call).await?;
+                let left = reader.left();
+                *opened.lock().await = Some(reader);
+                json(&left)
+            })
+        };
+        runtime.run(place, args, cancel, Box::new(route));
     }
 
-    /// The next bytes; null at the end, and once it is stopped.
-    #[napi(ts_return_type = "Promise<Buffer | null>")]
-    pub fn next<'env>(&self, env: &'env Env) -> Promised<'env, Option<CopiedBuffer>> {
-        let (place, stopped) = (Arc::clone(&self.reader), self.stopped.clone());
-        promise(env, async move {
-            let mut place = place.lock().await;
-            let Some(reader) = place.as_mut() else { return Ok(None) };
+    /// Puts the next bytes at `place`; null at the end, and once it is stopped.
+    #[napi]
+    pub fn next(&self, place: u32) {
+        let (opened, stopped) = (Arc::clone(&self.reader), self.stopped.clone());
+        self.mailbox.settle(place, async move {
+            let mut opened = opened.lock().await;
+            let Some(reader) = opened.as_mut() else { return Ok(None) };
             let piece = stopped.run_until_cancelled(reader.next()).await;
             match piece.transpose().map_err(record)?.flatten() {
                 Some(bytes) if !stopped.is_cancelled() => Ok(Some(CopiedBuffer(bytes))),
                 // With it goes its connection.
                 _ => {
-                    *place = None;
+                    *opened = None;
                     Ok(None)
                 }
             }
-        })
+        });
     }
 
     /// Stops it at once, and closes its connection if there is more to come.

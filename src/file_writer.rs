@@ -1,20 +1,20 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use napi::Env;
 use napi_derive::napi;
 use sandbar_client::{Args, ErrorRecord, FileWriter, Upload};
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Callee, Promised, record};
+use crate::call::{Callee, record};
 use crate::native_runtime::NativeRuntime;
-use crate::promise::{Outcome, defect, promise};
+use crate::outcomes::{Mailbox, Outcome, defect};
 
 /// A file that is sent while it is made. It is there as a whole after `end()` and a good `outcome()`, and
 /// as it was before in any other case.
 #[napi]
 pub struct NativeWriter {
+    mailbox: Mailbox,
     writer: Arc<Mutex<Option<FileWriter>>>,
     outcome: Arc<Mutex<Option<oneshot::Receiver<Outcome>>>>,
     aborted: CancellationToken,
@@ -44,13 +44,14 @@ impl NativeRuntime {
             // Nobody may be waiting any more.
             let _ = sender.send(outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled()))));
         });
-        NativeWriter { writer: Arc::new(Mutex::new(writer)), outcome: Arc::new(Mutex::new(Some(outcome))), aborted }
+        let (writer, outcome) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(Some(outcome))));
+        NativeWriter { mailbox: self.mailbox().clone(), writer, outcome, aborted }
     }
 
     fn begin(&self, args: &str) -> Callee<(FileWriter, Upload)> {
         let parsed = Args::parse(args).and_then(|args| Ok((args.write_file()?, args.trace())));
         let ((write, call), trace) = parsed.map_err(|error| record(error.into()))?;
-        let runtime = trace.iter().fold(self.runtime()?, |runtime, trace| runtime.within(trace));
+        let runtime = trace.iter().fold(self.inside()?.runtime, |runtime, trace| runtime.within(trace));
         Ok(runtime.upload_file(write, &call))
     }
 }
@@ -59,14 +60,14 @@ impl NativeRuntime {
 impl NativeWriter {
     /// Takes bytes, and is done once there is room for more; false if no more are taken: `outcome()` says why.
     #[napi]
-    pub fn write<'env>(&self, env: &'env Env, content: &[u8]) -> Promised<'env, bool> {
+    pub fn write(&self, place: u32, content: &[u8]) {
         let (writer, bytes) = (Arc::clone(&self.writer), content.to_vec());
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             match writer.lock().await.as_ref() {
                 Some(writer) => Ok(writer.write(bytes).await),
                 None => Ok(false),
             }
-        })
+        });
     }
 
     /// Says that all of it was written.
@@ -82,9 +83,9 @@ impl NativeWriter {
 
     /// What became of it, once that is known; to be asked for once: a WriteInfo.
     #[napi]
-    pub fn outcome<'env>(&self, env: &'env Env) -> Promised<'env> {
+    pub fn outcome(&self, place: u32) {
         let (writer, outcome) = (Arc::clone(&self.writer), Arc::clone(&self.outcome));
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             let outcome = match outcome.lock().await.take() {
                 Some(outcome) => outcome.await.unwrap_or_else(|_| Err(Box::new(defect()))),
                 None => Err(Box::new(defect())),
@@ -92,7 +93,7 @@ impl NativeWriter {
             // Its connection would wait for more of a file that was refused.
             *writer.lock().await = None;
             outcome
-        })
+        });
     }
 
     /// Breaks it off: the file is as it was before.

@@ -1,43 +1,27 @@
-use napi::Env;
-use napi_derive::napi;
 use sandbar_client::Args;
-use serde_json::json;
 
-use crate::call::{Cancel, Promised};
-use crate::native_runtime::NativeRuntime;
+use crate::call::{Found, json, ready};
+use crate::native_runtime::Inside;
 
-/// Each gives back what `run()` does; `gitStatus()` with what `git status` says for programs.
-#[napi]
-impl NativeRuntime {
-    /// Clones a repository.
-    #[napi]
-    pub fn git_clone<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::git_clone, |runtime, (git, call)| async move {
-            Ok(json!(runtime.git(&git, &call).await?).to_string())
-        })
-    }
-
-    /// Fetches and merges what a repository follows.
-    #[napi]
-    pub fn git_pull<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::git_pull, |runtime, (git, call)| async move {
-            Ok(json!(runtime.git(&git, &call).await?).to_string())
-        })
-    }
-
-    /// Checks a branch, tag or commit out.
-    #[napi]
-    pub fn git_checkout<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::git_checkout, |runtime, (git, call)| async move {
-            Ok(json!(runtime.git(&git, &call).await?).to_string())
-        })
-    }
-
-    /// Says how a working tree differs from what is committed.
-    #[napi]
-    pub fn git_status<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::git_status, |runtime, (git, call)| async move {
-            Ok(json!(runtime.git_status(&git, &call).await?).to_string())
-        })
-    }
+/// Git, as commands in a sandbox.
+pub(crate) fn find(method: &str, args: &Args) -> Found<Inside> {
+    Some(match method {
+        // What `run` gives.
+        "gitClone" => args.git_clone().and_then(|(git, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.git(&git, &call).await?) })
+        }),
+        // What `run` gives.
+        "gitPull" => args.git_pull().and_then(|(git, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.git(&git, &call).await?) })
+        }),
+        // What `run` gives.
+        "gitCheckout" => args.git_checkout().and_then(|(git, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.git(&git, &call).await?) })
+        }),
+        // What `git status` says for programs.
+        "gitStatus" => args.git_status().and_then(|(git, call)| {
+            ready(move |inside: Inside| async move { json(&inside.runtime.git_status(&git, &call).await?) })
+        }),
+        _ => return None,
+    })
 }

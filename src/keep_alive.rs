@@ -1,9 +1,9 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{Function, PromiseRaw, spawn};
+use napi::bindgen_prelude::{Function, spawn};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Result, Status};
+use napi::{Result, Status};
 use napi_derive::napi;
 use sandbar_client::{Args, CallOptions, Client, ErrorRecord, KeepAliveCall};
 use serde_json::json;
@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use crate::call::record;
 use crate::native_client::NativeClient;
-use crate::promise::{defect, promise};
+use crate::outcomes::{Mailbox, defect};
 
 /// Tells the JS face what happens. Weak: waiting for the next refresh does not keep the process alive.
 type Tell = ThreadsafeFunction<String, (), String, Status, false, true>;
@@ -20,6 +20,7 @@ type Tell = ThreadsafeFunction<String, (), String, Status, false, true>;
 /// A sandbox that is kept alive until `stop()`, or until there is nothing to keep alive any more.
 #[napi]
 pub struct NativeKeepAlive {
+    mailbox: Mailbox,
     refused: Option<Box<ErrorRecord>>,
     task: Option<AbortHandle>,
     /// Closed once the task is over.
@@ -37,15 +38,18 @@ impl NativeClient {
         let tell = tell.build_threadsafe_function().weak::<true>().build()?;
         let prepared = Args::parse(&args).and_then(|args| args.keep_alive()).map_err(|error| record(error.into()));
         Ok(match prepared.and_then(|(keep, call)| Ok((self.client()?, keep, call))) {
-            Ok((client, keep, call)) => NativeKeepAlive::begin(client, keep, call, tell),
-            Err(refused) => NativeKeepAlive { refused: Some(refused), task: None, running: None },
+            Ok((client, keep, call)) => NativeKeepAlive::begin(self.mailbox(), client, keep, call, tell),
+            Err(refused) => {
+                let mailbox = self.mailbox().clone();
+                NativeKeepAlive { mailbox, refused: Some(refused), task: None, running: None }
+            }
         })
     }
 }
 
 #[napi]
 impl NativeKeepAlive {
-    fn begin(client: Client, keep: KeepAliveCall, call: CallOptions, tell: Tell) -> Self {
+    fn begin(mailbox: &Mailbox, client: Client, keep: KeepAliveCall, call: CallOptions, tell: Tell) -> Self {
         let (alive, running) = watch::channel(());
         let task = spawn(async move {
             let _alive = alive;
@@ -58,7 +62,8 @@ impl NativeKeepAlive {
             };
             say(&tell, &json!({ "ended": true, "record": failure.map(|record| record.to_json()) }));
         });
-        Self { refused: None, task: Some(task.abort_handle()), running: Some(running) }
+        let (mailbox, task) = (mailbox.clone(), task.abort_handle());
+        Self { mailbox, refused: None, task: Some(task), running: Some(running) }
     }
 
     /// What is wrong with the arguments or the configuration, as an ErrorRecord's JSON text; null if nothing is.
@@ -67,18 +72,18 @@ impl NativeKeepAlive {
         self.refused.as_ref().map(|record| record.to_json())
     }
 
-    /// Stops at once; the promise resolves when nothing is in flight any more.
+    /// Stops at once; the outcome comes when nothing is in flight any more.
     #[napi]
-    pub fn stop<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+    pub fn stop(&self, place: u32) {
         self.abort();
         let running = self.running.clone();
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             if let Some(mut running) = running {
                 // An error says that the task has let go of its end.
                 while running.changed().await.is_ok() {}
             }
             Ok("null".to_owned())
-        })
+        });
     }
 
     fn abort(&self) {

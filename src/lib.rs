@@ -29,6 +29,8 @@ pub mod native_client;
 pub mod native_runtime;
 /// Where a client comes from.
 pub mod open;
+/// What calls come to, for the JS face.
+pub mod outcomes;
 /// The ports of a sandbox, and URLs of its files.
 pub mod ports;
 /// Processes that are followed.
@@ -37,7 +39,6 @@ pub mod process;
 pub mod program;
 /// Calls that tell what they see while they wait.
 pub mod progress;
-mod promise;
 mod runtime;
 mod stderr_log;
 /// What comes piece by piece.

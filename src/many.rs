@@ -1,12 +1,10 @@
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
-use napi::Env;
 use napi_derive::napi;
 use sandbar_client::{Args, ClientError, CreateMany, CreateReport, Created, DeleteReport, ErrorRecord, OnFailure};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::call::{Cancel, Promised};
 use crate::native_client::NativeClient;
 use crate::stream::NativeStream;
 use crate::telling::telling;
@@ -32,14 +30,6 @@ impl NativeClient {
             })
         })
     }
-
-    /// Deletes all sandboxes that match `options.metadata`: `{"deleted": [id, …], "failed": [{"sandboxId", "record"}, …]}`.
-    #[napi]
-    pub fn delete_all<'env>(&self, env: &'env Env, args: String, cancel: Cancel<'_>) -> Promised<'env> {
-        self.call(env, args, cancel, Args::delete_all, |client, (all, call)| async move {
-            Ok(deleted(&client.delete_all(&all, call).await?).to_string())
-        })
-    }
 }
 
 fn created(many: &CreateMany, report: &CreateReport) -> String {
@@ -52,7 +42,7 @@ fn created(many: &CreateMany, report: &CreateReport) -> String {
     format!(r#"{{"sandboxes":[{}],"report":{rest}}}"#, sandboxes.join(","))
 }
 
-fn deleted(report: &DeleteReport) -> Value {
+pub(crate) fn deleted(report: &DeleteReport) -> Value {
     let failed = report.failed.iter().map(|(id, error)| json!({ "sandboxId": id, "record": record_of(error) }));
     json!({ "deleted": report.deleted, "failed": Value::from_iter(failed) })
 }

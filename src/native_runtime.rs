@@ -1,18 +1,25 @@
-use napi::Env;
-use napi::bindgen_prelude::ToNapiValue;
 use napi_derive::napi;
-use sandbar_client::{Args, ClientError, Code, Runtime};
+use sandbar_client::{Args, ClientError, Code, Runtime, TraceContext};
 use sandbar_protocol::{Envd, ValidationError};
 use serde::Deserialize;
 
-use crate::call::{Callee, Cancel, Promised, call, record};
+use crate::call::{Callee, Cancel, Found, Route, Traced, call, record, route};
 use crate::native_client::NativeClient;
+use crate::outcomes::Mailbox;
+use crate::{code, commands, files, git, ports};
 
-/// The runtime of one sandbox for the JS face. Calls are as those of [`NativeClient`].
+/// The runtime of one sandbox for the JS face.
 #[napi]
 pub struct NativeRuntime {
-    runtime: Callee<Runtime>,
-    code: Callee<Code>,
+    inside: Callee<Inside>,
+    mailbox: Mailbox,
+}
+
+/// What calls on a runtime are made on.
+#[derive(Clone)]
+pub(crate) struct Inside {
+    pub(crate) runtime: Runtime,
+    pub(crate) code: Code,
 }
 
 /// Which sandbox, and where its runtime is.
@@ -32,8 +39,8 @@ impl NativeClient {
         let runtime = self.client().and_then(|client| {
             read(&place).and_then(|place| client.runtime(&place.sandbox_id, Some(place.envd))).map_err(record)
         });
-        let code = runtime.clone().map(|runtime| runtime.code());
-        NativeRuntime { runtime, code }
+        let inside = runtime.map(|runtime| Inside { code: runtime.code(), runtime });
+        NativeRuntime { inside, mailbox: self.mailbox().clone() }
     }
 }
 
@@ -43,43 +50,49 @@ fn read(place: &str) -> Result<Place, ClientError> {
 
 #[napi]
 impl NativeRuntime {
-    pub(crate) fn runtime(&self) -> Callee<Runtime> {
-        self.runtime.clone()
-    }
-
-    pub(crate) fn code(&self) -> Callee<Code> {
-        self.code.clone()
+    pub(crate) fn inside(&self) -> Callee<Inside> {
+        self.inside.clone()
     }
 
     /// Takes in where the runtime is now, as JSON text like that of `runtime()`.
     #[napi]
     pub fn move_to(&self, place: String) {
-        if let (Ok(runtime), Ok(place)) = (&self.runtime, read(&place)) {
-            runtime.set_envd(Some(place.envd));
+        if let (Ok(inside), Ok(place)) = (&self.inside, read(&place)) {
+            inside.runtime.set_envd(Some(place.envd));
         }
     }
 
     /// Where the runtime is as far as is known: `{"envdUrl", "envdAccessToken"}`, or null.
     #[napi]
     pub fn place(&self) -> Option<String> {
-        let envd = self.runtime.as_ref().ok()?.known_envd()?;
+        let envd = self.inside.as_ref().ok()?.runtime.known_envd()?;
         // Strings always serialise.
         serde_json::to_string(&envd).ok()
     }
 
-    pub(crate) fn call<'env, A, T, F>(
-        &self,
-        env: &'env Env,
-        args: String,
-        cancel: Cancel<'_>,
-        read: fn(&Args) -> Result<A, ValidationError>,
-        run: impl FnOnce(Runtime, A) -> F + Send + 'static,
-    ) -> Promised<'env, T>
-    where
-        A: Send + 'static,
-        T: ToNapiValue + Send + 'static,
-        F: Future<Output = Result<T, ClientError>> + Send + 'static,
-    {
-        call(env, &self.runtime, args, cancel, read, run)
+    /// Runs a call, and puts its outcome at this place.
+    pub(crate) fn run(&self, place: u32, args: String, cancel: Cancel<'_>, route: Route<Inside>) {
+        call(&self.mailbox, place, &self.inside, args, cancel, route);
     }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Runs a call with JSON text, as those of a NativeClient are run.
+    #[napi]
+    pub fn call(&self, method: String, place: u32, args: String, cancel: Cancel<'_>) {
+        self.run(place, args, cancel, route(&method, find));
+    }
+}
+
+impl Traced for Inside {
+    fn within(self, trace: &TraceContext) -> Self {
+        Self { runtime: self.runtime.within(trace), code: self.code.within(trace) }
+    }
+}
+
+/// The calls on a runtime, by their names.
+fn find(method: &str, args: &Args) -> Found<Inside> {
+    [files::find, commands::find, ports::find, git::find, code::find].iter().find_map(|find| find(method, args))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::event_queue::EventQueue;
 use crate::native_client::NativeClient;
+use crate::outcomes::Outcomes;
 use crate::stderr_log;
 
 /// What a client is made of.
@@ -19,17 +20,18 @@ struct Setup {
 }
 
 /// Opens a client for `{"options": object | undefined, "env": {SEACLOUD_BASE_URL?, SEACLOUD_API_KEY?, …}}` as JSON text;
-/// `events` takes what it tells about its work.
+/// `outcomes` takes what its calls come to, and `events` what it tells about its work.
 ///
 /// Nothing is connected before the first call, and clients of equal options share their connections. It never throws: a
 /// wrong configuration is told by `configError()` and rejects every call.
 #[napi]
-pub fn open_client(config_json: String, events: Option<&EventQueue>) -> NativeClient {
+pub fn open_client(config_json: String, outcomes: &Outcomes, events: Option<&EventQueue>) -> NativeClient {
     let client = open(&config_json);
-    NativeClient::new(match events {
+    let client = match events {
         Some(events) => client.map(|client| client.with_events(events.sink())),
         None => client,
-    })
+    };
+    NativeClient::new(client, outcomes.mailbox())
 }
 
 /// The addon's version: that of the package which it belongs to.

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{PromiseRaw, within_runtime_if_available};
-use napi::{Env, Result};
+use napi::bindgen_prelude::within_runtime_if_available;
 use napi_derive::napi;
 use sandbar_client::{
     Args, ClientError, CommandResult, ErrorRecord, OutputPiece, OutputReader, OutputStream, Process, StartCall, Started,
@@ -13,12 +12,13 @@ use tokio::sync::{Mutex, watch};
 use crate::call::{Cancel, record};
 use crate::copied_buffer::CopiedBuffer;
 use crate::native_runtime::NativeRuntime;
-use crate::promise::{Outcome, promise};
+use crate::outcomes::{Mailbox, Outcome};
 
 /// A process in a sandbox that is followed.
 #[napi]
 pub struct NativeProcess {
-    process: std::result::Result<Arc<Process>, Box<ErrorRecord>>,
+    mailbox: Mailbox,
+    process: Result<Arc<Process>, Box<ErrorRecord>>,
 }
 
 #[napi]
@@ -41,13 +41,13 @@ impl NativeRuntime {
         self.follow(&args, Args::connect_process)
     }
 
-    fn follow(&self, args: &str, read: fn(&Args) -> std::result::Result<StartCall, ValidationError>) -> NativeProcess {
+    fn follow(&self, args: &str, read: fn(&Args) -> Result<StartCall, ValidationError>) -> NativeProcess {
         let parsed = Args::parse(args).and_then(|args| Ok((read(&args)?, args.trace())));
         let process = parsed.map_err(|error| record(error.into())).and_then(|(start, trace)| {
-            let runtime = trace.iter().fold(self.runtime()?, |runtime, trace| runtime.within(trace));
+            let runtime = trace.iter().fold(self.inside()?.runtime, |runtime, trace| runtime.within(trace));
             Ok(Arc::new(within_runtime_if_available(|| start.begin(&runtime))))
         });
-        NativeProcess { process }
+        NativeProcess { mailbox: self.mailbox().clone(), process }
     }
 }
 
@@ -55,25 +55,29 @@ impl NativeRuntime {
 impl NativeProcess {
     /// Which process it is, once it has started: `{"pid", "cmdId"?}`.
     #[napi]
-    pub fn started<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
-        self.ask(env, None, |process| async move {
+    pub fn started(&self, place: u32) {
+        self.ask(place, None, |process| async move {
             process.started().await.map(|started: Started| json!(started).to_string())
-        })
+        });
     }
 
     /// Waits for its end: `{"stdout", "stderr", "pty"?, "exitCode", "durationMs", "error"?, "truncated"?}`.
     #[napi]
-    pub fn wait<'env>(&self, env: &'env Env, cancel: Cancel<'_>) -> Result<PromiseRaw<'env, String>> {
-        self.ask(env, cancel, |process| async move {
+    pub fn wait(&self, place: u32, cancel: Cancel<'_>) {
+        self.ask(place, cancel, |process| async move {
             process.wait().await.map(|result: CommandResult| json!(result).to_string())
-        })
+        });
     }
 
     /// Somebody who reads its output, from the oldest byte that is kept.
     #[napi]
     pub fn reader(&self) -> NativeOutput {
         let reader = self.process.as_ref().ok().map(|process| process.reader());
-        NativeOutput { reader: Arc::new(Mutex::new(reader)), stopped: watch::Sender::new(false) }
+        NativeOutput {
+            mailbox: self.mailbox.clone(),
+            reader: Arc::new(Mutex::new(reader)),
+            stopped: watch::Sender::new(false),
+        }
     }
 
     /// Kills it with all it has started, also if it is only about to start.
@@ -92,18 +96,13 @@ impl NativeProcess {
         }
     }
 
-    fn ask<'env, F>(
-        &self,
-        env: &'env Env,
-        cancel: Cancel<'_>,
-        question: impl FnOnce(Arc<Process>) -> F + Send + 'static,
-    ) -> Result<PromiseRaw<'env, String>>
+    fn ask<F>(&self, place: u32, cancel: Cancel<'_>, question: impl FnOnce(Arc<Process>) -> F + Send + 'static)
     where
-        F: Future<Output = std::result::Result<String, Arc<ClientError>>> + Send + 'static,
+        F: Future<Output = Result<String, Arc<ClientError>>> + Send + 'static,
     {
         let process = self.process.clone();
         let cancelled = cancel.map(|handle| handle.token());
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             let asked = question(process?);
             let answer = match cancelled {
                 Some(cancelled) => cancelled.run_until_cancelled(asked).await,
@@ -111,13 +110,14 @@ impl NativeProcess {
             };
             let of = |error: Arc<ClientError>| Box::new(ErrorRecord::from(&*error));
             answer.map_or_else(|| Err(Box::new(ErrorRecord::cancelled())), |answer| -> Outcome { answer.map_err(of) })
-        })
+        });
     }
 }
 
 /// Somebody who reads a process's output.
 #[napi]
 pub struct NativeOutput {
+    mailbox: Mailbox,
     reader: Arc<Mutex<Option<OutputReader>>>,
     stopped: watch::Sender<bool>,
 }
@@ -126,11 +126,11 @@ pub struct NativeOutput {
 impl NativeOutput {
     /// The next piece: a byte that says where it was printed to (1 stdout, 2 stderr, 3 terminal), then what was printed.
     /// Null at the end, and once it is stopped.
-    #[napi(ts_return_type = "Promise<Buffer | null>")]
-    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<CopiedBuffer>>> {
+    #[napi]
+    pub fn next(&self, place: u32) {
         let reader = Arc::clone(&self.reader);
         let mut stopped = self.stopped.subscribe();
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             let mut reader = reader.lock().await;
             let next = async {
                 match reader.as_mut() {
@@ -149,7 +149,7 @@ impl NativeOutput {
                 *reader = None;
             }
             Ok(piece.map(|piece| CopiedBuffer(marked(&piece))))
-        })
+        });
     }
 
     /// Stops it at once.

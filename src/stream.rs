@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, empty, try_unfold};
-use napi::bindgen_prelude::{PromiseRaw, spawn};
-use napi::{Env, Result};
+use napi::bindgen_prelude::spawn;
 use napi_derive::napi;
 use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
@@ -11,14 +10,15 @@ use tokio::sync::{Mutex, watch};
 
 use crate::call::{Callee, Traced, record};
 use crate::native_client::NativeClient;
-use crate::promise::promise;
+use crate::outcomes::Mailbox;
 
 /// Pieces of JSON text, each made when it is asked for: nothing goes on in between.
-pub(crate) type Pieces = BoxStream<'static, std::result::Result<String, Box<ErrorRecord>>>;
+pub(crate) type Pieces = BoxStream<'static, Result<String, Box<ErrorRecord>>>;
 
 /// What comes piece by piece, until its end or `stop()`.
 #[napi]
 pub struct NativeStream {
+    mailbox: Mailbox,
     pieces: Arc<Mutex<Pieces>>,
     stopped: watch::Sender<bool>,
 }
@@ -55,19 +55,20 @@ impl NativeClient {
     pub(crate) fn stream<A>(
         &self,
         args: &str,
-        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        read: fn(&Args) -> Result<A, ValidationError>,
         begin: impl FnOnce(Client, A) -> Pieces,
     ) -> NativeStream {
-        NativeStream::of(self.client(), args, read, begin)
+        NativeStream::of(self.mailbox(), self.client(), args, read, begin)
     }
 }
 
 impl NativeStream {
     /// A stream of what `begin` makes with what it is called on; what is wrong before is its first and only piece.
     pub(crate) fn of<C: Traced, A>(
+        mailbox: &Mailbox,
         callee: Callee<C>,
         args: &str,
-        read: fn(&Args) -> std::result::Result<A, ValidationError>,
+        read: fn(&Args) -> Result<A, ValidationError>,
         begin: impl FnOnce(C, A) -> Pieces,
     ) -> Self {
         let parsed = Args::parse(args).and_then(|args| Ok((read(&args)?, args.trace())));
@@ -75,30 +76,30 @@ impl NativeStream {
         match prepared.and_then(|(arguments, trace)| Ok((callee?, arguments, trace))) {
             Ok((callee, arguments, trace)) => {
                 let callee = trace.iter().fold(callee, |callee, trace| callee.within(trace));
-                Self::new(begin(callee, arguments))
+                Self::new(mailbox, begin(callee, arguments))
             }
-            Err(refused) => Self::refused(refused),
+            Err(refused) => Self::refused(mailbox, refused),
         }
     }
 
-    pub(crate) fn new(pieces: Pieces) -> Self {
-        Self { pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
+    pub(crate) fn new(mailbox: &Mailbox, pieces: Pieces) -> Self {
+        Self { mailbox: mailbox.clone(), pieces: Arc::new(Mutex::new(pieces)), stopped: watch::Sender::new(false) }
     }
 
     /// A stream whose first and only piece is an error.
-    pub(crate) fn refused(refused: Box<ErrorRecord>) -> Self {
-        Self::new(futures_util::stream::iter([Err(refused)]).boxed())
+    pub(crate) fn refused(mailbox: &Mailbox, refused: Box<ErrorRecord>) -> Self {
+        Self::new(mailbox, futures_util::stream::iter([Err(refused)]).boxed())
     }
 }
 
 #[napi]
 impl NativeStream {
-    /// The next piece, as JSON text; `null` at the end, and once it is stopped.
+    /// Puts the next piece at `place`, as JSON text; `null` at the end, and once it is stopped.
     #[napi]
-    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+    pub fn next(&self, place: u32) {
         let pieces = Arc::clone(&self.pieces);
         let mut stopped = self.stopped.subscribe();
-        promise(env, async move {
+        self.mailbox.settle(place, async move {
             let next = async { pieces.lock().await.next().await };
             let piece = tokio::select! {
                 biased;
@@ -111,7 +112,7 @@ impl NativeStream {
                 *pieces.lock().await = empty().boxed();
             }
             piece.unwrap_or_else(|| Ok("null".to_owned()))
-        })
+        });
     }
 
     /// Stops it at once, and what is in flight for it.

@@ -4,7 +4,7 @@ use futures_util::{FutureExt, StreamExt};
 use sandbar_client::{ClientError, ErrorRecord};
 
 use crate::call::record;
-use crate::promise::Outcome;
+use crate::outcomes::Outcome;
 use crate::stream::Pieces;
 
 /// A call, and what it tells meanwhile.

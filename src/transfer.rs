@@ -5,7 +5,7 @@ use sandbar_client::{Args, TransferProgress};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::native_runtime::NativeRuntime;
+use crate::native_runtime::{Inside, NativeRuntime};
 use crate::stream::NativeStream;
 use crate::telling::telling;
 
@@ -15,23 +15,35 @@ impl NativeRuntime {
     /// Uploads `localPath` to `remotePath`.
     #[napi]
     pub fn upload(&self, args: String) -> NativeStream {
-        NativeStream::of(self.runtime(), &args, Args::upload, |runtime, (transfer, call)| {
-            let (sender, told) = unbounded_channel();
-            telling(pieces(told), async move {
-                Ok(json!(runtime.upload(&transfer, &teller(sender), &call).await?).to_string())
-            })
-        })
+        NativeStream::of(
+            self.mailbox(),
+            self.inside(),
+            &args,
+            Args::upload,
+            |Inside { runtime, .. }, (transfer, call)| {
+                let (sender, told) = unbounded_channel();
+                telling(pieces(told), async move {
+                    Ok(json!(runtime.upload(&transfer, &teller(sender), &call).await?).to_string())
+                })
+            },
+        )
     }
 
     /// Downloads `remotePath` to `localPath`.
     #[napi]
     pub fn download(&self, args: String) -> NativeStream {
-        NativeStream::of(self.runtime(), &args, Args::download, |runtime, (transfer, call)| {
-            let (sender, told) = unbounded_channel();
-            telling(pieces(told), async move {
-                Ok(json!(runtime.download(&transfer, &teller(sender), &call).await?).to_string())
-            })
-        })
+        NativeStream::of(
+            self.mailbox(),
+            self.inside(),
+            &args,
+            Args::download,
+            |Inside { runtime, .. }, (transfer, call)| {
+                let (sender, told) = unbounded_channel();
+                telling(pieces(told), async move {
+                    Ok(json!(runtime.download(&transfer, &teller(sender), &call).await?).to_string())
+                })
+            },
+        )
     }
 }
 

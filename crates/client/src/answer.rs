@@ -1,6 +1,6 @@
 use std::fmt;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use sandbar_protocol::Sandbox;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

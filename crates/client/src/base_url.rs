@@ -1,3 +1,4 @@
+use hyper::Uri;
 use url::{Host, Url};
 
 use crate::ClientError;
@@ -10,6 +11,8 @@ const API_PREFIXES: [&str; 3] = ["/api/v1", "/api/v1/sandbox", "/api/sandbox/v1"
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     root: Url,
+    /// Where it is, as requests name it.
+    server: Uri,
 }
 
 impl BaseUrl {
@@ -39,14 +42,18 @@ impl BaseUrl {
         let path = root.path().trim_end_matches('/').to_owned();
         let carries_prefix = API_PREFIXES.iter().any(|prefix| path.ends_with(prefix));
         root.set_path(&if carries_prefix { path } else { path + "/api/v1" });
-        Ok(Self { root })
+        let server = root.as_str().parse().map_err(|error| refuse(&format!("is not a URL ({error})")))?;
+        Ok(Self { root, server })
     }
 
-    /// The URL of a route; `path` begins with a slash.
-    pub(crate) fn join(&self, path: &str) -> Url {
-        let mut url = self.root.clone();
-        url.set_path(&format!("{}{path}", self.root.path()));
-        url
+    /// The whole path of a route; `path` begins with a slash and needs no escaping.
+    pub(crate) fn path_of(&self, path: &str) -> String {
+        format!("{}{path}", self.root.path())
+    }
+
+    /// Where requests go; its path does not count.
+    pub(crate) fn server(&self) -> &Uri {
+        &self.server
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -92,7 +99,9 @@ mod tests {
             ("https://a/api/v2", "https://a/api/v2/api/v1/sandboxes"),
             (" http://[::1]:7 ", "http://[::1]:7/api/v1/sandboxes"),
         ] {
-            assert_eq!(parse(base).unwrap().join("/sandboxes").as_str(), route, "{base}");
+            let base_url = parse(base).unwrap();
+            let joined = format!("{}{}", base_url.origin(), base_url.path_of("/sandboxes"));
+            assert_eq!(joined, route, "{base}");
         }
     }
 

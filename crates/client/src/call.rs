@@ -261,10 +261,14 @@ fn take_key(body: &mut Value) -> Result<Option<String>, ValidationError> {
     Ok(key.map(str::to_owned))
 }
 
+/// Options of the routes that most calls have: they are not compared with the client's each time.
+const COMMON: [&str; 9] =
+    ["templateID", "timeout", "waitReady", "envVars", "metadata", "autoPause", "duration", "cwd", "timeoutMs"];
+
 /// Refuses what was surely meant as a client's option: the routes know only their own fields to hint at.
 fn refuse_misspelt(rest: &Value) -> Result<(), ValidationError> {
     let Some(map) = rest.as_object() else { return Ok(()) };
-    for name in map.keys() {
+    for name in map.keys().filter(|name| !COMMON.contains(&name.as_str())) {
         if let Some(meant) = closest(name, &CLIENT_OPTION_NAMES) {
             return Err(ValidationError::new(name, format!("`{name}` is not an option: did you mean `{meant}`?")));
         }

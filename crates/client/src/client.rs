@@ -83,6 +83,10 @@ impl Client {
         self
     }
 
+    pub(crate) fn with_context(&self, context: Context) -> Self {
+        Self { context, ..self.clone() }
+    }
+
     pub(crate) fn transport(&self) -> Sender<'_> {
         Sender { transport: &self.transport, context: &self.context }
     }

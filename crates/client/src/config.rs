@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use hyper::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};

@@ -133,6 +133,8 @@ pub enum TransportKind {
     Tls,
     /// The connection was lost.
     Reset,
+    /// The service gave the connection up, and said that it has not looked at the request.
+    NotTaken,
     /// No connection came about within the connect timeout.
     ConnectTimeout,
     /// The address can't be reached, as without a network.

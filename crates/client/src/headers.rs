@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use sandbar_protocol::{FOREIGN_VALUE_KEY, Secret, ValidationError, bare_kind};
 use serde_json::Value;
 
@@ -37,6 +37,9 @@ const OF_HTTP: [&str; 12] = [
     "upgrade",
 ];
 
+/// Where a request belongs in a trace.
+const OF_TRACE: [&str; 2] = ["traceparent", "tracestate"];
+
 /// A value that is shorter than this is not looked for in answers: it would be found in innocent words.
 const LEAST_REDACTED: usize = 8;
 
@@ -70,9 +73,21 @@ impl Headers {
         Self(Arc::new(map))
     }
 
+    /// These headers without where the request belongs in a trace.
+    pub(crate) fn outside_traces(&self) -> Self {
+        if !OF_TRACE.iter().any(|name| self.0.contains_key(*name)) {
+            return self.clone();
+        }
+        let mut map = HeaderMap::clone(&self.0);
+        for name in OF_TRACE {
+            map.remove(name);
+        }
+        Self(Arc::new(map))
+    }
+
     /// Where the request belongs in a trace, and nothing else.
     pub(crate) fn of_trace(&self) -> HeaderMap {
-        let names = ["traceparent", "tracestate"].map(HeaderName::from_static);
+        let names = OF_TRACE.map(HeaderName::from_static);
         names.into_iter().filter_map(|name| Some((name.clone(), self.0.get(&name)?.clone()))).collect()
     }
 

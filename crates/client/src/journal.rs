@@ -94,6 +94,15 @@ pub trait EventSink: Send + Sync {
 pub(crate) struct Journal(pub(crate) Option<Arc<dyn EventSink>>);
 
 impl Journal {
+    /// Whether both go to the same sink.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// An answer of any status came.
     pub(crate) fn answered(&self, call: &Call, status: u16, took: Duration) {
         self.debug(|| {

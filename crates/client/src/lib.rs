@@ -5,6 +5,8 @@
 
 mod answer;
 mod base_url;
+#[doc(hidden)]
+pub mod bench;
 mod call;
 mod client;
 mod config;
@@ -17,10 +19,13 @@ mod error;
 mod extra_ca;
 mod follow;
 mod headers;
+mod holds;
+mod http;
 mod in_flight;
 mod insight;
 mod journal;
 mod keep_alive;
+mod looker;
 mod many;
 mod message;
 mod options;
@@ -34,6 +39,7 @@ mod record;
 mod refusal;
 mod request;
 mod retry;
+mod roll_call;
 mod runtime;
 mod sandboxes;
 mod sending;
@@ -42,6 +48,7 @@ mod tls;
 mod trace_context;
 mod transport;
 mod unreachable;
+mod waiting;
 mod watch;
 
 pub use answer::{Answer, Page};

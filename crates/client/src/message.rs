@@ -22,6 +22,9 @@ fn no_answer(kind: TransportKind, origin: &str, causes: &[String]) -> String {
             format!("could not reach {origin}: connection refused: is the service running? {START_LOCAL}")
         }
         TransportKind::Tls => format!("could not make a secure connection to {origin}: {cause}: {}", trust(cause)),
+        TransportKind::NotTaken => {
+            format!("the service at {origin} closed the connection before it took the request ({cause})")
+        }
         TransportKind::Reset => format!("the connection to {origin} was lost before the answer came ({cause})"),
         TransportKind::ConnectTimeout => format!(
             "could not reach {origin}: no connection came about within `connectTimeoutMs`: is the base URL right, and \

@@ -24,13 +24,18 @@ impl Pauses {
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = pause.mul_f64(GROWTH).min(self.longest);
-        pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64())
+        jittered(pause)
     }
 
     /// Begins anew, because something happened.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
+}
+
+/// A pause that is like this one, but differs from others.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64())
 }
 
 #[cfg(test)]

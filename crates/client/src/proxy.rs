@@ -2,14 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use reqwest::Proxy;
 use sandbar_protocol::Secret;
 use url::{Host, Url};
 
 use crate::environment::Given;
+use crate::http::ProxyServer;
 use crate::{BaseUrl, ClientError, Environment};
-
-const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// The proxy for a service; none for a service on this machine, and for those that `NO_PROXY` names.
 ///
@@ -40,8 +38,7 @@ pub(crate) fn proxy_to(
 
 /// What is wrong with it is said without repeating it: a password may be in it.
 fn check(url: &str, source: &str) -> Result<Secret, ClientError> {
-    let scheme = Url::parse(url).ok().map(|url| url.scheme().to_owned());
-    if scheme.is_some_and(|scheme| SCHEMES.contains(&scheme.as_str())) && Proxy::all(url).is_ok() {
+    if ProxyServer::parse(url).is_some() {
         return Ok(Secret::new(url));
     }
     let message =

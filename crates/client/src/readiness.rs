@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use sandbar_protocol::{PublicState, Sandbox};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::NotReady;
-use crate::pauses::Pauses;
+use crate::pauses::{Pauses, jittered};
 use crate::{Answer, ClientError, DEFAULT_MAX_RETRIES};
 
 /// Quick at first, when most starts end.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(1_500);
+/// Between two looks of one who waits.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(1_500);
+/// The lag that is to be expected is half a pause, and so a 20th of what was waited already.
+const PART_OF_WAIT: u32 = 10;
 
 /// How a sandbox stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +32,18 @@ pub(crate) enum Readiness {
 impl Readiness {
     /// Reads it out of `state`, and out of `status` where `state` is absent or a word of a later version.
     pub(crate) fn of(sandbox: &Sandbox) -> Self {
-        let of_word = |state: &Option<PublicState>| match state.as_ref()? {
+        Self::of_words(sandbox.state.as_ref(), sandbox.status.as_ref())
+    }
+
+    pub(crate) fn of_words(state: Option<&PublicState>, status: Option<&PublicState>) -> Self {
+        let of_word = |word: Option<&PublicState>| match word? {
             PublicState::Running => Some(Self::Usable),
             PublicState::Starting => Some(Self::Pending),
             PublicState::Paused | PublicState::Deleted => Some(Self::Gone),
             PublicState::Failed | PublicState::Error => Some(Self::Failed),
             PublicState::Other(_) => None,
         };
-        of_word(&sandbox.state).or_else(|| of_word(&sandbox.status)).unwrap_or(Self::Pending)
+        of_word(state).or_else(|| of_word(status)).unwrap_or(Self::Pending)
     }
 }
 
@@ -45,35 +52,40 @@ pub(crate) fn ended(answer: Answer<Sandbox>) -> ClientError {
     not_ready(answer.value, None, Vec::new(), Some(answer.request_id))
 }
 
+/// How a sandbox is looked at.
+pub(crate) trait Looks {
+    /// Waits until another look is worth it: for `pause`, or as is better known. All of it must end in `left`.
+    fn due(&mut self, pause: Duration, left: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Looks at it, for as long as `left` at most.
+    fn look(&mut self, left: Duration) -> impl Future<Output = Result<Answer<Sandbox>, ClientError>> + Send;
+}
+
 /// Looks at a sandbox again and again until it is usable.
 ///
 /// `seen` is what is known of it so far; without a state in it, the first look is at once. All of it must end `limit`
-/// after `begun`; `look` is told how much of that is left.
-pub(crate) async fn wait<F, L>(
+/// after `begun`.
+pub(crate) async fn wait(
     seen: Sandbox,
     begun: Instant,
     limit: Duration,
-    mut look: L,
-) -> Result<Answer<Sandbox>, ClientError>
-where
-    F: Future<Output = Result<Answer<Sandbox>, ClientError>> + Send,
-    L: FnMut(Duration) -> F + Send,
-{
-    let mut pauses = Pauses::growing(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut pause = if seen.public_state().is_some() { pauses.next() } else { Duration::ZERO };
+    looks: &mut impl Looks,
+) -> Result<Answer<Sandbox>, ClientError> {
+    let mut pause = if seen.public_state().is_some() { jittered(FIRST_PAUSE) } else { Duration::ZERO };
+    let mut pauses_of_failures = Pauses::growing(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last = seen;
     let mut request_id = None;
     let mut causes = Vec::new();
     let mut unreadable = 0;
     loop {
         let left = limit.saturating_sub(begun.elapsed());
-        sleep(pause.min(left)).await;
+        // If it is over before a look is due, it is over.
+        let _ = timeout(left, looks.due(pause, left)).await;
         let left = limit.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Err(not_ready(last, Some(limit), causes, request_id));
         }
-        pause = pauses.next();
-        match look(left).await {
+        match looks.look(left).await {
             Ok(answer) => match Readiness::of(&answer.value) {
                 Readiness::Usable => return Ok(answer),
                 Readiness::Failed | Readiness::Gone => return Err(ended(answer)),
@@ -81,13 +93,17 @@ where
                     (last, request_id) = (answer.value, Some(answer.request_id));
                     causes.clear();
                     unreadable = 0;
+                    pauses_of_failures.reset();
+                    pause = jittered((begun.elapsed() / PART_OF_WAIT).clamp(FIRST_PAUSE, LONGEST_PAUSE));
                 }
             },
             // An answer that is cut short may be whole the next time, but a wrong service is not waited out.
             Err(error) if error.retryable() || (invalid(&error) && unreadable < DEFAULT_MAX_RETRIES) => {
                 unreadable += u32::from(invalid(&error));
-                pause = pause.max(error.retry_after().unwrap_or_default());
                 causes = causes_of(&error);
+                let left = limit.saturating_sub(begun.elapsed());
+                sleep(pauses_of_failures.next().max(error.retry_after().unwrap_or_default()).min(left)).await;
+                pause = Duration::ZERO;
             }
             Err(error) => return Err(error),
         }
@@ -126,8 +142,6 @@ fn not_ready(
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
-
     use super::*;
     use crate::error::{ApiError, Call};
 
@@ -152,19 +166,33 @@ mod tests {
         }))
     }
 
+    /// Looks that answer as a script says, by their number.
+    struct Script<F> {
+        begun: Instant,
+        times: Vec<Duration>,
+        answer: F,
+    }
+
+    impl<F: FnMut(usize) -> Result<Answer<Sandbox>, ClientError> + Send> Looks for Script<F> {
+        async fn due(&mut self, pause: Duration, _: Duration) {
+            sleep(pause).await;
+        }
+
+        async fn look(&mut self, _: Duration) -> Result<Answer<Sandbox>, ClientError> {
+            self.times.push(self.begun.elapsed());
+            (self.answer)(self.times.len())
+        }
+    }
+
     /// Waits while each look answers what `answer` says; gives back the times of the looks.
     async fn looks(
         seen: Sandbox,
-        mut answer: impl FnMut(usize) -> Result<Answer<Sandbox>, ClientError> + Send,
+        answer: impl FnMut(usize) -> Result<Answer<Sandbox>, ClientError> + Send,
     ) -> (Vec<Duration>, Result<Answer<Sandbox>, ClientError>) {
         let begun = Instant::now();
-        let mut times = Vec::new();
-        let outcome = wait(seen, begun, LIMIT, |_| {
-            times.push(begun.elapsed());
-            ready(answer(times.len()))
-        })
-        .await;
-        (times, outcome)
+        let mut script = Script { begun, times: Vec::new(), answer };
+        let outcome = wait(seen, begun, LIMIT, &mut script).await;
+        (script.times, outcome)
     }
 
     #[tokio::test(start_paused = true)]
@@ -172,13 +200,20 @@ mod tests {
         let (times, outcome) = looks(in_state("starting").value, |_| Ok(in_state("starting"))).await;
         assert!((15..=26).contains(&times[0].as_millis()), "{:?}", times[0]);
         let first_second = times.iter().filter(|time| time.as_secs() < 1).count();
-        assert!((6..=10).contains(&first_second), "{first_second}");
+        assert!((20..=34).contains(&first_second), "{first_second}");
         let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.iter().all(|gap| gap.as_millis() <= 1_876), "{gaps:?}");
-        assert!(times.len() < 120, "{}", times.len());
+        assert!(times.len() < 150, "{}", times.len());
         assert!(
             outcome.unwrap_err().to_string().starts_with("sandbox sb-1 was not ready within 120 s (state starting)")
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lag_is_small_beside_what_was_waited() {
+        let (times, _) = looks(in_state("starting").value, |_| Ok(in_state("starting"))).await;
+        let gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0])).filter(|(waited, _)| waited.as_secs() > 0);
+        assert!(gaps.clone().all(|(waited, gap)| gap <= waited / 7), "{:?}", gaps.collect::<Vec<_>>());
     }
 
     #[tokio::test(start_paused = true)]

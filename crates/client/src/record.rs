@@ -232,7 +232,7 @@ fn word(kind: TransportKind) -> &'static str {
         TransportKind::Dns => "dns",
         TransportKind::Refused => "refused",
         TransportKind::Tls => "tls",
-        TransportKind::Reset => "reset",
+        TransportKind::Reset | TransportKind::NotTaken => "reset",
         TransportKind::ConnectTimeout => "connect_timeout",
         TransportKind::Unreachable => "unreachable",
         TransportKind::Protocol => "protocol",

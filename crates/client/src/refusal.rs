@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use hyper::header::{DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use sandbar_protocol::DecodedError;
 use serde_json::Value;
 use url::Url;

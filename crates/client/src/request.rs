@@ -1,12 +1,15 @@
 use std::borrow::Cow;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use http_body_util::BodyExt;
+use hyper::Method;
 use hyper::body::Bytes;
-use reqwest::Method;
-use reqwest::header::HeaderMap;
+use hyper::header::HeaderMap;
 use serde::Serialize;
 
+use crate::http::Outgoing;
 use crate::retry::Repeat;
 use crate::runtime::Place;
 
@@ -59,12 +62,12 @@ pub(crate) enum Body {
     /// As it is.
     Bytes(Bytes),
     /// What is made while it is sent: it can be sent once.
-    Stream(Mutex<Option<reqwest::Body>>),
+    Stream(Mutex<Option<Outgoing>>),
 }
 
 impl Body {
-    pub(crate) fn stream(body: reqwest::Body) -> Self {
-        Self::Stream(Mutex::new(Some(body)))
+    pub(crate) fn stream(body: impl hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
+        Self::Stream(Mutex::new(Some(Outgoing::Right(body.boxed_unsync()))))
     }
 
     pub(crate) fn content_type(&self) -> &'static str {
@@ -75,13 +78,13 @@ impl Body {
     }
 
     /// The body to send now; a stream is empty the second time.
-    pub(crate) fn take(&self) -> reqwest::Body {
+    pub(crate) fn take(&self) -> Outgoing {
         match self {
-            Self::Json(text) => text.clone().into(),
-            Self::Bytes(bytes) => bytes.clone().into(),
+            Self::Json(text) => Outgoing::Left(text.clone().into()),
+            Self::Bytes(bytes) => Outgoing::Left(bytes.clone().into()),
             Self::Stream(stream) => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-                stream.unwrap_or_else(|| Bytes::new().into())
+                stream.unwrap_or_else(|| Outgoing::Left(Bytes::new().into()))
             }
         }
     }

@@ -1,7 +1,5 @@
 //! The lifecycle routes.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, END_AT_HEADER, HAS_NEXT_HEADER, Heartbeat, HeartbeatAnswer, HeartbeatStatus,
@@ -15,8 +13,9 @@ use uuid::Uuid;
 
 use crate::answer::RawAnswer;
 use crate::creation::Creation;
+use crate::looker::Looker;
 use crate::readiness::{self, Readiness};
-use crate::request::{Limits, Request};
+use crate::request::Request;
 use crate::{Answer, CallOptions, Client, ClientError, Onlooker, Page, Wait};
 
 impl Client {
@@ -122,13 +121,16 @@ impl Client {
 
     /// Waits until a sandbox is usable, at most the ready timeout (default 120 s).
     ///
+    /// The service is asked to hold its answers meanwhile. Where it does not, many who wait at the same time read the list
+    /// of starting sandboxes together, and look at what is missing in it.
+    ///
     /// Returns its detail.
     ///
     /// # Errors
     /// As every call, though failures that may pass (no connection, 429, 5xx) are waited out; and
     /// [`ClientError::NotReady`] at once if it failed, ended or is paused, and when the time is up.
     ///
-    /// Route: `GET /sandboxes/:sandboxID`, repeated.
+    /// Routes: `GET /sandboxes/:sandboxID`, repeated; `GET /sandboxes`.
     pub async fn wait_ready(&self, sandbox_id: &str, call: CallOptions) -> Result<Answer<Sandbox>, ClientError> {
         self.wait_ready_seen(sandbox_id, &Onlooker::default(), call).await
     }
@@ -259,18 +261,8 @@ impl Client {
         call: &CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
         let sandbox_id = seen.sandbox_id.clone();
-        let limits = self.limits(call);
-        readiness::wait(seen, begun, self.ready_timeout(call), |left: Duration| {
-            // The next look is the repeat of one that failed.
-            let limits = Limits { timeout: limits.timeout.min(left), max_retries: 0, ..limits };
-            let looking = self.look(&sandbox_id, limits);
-            async { looking.await.inspect(|answer| onlooker.show(answer)) }
-        })
-        .await
-    }
-
-    async fn look(&self, sandbox_id: &str, limits: Limits) -> Result<Answer<Sandbox>, ClientError> {
-        self.transport().send(&self.get_within(sandbox_id, "", limits)?, RawAnswer::object).await
+        let mut looker = Looker::new(self, &sandbox_id, onlooker, self.limits(call));
+        readiness::wait(seen, begun, self.ready_timeout(call), &mut looker).await
     }
 }
 
@@ -282,9 +274,16 @@ fn idempotency_key(call: &CallOptions) -> Result<String, ClientError> {
 }
 
 fn page(answer: RawAnswer) -> Result<Page, ClientError> {
+    let (next_token, has_next) = paging(&answer);
+    Ok(Page { has_next, next_token, sandboxes: answer.array()? })
+}
+
+/// The token of the next page, and whether there is one.
+pub(crate) fn paging(answer: &RawAnswer) -> (Option<String>, bool) {
     let next_token = answer.header(NEXT_TOKEN_HEADER).filter(|token| !token.is_empty()).map(str::to_owned);
     let has_next = answer.header(HAS_NEXT_HEADER).map_or(next_token.is_some(), |flag| flag == "true");
-    Ok(Page { has_next: has_next && next_token.is_some(), next_token, sandboxes: answer.array()? })
+    let has_next = has_next && next_token.is_some();
+    (next_token, has_next)
 }
 
 fn end_at(answer: &RawAnswer) -> Option<Timestamp> {

@@ -1,4 +1,4 @@
-use reqwest::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 /// Where a call belongs in a distributed trace, as W3C Trace Context says it in headers.

@@ -1,48 +1,64 @@
 use std::sync::OnceLock;
 
-use reqwest::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http_body_util::Full;
+use hyper::Uri;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::http::uri::PathAndQuery;
 use sandbar_protocol::{
     ACCESS_TOKEN_HEADER, API_KEY_HEADER, IDEMPOTENCY_KEY_HEADER, PROJECT_ID_HEADER, REQUEST_ID_HEADER, Secret,
 };
 use tokio::time::Instant;
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::answer::{RawAnswer, header};
 use crate::context::Context;
 use crate::error::{Call, TransportKind};
+use crate::holds::Holds;
+use crate::http::{Http, HttpAnswer, HttpError, Outgoing, origin_of};
 use crate::in_flight::InFlight;
 use crate::refusal::api_error;
 use crate::request::{Request, Takes, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
+use crate::waiting::Waiting;
 use crate::{ClientError, Endpoint};
 
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
+const PRODUCT: &str = concat!("sandbar/", env!("CARGO_PKG_VERSION"));
+
 /// Sends requests to one endpoint over a pool of kept-alive connections.
 pub(crate) struct Transport {
     pub(crate) endpoint: Endpoint,
+    /// Of every request; and of those to the service.
+    headers: HeaderMap,
     service_headers: HeaderMap,
     /// Made at the first request, so that making a client costs nothing.
-    pub(crate) http: OnceLock<reqwest::Client>,
+    pub(crate) http: OnceLock<Http>,
     pub(crate) budget: Budget,
     /// Whether the service keeps idempotency keys, once an answer has told.
     pub(crate) keeps_keys: OnceLock<bool>,
     /// Creates that are not yet over, those included that nobody waits for any more.
     pub(crate) creations: InFlight,
+    pub(crate) holds: Holds,
+    pub(crate) waiting: Waiting,
 }
 
 impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
+        let headers = headers();
         Self {
-            service_headers: service_headers(&endpoint),
+            service_headers: service_headers(headers.clone(), &endpoint),
+            headers,
+            holds: Holds::at(&endpoint.base_url),
             endpoint,
             http: OnceLock::new(),
             budget: Budget::default(),
             keeps_keys: OnceLock::new(),
             creations: InFlight::default(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -80,10 +96,10 @@ impl Transport {
         context: &Context,
         attempt: Attempt<'_>,
     ) -> Result<Opened, ClientError> {
-        let url = self.url(request);
+        let target = self.target(request);
         let mut call = Call {
             method: method_name(request),
-            path: url.path().to_owned(),
+            path: target.split_once('?').map_or(&*target, |(path, _)| path).to_owned(),
             request_id: Uuid::new_v4().to_string(),
             attempts: attempt.number,
             sandbox_id: request.sandbox_id.clone(),
@@ -93,9 +109,10 @@ impl Transport {
         let begun = Instant::now();
         let journal = &context.journal;
         let exchange = async {
-            let response = self.request(url, request, context, &call.request_id)?.send().await?;
+            let http = self.http(journal)?;
+            let response = http.send(self.request(target, request, context, &call.request_id)?).await?;
             // Errors are small, and read here.
-            let is_taken = response.status().is_success() || request.takes == Takes::Anything;
+            let is_taken = response.is_success() || request.takes == Takes::Anything;
             Ok::<_, Failure>(if is_taken { Ok(response) } else { Err(read(response).await?) })
         };
         let outcome = match tokio::time::timeout_at(attempt.deadline, exchange).await {
@@ -104,7 +121,7 @@ impl Transport {
             Err(_) => return Err(journal.failed(late(request, attempt.before, call), begun.elapsed())),
         };
         let (status, headers) = match &outcome {
-            Ok(response) => (response.status().as_u16(), response.headers()),
+            Ok(response) => (response.status(), response.headers()),
             Err((status, headers, _)) => (*status, headers),
         };
         if let Some(echo) = header(headers, REQUEST_ID_HEADER) {
@@ -125,47 +142,66 @@ impl Transport {
         }
     }
 
-    fn url(&self, request: &Request) -> url::Url {
-        let mut url = match &request.target {
-            Target::Service(path) => self.endpoint.base_url.join(path),
-            Target::Runtime { place, path } => place.join(path),
+    /// The path and query of a request.
+    fn target(&self, request: &Request) -> String {
+        let mut target = match &request.target {
+            Target::Service(path) => self.endpoint.base_url.path_of(path),
+            Target::Runtime { place, path } => place.path_of(path),
         };
         if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&request.query);
+            target.push(if target.contains('?') { '&' } else { '?' });
+            let end = target.len();
+            target = form_urlencoded::Serializer::for_suffix(target, end).extend_pairs(&request.query).finish();
         }
-        url
+        target
     }
 
     fn request(
         &self,
-        url: url::Url,
+        target: String,
         request: &Request,
         context: &Context,
         request_id: &str,
-    ) -> Result<reqwest::RequestBuilder, Failure> {
-        let http = self.http(&context.journal)?;
-        let mut builder = http.request(request.method.clone(), url).header(REQUEST_ID_HEADER, request_id);
-        builder = match &request.target {
-            Target::Service(_) => builder.headers(self.service_headers.clone()).headers(context.headers.map().clone()),
+    ) -> Result<hyper::Request<Outgoing>, HttpError> {
+        let (server, mut headers) = match &request.target {
+            Target::Service(_) => {
+                let mut headers = self.service_headers.clone();
+                headers.extend(context.headers.map().clone());
+                (self.endpoint.base_url.server(), headers)
+            }
             // The caller's headers are for the service: a sandbox runs code that it does not trust.
             Target::Runtime { place, .. } => {
-                builder.header(ACCESS_TOKEN_HEADER, sensitive(&place.token)).headers(context.headers.of_trace())
+                let mut headers = self.headers.clone();
+                headers.insert(ACCESS_TOKEN_HEADER, sensitive(&place.token));
+                headers.extend(context.headers.of_trace());
+                (&place.server, headers)
             }
         };
+        headers.insert(REQUEST_ID_HEADER, HeaderValue::from_str(request_id)?);
         if let Some(key) = &request.idempotency_key {
-            builder = builder.header(IDEMPOTENCY_KEY_HEADER, key);
+            headers.insert(IDEMPOTENCY_KEY_HEADER, HeaderValue::from_str(key)?);
         }
-        if let Some(body) = &request.body {
-            let content_type = HeaderValue::from_static(body.content_type());
-            builder = builder.header(CONTENT_TYPE, content_type).body(body.take());
-        }
-        Ok(builder.headers(request.headers.clone()))
+        let body = match &request.body {
+            None => Outgoing::Left(Full::default()),
+            Some(body) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(body.content_type()));
+                body.take()
+            }
+        };
+        headers.extend(request.headers.clone());
+        let mut parts = server.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(target)?);
+        let mut built = hyper::Request::new(body);
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = Uri::from_parts(parts)?;
+        *built.headers_mut() = headers;
+        Ok(built)
     }
 
     fn describe(&self, failure: Failure, request: &Request, call: Call) -> ClientError {
         let call = Box::new(call);
         let (kind, causes) = match failure {
-            Failure::Http(error) => (kind_of(&error, self.endpoint.proxy.is_some()), causes_of(&error)),
+            Failure::Http(error) => (kind_of(&*error, self.endpoint.proxy.is_some()), causes_of(&*error)),
             Failure::Setup(cause) => (TransportKind::Tls, vec![cause]),
             Failure::TooLarge { status, content_type } => {
                 let problem = format!("a body larger than {} MiB", MAX_BODY / 1024 / 1024);
@@ -174,7 +210,7 @@ impl Transport {
         };
         let origin = match &request.target {
             Target::Service(_) => self.endpoint.base_url.origin(),
-            Target::Runtime { place, .. } => place.url.origin().ascii_serialization(),
+            Target::Runtime { place, .. } => origin_of(&place.server),
         };
         ClientError::Transport { kind, origin, causes, call }
     }
@@ -198,9 +234,14 @@ impl Transport {
     }
 }
 
-fn service_headers(endpoint: &Endpoint) -> HeaderMap {
+fn headers() -> HeaderMap {
+    let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+    HeaderMap::from_iter([accept, (USER_AGENT, HeaderValue::from_static(PRODUCT))])
+}
+
+fn service_headers(mut headers: HeaderMap, endpoint: &Endpoint) -> HeaderMap {
     let Endpoint { api_key, project_id, .. } = endpoint;
-    let mut headers = HeaderMap::from_iter([(HeaderName::from_static(API_KEY_HEADER), sensitive(api_key))]);
+    headers.insert(HeaderName::from_static(API_KEY_HEADER), sensitive(api_key));
     // Checked when the configuration was made.
     if let Some(project) = project_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert(HeaderName::from_static(PROJECT_ID_HEADER), project);
@@ -232,26 +273,26 @@ pub(crate) struct Attempt<'a> {
 
 /// A successful answer whose body is still to be read.
 pub(crate) struct Opened {
-    pub(crate) response: Response,
+    pub(crate) response: HttpAnswer,
     pub(crate) call: Call,
 }
 
 /// Why there is no answer.
 pub(crate) enum Failure {
-    Http(reqwest::Error),
+    Http(HttpError),
     Setup(String),
     TooLarge { status: u16, content_type: String },
 }
 
-impl From<reqwest::Error> for Failure {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Http(error.without_url())
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
     }
 }
 
-async fn read(mut response: Response) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
+async fn read(mut response: HttpAnswer) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    let status = response.status();
+    let headers = response.take_headers();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_BODY {

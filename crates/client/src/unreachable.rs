@@ -3,25 +3,29 @@
 use std::error::Error;
 use std::io;
 
+use h2::Reason;
+
 use crate::TransportKind;
+use crate::http::ConnectTimeout;
 
 /// Sorts a failed request by its causes.
-pub(crate) fn kind_of(error: &reqwest::Error, through_proxy: bool) -> TransportKind {
-    if error.is_connect() && chain(error).any(|cause| cause.to_string().contains("tunnel error")) {
+pub(crate) fn kind_of(error: &(dyn Error + 'static), through_proxy: bool) -> TransportKind {
+    let is_connect = error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect());
+    if is_connect && chain(error).any(|cause| cause.to_string().contains("tunnel error")) {
         return TransportKind::Proxy;
     }
     if chain(error).any(|cause| cause.is::<rustls::Error>()) {
         return TransportKind::Tls;
     }
-    if through_proxy && error.is_connect() {
+    if through_proxy && is_connect {
         return TransportKind::Proxy;
     }
-    if error.is_dns() {
+    if is_connect && chain(error).any(|cause| cause.to_string().contains("dns error")) {
         return TransportKind::Dns;
     }
-    if error.is_connect() {
+    if is_connect {
         let refused = chain(error).any(|cause| io_kind(cause) == Some(io::ErrorKind::ConnectionRefused));
-        return match (refused, error.is_timeout()) {
+        return match (refused, chain(error).any(|cause| cause.is::<ConnectTimeout>())) {
             (true, _) => TransportKind::Refused,
             (false, true) => TransportKind::ConnectTimeout,
             (false, false) => TransportKind::Unreachable,
@@ -36,6 +40,9 @@ fn io_kind(cause: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
 
 fn kind_of_cause(cause: &(dyn Error + 'static)) -> Option<TransportKind> {
     if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        if is_not_taken(error) {
+            return Some(TransportKind::NotTaken);
+        }
         return Some(if error.is_io() || error.is_go_away() || error.is_reset() {
             TransportKind::Reset
         } else {
@@ -58,17 +65,23 @@ fn kind_of_cause(cause: &(dyn Error + 'static)) -> Option<TransportKind> {
     }
 }
 
-/// What the causes say, the deepest last. The first of them names the URL, so it is left out.
-pub(crate) fn causes_of(error: &reqwest::Error) -> Vec<String> {
-    let mut causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+/// By RFC 9113, section 8.7, such a request may be sent again, whatever it does.
+fn is_not_taken(error: &h2::Error) -> bool {
+    let is_going = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
+    let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    error.is_remote() && (is_going || is_refused)
+}
+
+/// What the error and its causes say, the deepest last.
+pub(crate) fn causes_of(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut causes: Vec<String> = chain(error).map(ToString::to_string).collect();
     causes.dedup();
     causes
 }
 
 /// The error and its causes. An I/O error passes over the error it holds, so that one is looked up.
-fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |cause| {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
         let cause: &'a (dyn Error + 'static) = *cause;
         let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         held.map(|held| held as &(dyn Error + 'static)).or_else(|| cause.source())

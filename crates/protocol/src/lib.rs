@@ -51,6 +51,12 @@ pub const NEXT_TOKEN_HEADER: &str = "x-next-token";
 pub const HAS_NEXT_HEADER: &str = "x-has-next";
 /// Request header that makes a repeated create answer with the first result.
 pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+/// Request header of RFC 7240; of the detail, `wait=N` asks the server to hold its answer while the sandbox is starting.
+pub const PREFER_HEADER: &str = "prefer";
+/// Response header of RFC 7240: which preferences the server has honoured.
+pub const PREFERENCE_APPLIED_HEADER: &str = "preference-applied";
+/// The preference to wait for an answer that says more, in whole seconds.
+pub const WAIT_PREFERENCE: &str = "wait";
 /// Header that names a request, echoed by the server.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 /// Header that carries the API key.

@@ -1,3 +1,4 @@
+use hyper::Uri;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,16 +24,22 @@ const TRUSTED: Duration = Duration::from_secs(5);
 /// Where a runtime is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) url: Url,
+    url: Url,
+    /// Where it is, as requests name it.
+    pub(crate) server: Uri,
     pub(crate) token: Secret,
 }
 
 impl Place {
     /// Nothing of a URL that is none, or no web address.
-    fn of(envd: Envd) -> Option<Self> {
+    pub(super) fn of(envd: Envd) -> Option<Self> {
         let url: Url = envd.envd_url?.trim_end_matches('/').parse().ok()?;
-        matches!(url.scheme(), "http" | "https")
-            .then(|| Self { url, token: envd.envd_access_token.unwrap_or_default() })
+        let server = url.as_str().parse().ok()?;
+        matches!(url.scheme(), "http" | "https").then(|| Self {
+            url,
+            server,
+            token: envd.envd_access_token.unwrap_or_default(),
+        })
     }
 
     pub(super) fn into_envd(self) -> Envd {
@@ -46,6 +53,12 @@ impl Place {
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
         url.set_query(query);
         url
+    }
+
+    /// The path and query of a route's URL.
+    pub(crate) fn path_of(&self, path: &str) -> String {
+        let url = self.join(path);
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::error::Call;
+use crate::http::{HttpAnswer, HttpError};
 use crate::transport::Opened;
 use crate::unreachable::{causes_of, kind_of};
 use crate::{ClientError, TransportKind};
@@ -15,20 +16,20 @@ const MOST_EXPECTED: u64 = 256 * 1024 * 1024;
 /// The bytes of an answer, as they are asked for: nothing is taken from the connection in between.
 #[derive(Debug)]
 pub struct BodyReader {
-    pub(super) response: reqwest::Response,
+    pub(super) response: HttpAnswer,
     call: Call,
     /// How long the next bytes may take.
     patience: Duration,
     /// What must still come, where that is known.
     left: Option<u64>,
     /// What went wrong after bytes that were still to be handed over.
-    failure: Option<reqwest::Error>,
+    failure: Option<HttpError>,
 }
 
 impl BodyReader {
     pub(super) fn of(opened: Opened, patience: Duration) -> Self {
         let Opened { response, call } = opened;
-        let left = response.content_length();
+        let left = response.length();
         Self { response, call, patience, left, failure: None }
     }
 
@@ -109,19 +110,18 @@ impl BodyReader {
         }
     }
 
-    fn lost(&self, error: reqwest::Error) -> ClientError {
-        let error = error.without_url();
-        let origin = self.response.url().origin().ascii_serialization();
-        let kind = match kind_of(&error, false) {
+    fn lost(&self, error: HttpError) -> ClientError {
+        let origin = self.response.origin();
+        let kind = match kind_of(&*error, false) {
             TransportKind::Other => TransportKind::Reset,
             kind => kind,
         };
-        ClientError::Transport { kind, origin, causes: causes_of(&error), call: Box::new(self.call.clone()) }
+        ClientError::Transport { kind, origin, causes: causes_of(&*error), call: Box::new(self.call.clone()) }
     }
 
     pub(super) fn invalid(&self, problem: String) -> ClientError {
         ClientError::InvalidAnswer {
-            status: self.response.status().as_u16(),
+            status: self.response.status(),
             content_type: "application/octet-stream".to_owned(),
             excerpt: String::new(),
             problem,

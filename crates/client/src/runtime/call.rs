@@ -1,9 +1,10 @@
 use std::borrow::Cow;
+use std::io;
 use std::time::Duration;
 
+use hyper::Method;
 use hyper::body::Bytes;
-use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -69,7 +70,10 @@ impl RuntimeRequest {
         self
     }
 
-    pub(super) fn stream(mut self, body: reqwest::Body) -> Self {
+    pub(super) fn stream(
+        mut self,
+        body: impl hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+    ) -> Self {
         self.body = Some(Body::stream(body));
         self
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::ClientError;
 use crate::error::{ApiError, Call};
+use crate::http::HttpAnswer;
 use crate::transport::Opened;
 use crate::unreachable::{causes_of, kind_of};
 
@@ -22,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// The messages of a server stream, as they come.
 #[derive(Debug)]
 pub(super) struct Frames {
-    response: reqwest::Response,
+    response: HttpAnswer,
     call: Call,
     pending: Vec<u8>,
     ended: bool,
@@ -55,10 +56,7 @@ impl Frames {
     async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         match tokio::time::timeout(SILENCE, self.response.chunk()).await {
             Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) => {
-                let error = error.without_url();
-                Err(self.transport(kind_of(&error, false), causes_of(&error)))
-            }
+            Ok(Err(error)) => Err(self.transport(kind_of(&*error, false), causes_of(&*error))),
             Err(_) => Err(self.lost(format!("there was no sign of life for {} s", SILENCE.as_secs()))),
         }
     }
@@ -99,13 +97,13 @@ impl Frames {
     }
 
     fn transport(&self, kind: crate::TransportKind, causes: Vec<String>) -> ClientError {
-        let origin = self.response.url().origin().ascii_serialization();
+        let origin = self.response.origin();
         ClientError::Transport { kind, origin, causes, call: Box::new(self.call.clone()) }
     }
 
     pub(super) fn invalid(&self, problem: &str) -> ClientError {
         ClientError::InvalidAnswer {
-            status: self.response.status().as_u16(),
+            status: self.response.status(),
             content_type: "application/connect+json".to_owned(),
             excerpt: String::new(),
             problem: format!("a stream that does not fit ({problem})"),

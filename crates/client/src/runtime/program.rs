@@ -1,7 +1,7 @@
 //! HTTP to programs that run in a sandbox, through its runtime.
 
-use reqwest::Method;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::Method;
+use hyper::header::{HeaderName, HeaderValue};
 use sandbar_protocol::{Fields, ValidationError};
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ impl Runtime {
         let patience = call.request_timeout.unwrap_or(LONGEST_TIMEOUT);
         let reader = BodyReader::of(self.open(request, call).await?, patience);
         let response = &reader.response;
-        let status = response.status().as_u16();
+        let status = response.status();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let body = if is_head { reader.without_bytes() } else { reader };

@@ -101,12 +101,13 @@ fn unix_now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use sandbar_protocol::Secret;
+    use sandbar_protocol::{Envd, Secret};
 
     use super::*;
 
     fn place(token: &str) -> Place {
-        Place { url: "http://127.0.0.1:8787/envd/sb-1".parse().unwrap(), token: Secret::new(token) }
+        let envd_url = Some("http://127.0.0.1:8787/envd/sb-1".to_owned());
+        Place::of(Envd { envd_url, envd_access_token: Some(Secret::new(token)) }).unwrap()
     }
 
     // What the public service's client for Python makes of the same input.

@@ -5,6 +5,7 @@ mod body;
 mod health;
 mod observability;
 mod openapi;
+mod prefer;
 mod problem;
 mod query;
 mod request_id;

@@ -7,8 +7,9 @@ use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
     HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, LogDirection, LogLevel, MAX_PAGE, MetricBatch,
-    MetricSnapshot, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState,
-    RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions, check_idempotency_key, check_sandbox_id,
+    MetricSnapshot, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER, PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken,
+    PublicState, RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions, WAIT_PREFERENCE, check_idempotency_key,
+    check_sandbox_id,
 };
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -16,6 +17,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use super::body::JsonBody;
+use super::prefer::PreferredWait;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use super::{App, query, view};
@@ -201,15 +203,28 @@ pub(super) async fn list(
     tag = "Sandboxes",
     operation_id = "getSandbox",
     summary = "Read a sandbox",
-    params(SandboxId),
-    responses((status = 200, description = "The sandbox; a deleted one for 24 h", body = SandboxDetail))
+    params(
+        SandboxId,
+        ("Prefer" = Option<String>, Header, nullable = false, example = "wait=20",
+            description = "RFC 7240, `wait=N`: the answer is held until the sandbox is no longer starting, at most N \
+                seconds, and never longer than 30")
+    ),
+    responses((status = 200, description = "The sandbox; a deleted one for 24 h", body = SandboxDetail, headers(
+        ("Preference-Applied" = String, description = "`wait`, where `Prefer` asked for it; else absent")
+    )))
 )]
 pub(super) async fn detail(
     State(app): State<App>,
     Origin(origin): Origin,
     SandboxId(id): SandboxId,
-) -> Result<Json<Sandbox>, Problem> {
-    Ok(Json(view::detail(app.service.detail(&id).await?, app.service.limits_level(), &origin)))
+    PreferredWait(wait): PreferredWait,
+) -> Result<Response, Problem> {
+    let record = app.service.detail_held(&id, wait.unwrap_or_default()).await?;
+    let detail = Json(view::detail(record, app.service.limits_level(), &origin));
+    if wait.is_some() {
+        return Ok(([(HeaderName::from_static(PREFERENCE_APPLIED_HEADER), WAIT_PREFERENCE)], detail).into_response());
+    }
+    Ok(detail.into_response())
 }
 
 /// POST /sandboxes/:sandboxID/connect

@@ -36,6 +36,7 @@ use crate::warm::{Claim, WarmPool};
 pub use condition::Condition;
 pub(crate) use condition::is_exhausted;
 use names::{hash, new_id, new_token};
+use starts::READY_HOLD;
 
 const NOTICE_QUEUE: usize = 1024;
 
@@ -157,7 +158,7 @@ impl Service {
         let outcome = SandboxRecord::create(new, self.now());
         let service = self.clone();
         let record = self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await?;
-        if wait_ready { self.wait_ready(record).await } else { Ok(record) }
+        if wait_ready { self.wait_ready(record, READY_HOLD).await } else { Ok(record) }
     }
 
     async fn accept(
@@ -212,7 +213,7 @@ impl Service {
         if let (Some(key), None) = (key, known) {
             self.inner.store.keep_key(&key, id, self.now()).await?;
         }
-        applied.record = self.wait_ready(applied.record).await?;
+        applied.record = self.wait_ready(applied.record, READY_HOLD).await?;
         if applied.record.state == InternalState::Stopped
             && let Some(diagnostic) = applied.record.diagnostic.clone()
         {
@@ -227,6 +228,11 @@ impl Service {
         let oldest = self.oldest_tombstone();
         let record = record.filter(|record| record.tombstone_since().is_none_or(|since| since >= oldest));
         record.ok_or_else(|| EngineError::NotFound(id.to_owned()))
+    }
+
+    /// The record once the sandbox is no longer starting, or `hold` has passed, at most 30 s.
+    pub async fn detail_held(&self, id: &str, hold: Duration) -> Result<SandboxRecord, EngineError> {
+        self.wait_ready(self.detail(id).await?, hold.min(READY_HOLD)).await
     }
 
     /// A page of the list, newest first.

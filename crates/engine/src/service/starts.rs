@@ -13,7 +13,7 @@ use crate::slots::Slot;
 use crate::telemetry::StartKind;
 
 /// How long a request may wait for readiness; then the client goes on by itself.
-const READY_HOLD: Duration = Duration::from_secs(30);
+pub(super) const READY_HOLD: Duration = Duration::from_secs(30);
 
 impl Service {
     /// Starts the runtime beside the call, so that a pause or delete can end the start.
@@ -55,7 +55,8 @@ impl Service {
         Ok(report)
     }
 
-    pub(super) async fn wait_ready(&self, record: SandboxRecord) -> Result<SandboxRecord, EngineError> {
+    /// Waits while the sandbox is starting, for as long as `hold` at most; gives back its record then.
+    pub(super) async fn wait_ready(&self, record: SandboxRecord, hold: Duration) -> Result<SandboxRecord, EngineError> {
         if record.state.public() != PublicState::Starting {
             return Ok(record);
         }
@@ -68,7 +69,7 @@ impl Service {
         }
         let usable = states.wait_for(|state| state.is_some_and(|state| state.public() != PublicState::Starting));
         tokio::select! {
-            _ = tokio::time::timeout(READY_HOLD, usable) => {}
+            _ = tokio::time::timeout(hold, usable) => {}
             () = self.inner.closing.cancelled() => {}
         }
         self.detail(&record.id).await

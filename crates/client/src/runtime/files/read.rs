@@ -1,5 +1,5 @@
-use reqwest::Method;
-use reqwest::header::{HeaderValue, RANGE};
+use hyper::Method;
+use hyper::header::{HeaderValue, RANGE};
 use sandbar_protocol::ValidationError;
 
 use super::arguments::ReadCall;
@@ -36,7 +36,7 @@ impl Runtime {
         };
         let reader = BodyReader::of(opened, patience);
         // A runtime that does not know ranges would give other bytes than those that were asked for.
-        if is_part && reader.response.status().as_u16() != 206 {
+        if is_part && reader.response.status() != 206 {
             return Err(reader.invalid("the whole file, where a part of it was asked for".to_owned()));
         }
         Ok(reader)

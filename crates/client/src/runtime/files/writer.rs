@@ -79,7 +79,7 @@ impl Runtime {
             if let Some(mode) = write.mode {
                 request = request.query("mode", mode.to_string());
             }
-            let request = request.stream(reqwest::Body::wrap(body)).patient();
+            let request = request.stream(body).patient();
             let sent = tokio::select! {
                 outcome = runtime.send(request, &call, RawAnswer::array::<Written>) => outcome,
                 () = flow.stalled(patience) => Err(runtime.stalled(patience)),

@@ -1,0 +1,14 @@
+// What the contestants send: about 200 bytes for a create.
+export const API_KEY = "bench-key";
+export const TTL_SECS = 300;
+export const METADATA = { purpose: "bench", run: "42" };
+export const ENV_VARS = { NODE_ENV: "production", REGION: "eu-central-1" };
+
+/** The same as JSON, for those who write the request by hand. */
+export function createBody() {
+  return JSON.stringify({ templateID: "base", timeout: TTL_SECS, metadata: METADATA, envVars: ENV_VARS });
+}
+
+export function timeoutBody() {
+  return JSON.stringify({ timeout: TTL_SECS });
+}

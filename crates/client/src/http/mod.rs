@@ -1,0 +1,70 @@
+//! HTTP over a pool of kept-alive connections: hyper-util's client, with TLS and proxies.
+
+mod answer;
+mod hop;
+mod proxy_server;
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
+use hyper::body::Bytes;
+use hyper::header::{HeaderValue, PROXY_AUTHORIZATION};
+use hyper::{Request, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+pub(crate) use answer::HttpAnswer;
+pub(crate) use hop::ConnectTimeout;
+pub(crate) use proxy_server::ProxyServer;
+
+use hop::{Hop, Ways};
+
+/// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
+const MOST_IDLE: usize = 128;
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// Why there is no answer, or no more of it.
+pub(crate) type HttpError = Box<dyn Error + Send + Sync>;
+/// The body of a request.
+pub(crate) type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+
+/// A pool of connections.
+#[derive(Debug)]
+pub(crate) struct Http {
+    client: Client<Hop, Outgoing>,
+    /// What a proxy wants to know that forwards requests, and does not connect through.
+    for_proxy: Option<HeaderValue>,
+}
+
+impl Http {
+    /// A pool whose connections are made within `connect_timeout` each.
+    pub(crate) fn new(tls: ClientConfig, proxy: Option<ProxyServer>, connect_timeout: Duration) -> Self {
+        let for_proxy = proxy.as_ref().and_then(ProxyServer::authorization);
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_FOR)
+            .pool_max_idle_per_host(MOST_IDLE)
+            .build(Hop::new(Ways::new(tls, proxy), connect_timeout));
+        Self { client, for_proxy }
+    }
+
+    /// Sends a request. The body of its answer is left to be read.
+    pub(crate) async fn send(&self, mut request: Request<Outgoing>) -> Result<HttpAnswer, HttpError> {
+        let at = request.uri().clone();
+        if let Some(authorization) = self.for_proxy.as_ref().filter(|_| at.scheme_str() == Some("http")) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(HttpAnswer::new(self.client.request(request).await?, at))
+    }
+}
+
+/// Scheme, host and port, for messages.
+pub(crate) fn origin_of(uri: &Uri) -> String {
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    format!("{}://{authority}", uri.scheme_str().unwrap_or_default())
+}

@@ -1,0 +1,169 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use futures_util::FutureExt;
+use napi::bindgen_prelude::{Array, Buffer, Function, Result, spawn};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Status};
+use napi_derive::napi;
+use sandbar_client::{Answer, ErrorRecord};
+use sandbar_protocol::Sandbox;
+
+use crate::copied_buffer::CopiedBuffer;
+
+/// What a call comes to: what it gives, or the record of its error.
+pub(crate) type Outcome<T = String> = std::result::Result<T, Box<ErrorRecord>>;
+
+/// A function of the JS thread, which does not keep the process alive unless it is told to.
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// How many outcomes the JS thread takes in one go: others of its work come in between.
+const AT_ONCE: usize = 64;
+
+/// What calls have come to, until the JS face takes it.
+///
+/// Many are taken at a time, as to wake the JS thread costs more than a call does. Each lies at the place that the JS face
+/// has given the call.
+#[napi]
+pub struct Outcomes {
+    shared: Arc<Shared>,
+}
+
+/// Where a call puts its outcome.
+#[derive(Clone)]
+pub(crate) struct Mailbox(Arc<Shared>);
+
+struct Shared {
+    settled: Mutex<Vec<(u32, Outcome<Given>)>>,
+    wake: RwLock<Wake>,
+}
+
+/// What a call gives.
+pub(crate) enum Given {
+    Text(String),
+    /// A sandbox: its ID, and the text of its answer.
+    Sandbox(String, String),
+    Flag(bool),
+    /// Bytes in memory that is lent to the JS engine; none of no bytes, as Node.js takes no empty memory of others.
+    Lent(Option<Buffer>),
+    Copied(Option<CopiedBuffer>),
+}
+
+#[napi]
+impl Outcomes {
+    /// Makes it; `wake` is called, with nothing, some time after there are outcomes where there were none.
+    #[napi(constructor)]
+    pub fn new(wake: Function<'_, (), ()>) -> Result<Self> {
+        let wake = wake.build_threadsafe_function::<()>().callee_handled::<false>().weak::<true>().build()?;
+        Ok(Self { shared: Arc::new(Shared { settled: Mutex::default(), wake: RwLock::new(wake) }) })
+    }
+
+    /// How many are taken at once, at most.
+    #[napi(getter)]
+    pub fn at_once(&self) -> u32 {
+        AT_ONCE as u32
+    }
+
+    /// Takes outcomes out, the oldest first: `[place, failed, value, …]`, three for each. The value of one that failed is
+    /// an ErrorRecord's JSON text.
+    #[napi]
+    pub fn take<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
+        let taken: Vec<_> = {
+            let mut settled = self.shared.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = settled.len().min(AT_ONCE);
+            settled.drain(..count).collect()
+        };
+        let mut flat = env.create_array(taken.len() as u32 * 3)?;
+        for (index, (place, outcome)) in (0..).step_by(3).zip(taken) {
+            flat.set(index, place)?;
+            flat.set(index + 1, outcome.is_err())?;
+            match outcome {
+                Ok(Given::Text(text)) => flat.set(index + 2, text)?,
+                Ok(Given::Sandbox(id, text)) => flat.set(index + 2, vec![id, text])?,
+                Ok(Given::Flag(flag)) => flat.set(index + 2, flag)?,
+                Ok(Given::Lent(bytes)) => flat.set(index + 2, bytes)?,
+                Ok(Given::Copied(bytes)) => flat.set(index + 2, bytes)?,
+                Err(record) => flat.set(index + 2, record.to_json())?,
+            }
+        }
+        Ok(flat)
+    }
+
+    /// Keeps the process alive: there are calls in flight.
+    #[napi]
+    #[allow(deprecated, reason = "it is about the event loop, and not about who owns the function")]
+    pub fn hold(&self, env: &Env) -> Result<()> {
+        self.shared.wake.write().unwrap_or_else(PoisonError::into_inner).refer(env)
+    }
+
+    /// Lets the process end.
+    #[napi]
+    #[allow(deprecated, reason = "it is about the event loop, and not about who owns the function")]
+    pub fn release(&self, env: &Env) -> Result<()> {
+        self.shared.wake.write().unwrap_or_else(PoisonError::into_inner).unref(env)
+    }
+
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        Mailbox(Arc::clone(&self.shared))
+    }
+}
+
+impl Mailbox {
+    /// Runs a call on the addon's runtime, and puts what it comes to at this place. A panic of the call is an error, too.
+    pub(crate) fn settle<T: Into<Given>>(&self, place: u32, call: impl Future<Output = Outcome<T>> + Send + 'static) {
+        let shared = Arc::clone(&self.0);
+        drop(spawn(async move {
+            let outcome = AssertUnwindSafe(call).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| Err(Box::new(defect())));
+            shared.put(place, outcome.map(Into::into));
+        }));
+    }
+}
+
+impl Shared {
+    fn put(&self, place: u32, outcome: Outcome<Given>) {
+        let was_empty = {
+            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            settled.push((place, outcome));
+            settled.len() == 1
+        };
+        if was_empty {
+            // Refused only when the JS thread is at its end.
+            self.wake.read().unwrap_or_else(PoisonError::into_inner).call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
+impl From<String> for Given {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Answer<Sandbox>> for Given {
+    fn from(answer: Answer<Sandbox>) -> Self {
+        Self::Sandbox(answer.value.sandbox_id, answer.text)
+    }
+}
+
+impl From<bool> for Given {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<Vec<u8>> for Given {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Lent((!bytes.is_empty()).then(|| bytes.into()))
+    }
+}
+
+impl From<Option<CopiedBuffer>> for Given {
+    fn from(bytes: Option<CopiedBuffer>) -> Self {
+        Self::Copied(bytes)
+    }
+}
+
+pub(crate) fn defect() -> ErrorRecord {
+    ErrorRecord::internal("the call ended in a defect of the SDK: please report it, with what was printed on stderr")
+}
