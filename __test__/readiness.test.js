@@ -69,7 +69,8 @@ test("a service that holds looks is asked to, and one look is enough", async () 
     response.setHeader("preference-applied", "wait");
     json(200, sandboxAnswer())(response, request);
   });
-  const sandbox = await Sandbox.create();
+  // Of the server as it is under another key, nothing is known yet.
+  const sandbox = await Sandbox.create("base", { apiKey: "another" });
   await sandbox.waitReady();
   expect(sandbox.isRunning()).toBe(true);
   expect(server.requests.map(({ method, headers }) => [method, headers.prefer])).toEqual([
