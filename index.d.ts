@@ -23,6 +23,7 @@ import type { Git } from "./types/git.js";
 import type { FileUrlOptions, PortInfo, ProxyRequest, WaitForPortOptions } from "./types/ports.js";
 import type { Pty } from "./types/pty.js";
 
+export type * from "./types/addon.js";
 export type * from "./types/code.js";
 export type * from "./types/commands.js";
 export type * from "./types/files.js";

@@ -1,10 +1,11 @@
 "use strict";
 
-const errors = require("./lib/errors.js");
-const { Sandbox } = require("./lib/sandbox.js");
-const { SandboxClient } = require("./lib/sandbox-client.js");
+// First, and in words that any Node.js reads: what follows would be a syntax error in an old one.
+if (parseInt(process.versions.node, 10) < 18) throw require("./lib/addon-failure.js").nodeTooOld();
 
 const {
+  Sandbox,
+  SandboxClient,
   SandboxError,
   ConfigurationError,
   ValidationError,
@@ -24,7 +25,7 @@ const {
   NotRunningError,
   CreateManyError,
   CommandError,
-} = errors;
+} = require("./lib/sandbar.js");
 
 // Written out so that Node finds the names for `import { Sandbox } from "sandbar"`.
 module.exports = {

@@ -4,6 +4,9 @@
 module.exports = {
   testEnvironment: "node",
   roots: ["<rootDir>/__test__"],
+  // Projects of their own: `npm run test:consumers`.
+  testPathIgnorePatterns: ["<rootDir>/__test__/consumers/"],
+  modulePathIgnorePatterns: ["<rootDir>/__test__/consumers/", "<rootDir>/target/"],
   maxWorkers: 2,
   testTimeout: 20_000,
   // Not in the system's temporary folder, where it would stay after the checkout is gone.

@@ -1,7 +1,5 @@
-const { copyFile, cp, mkdtemp, rm } = require("node:fs/promises");
-const os = require("node:os");
 const path = require("node:path");
-const { ROOT, runNode } = require("./support/child.js");
+const { runNode } = require("./support/child.js");
 const { sandboxAnswer } = require("./support/answers.js");
 const { json, scriptedServer, hang } = require("./support/scripted-server.js");
 
@@ -52,16 +50,4 @@ test("an exit in the middle of a call is clean", async () => {
   const script = 'require("./index.js").Sandbox.getInfo("sb-1"); setImmediate(() => process.exit(7))';
   const run = await runNode(["-e", script], { env: server.environment });
   expect(run).toEqual({ code: 7, signal: null, stdout: "", stderr: "" });
-});
-
-test("a missing addon is named, with the way to build it", async () => {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "sandbar-test-"));
-  await cp(path.join(ROOT, "lib"), path.join(folder, "lib"), { recursive: true });
-  await copyFile(path.join(ROOT, "index.js"), path.join(folder, "index.js"));
-  const run = await runNode(["-e", `require(${JSON.stringify(folder)})`]);
-  await rm(folder, { recursive: true });
-  expect(run.code).toBe(1);
-  expect(run.stderr).toContain(`sandbar has no native addon for ${process.platform}-${process.arch}`);
-  expect(run.stderr).toMatch(/sandbar\.\S+\.node: not there/);
-  expect(run.stderr).toContain("npm run build");
 });

@@ -1,27 +1,47 @@
 "use strict";
 
-const path = require("node:path");
+const { version } = require("../package.json");
+const { loadDevelopmentBuild } = require("./development-build.js");
+const { isMusl } = require("./libc.js");
 
-const ROOT = path.dirname(__dirname);
-
-// Linux has two C libraries, and the file of the other one fails to load: trying both is cheaper than finding out which it is.
-const VARIANTS = { linux: ["-gnu", "-musl"], win32: ["-msvc"] };
-
-function load() {
-  const { platform, arch } = process;
-  const tried = [];
-  for (const variant of VARIANTS[platform] ?? [""]) {
-    const file = `sandbar.${platform}-${arch}${variant}.node`;
-    try {
-      return require(path.join(ROOT, file));
-    } catch (error) {
-      tried.push(`  ${file}: ${error.code === "MODULE_NOT_FOUND" ? "not there" : error.message}`);
-    }
-  }
-  throw new Error(
-    `sandbar has no native addon for ${platform}-${arch} (Node.js ${process.version}). Tried in ${ROOT}:\n${tried.join("\n")}\n` +
-      "Build it with `npm run build` in that folder; this needs Rust (https://rustup.rs).",
-  );
+/** The name of this platform's addon, as `linux-x64-gnu`. */
+function targetOf({ platform, arch }) {
+  if (platform === "linux") return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
+  return platform === "win32" ? `win32-${arch}-msvc` : `${platform}-${arch}`;
 }
 
-module.exports = load();
+function load(target) {
+  try {
+    const built = loadDevelopmentBuild(target);
+    if (built !== undefined) return built;
+    // The names stand here as text, so that bundlers see them, and in a try, so that they let them be absent.
+    switch (target) {
+      case "linux-x64-gnu":
+        return require("@sandbar/linux-x64-gnu");
+      case "linux-x64-musl":
+        return require("@sandbar/linux-x64-musl");
+      case "linux-arm64-gnu":
+        return require("@sandbar/linux-arm64-gnu");
+      case "linux-arm64-musl":
+        return require("@sandbar/linux-arm64-musl");
+      case "darwin-x64":
+        return require("@sandbar/darwin-x64");
+      case "darwin-arm64":
+        return require("@sandbar/darwin-arm64");
+      case "win32-x64-msvc":
+        return require("@sandbar/win32-x64-msvc");
+      case "win32-arm64-msvc":
+        return require("@sandbar/win32-arm64-msvc");
+    }
+  } catch (error) {
+    throw require("./addon-failure.js").notLoaded(target, error);
+  }
+  throw require("./addon-failure.js").platformNotSupported(target);
+}
+
+const target = targetOf(process);
+const native = load(target);
+const found = native.version?.();
+if (found !== version) throw require("./addon-failure.js").versionsDiffer(target, version, found);
+
+module.exports = native;

@@ -3,7 +3,6 @@
 const { Aborted } = require("./aborted.js");
 const { given, refusal } = require("./arguments.js");
 const { thrownFor } = require("./errors.js");
-const { ByteStream } = require("./file-stream.js");
 const { cancellable } = require("./signal.js");
 
 /** Answers with these are made without a body. */
@@ -43,6 +42,8 @@ function responseOf({ status, headers }, native, signal) {
     native.stop();
     return new Response(null, { status, headers });
   }
+  // Not before it is needed: Node.js takes a millisecond to load its streams.
+  const { ByteStream } = require("./byte-stream.js");
   const stream = new ByteStream(native, signal);
   const body = new ReadableStream(
     {

@@ -8,9 +8,14 @@ export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 
 /** Prints and runs a command in the package's folder; gives back whether it succeeded. */
-export function succeeds(command, args, env = {}) {
+export function succeeds(command, args, env) {
+  return succeedsIn(root, command, args, env);
+}
+
+/** The same in another folder. */
+export function succeedsIn(cwd, command, args, env = {}) {
   console.log(`\n> ${[command, ...args].join(" ")}`);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
+  const { status, error } = spawnSync(command, args, { cwd, stdio: "inherit", env: { ...process.env, ...env } });
   if (error) console.error(`${command} could not be started: ${error.message}`);
   return status === 0;
 }

@@ -34,6 +34,12 @@ pub fn open_client(config_json: String, outcomes: &Outcomes, events: Option<&Eve
     NativeClient::new(client, outcomes.mailbox())
 }
 
+/// The addon's version: that of the package which it belongs to.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// The names of the options that configure a client or a single call, as the JSON text of an array.
 #[napi]
 pub fn client_option_names() -> String {

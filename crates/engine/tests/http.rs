@@ -349,6 +349,32 @@ async fn a_repeated_connect_does_not_resume_what_was_paused_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_list_of_a_project_has_only_what_was_created_in_it() {
+    let engine = TestEngine::start().await;
+    let call = |method: &str, path: &str, project: &str| {
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        request.header("X-API-Key", KEY).header("X-Project-ID", project).body(Body::empty()).unwrap()
+    };
+    let mine = engine.send(call("POST", "/sandboxes", "mine")).await.text("sandboxID").to_owned();
+    let others = engine.send(call("POST", "/sandboxes", "another's")).await.text("sandboxID").to_owned();
+    let nobodys = engine.running(json!({})).await;
+    engine.until(&mine, "running").await;
+    let listed = |answer: support::Answer| -> Vec<String> {
+        let sandboxes = answer.json.as_array().unwrap().clone();
+        sandboxes.iter().map(|sandbox| sandbox["sandboxID"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(engine.send(call("GET", "/sandboxes", "mine")).await), std::slice::from_ref(&mine));
+    assert_eq!(listed(engine.send(call("GET", "/sandboxes", "unknown")).await), [""; 0]);
+    let all = [nobodys, others, mine.clone()];
+    assert_eq!(listed(engine.get("/sandboxes").await), all, "no project, no filter");
+    assert_eq!(listed(engine.send(call("GET", "/sandboxes", "")).await), all);
+    let metrics = engine.send(call("GET", "/sandboxes/metrics", "mine")).await;
+    assert_eq!(metrics.json["sandboxes"].as_object().unwrap().keys().collect::<Vec<_>>(), [&mine]);
+    let refused = engine.send(call("GET", "/sandboxes", &"x".repeat(256))).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn pages_are_newest_first_and_filtered_by_state_and_metadata() {
     let engine = TestEngine::start().await;
     let mut ids = Vec::new();

@@ -16,7 +16,8 @@ fn at(secs: i64) -> Timestamp {
 
 fn record(id: &str, now: Timestamp) -> SandboxRecord {
     let (options, template) = (CreateOptions::default(), Template::default());
-    SandboxRecord::create(NewSandbox { id: id.into(), token: Secret::default(), options, template }, now).record
+    SandboxRecord::create(NewSandbox { id: id.into(), token: Secret::default(), options, template, project: None }, now)
+        .record
 }
 
 fn deleted(record: SandboxRecord, now: Timestamp) -> SandboxRecord {

@@ -125,7 +125,7 @@ async fn code_interpreter_without_python_says_what_to_install() {
     let service = Service::start(store, logs, driver.clone(), clock, templates, Settings::default());
     let service = service.await.unwrap();
     let options = CreateOptions::from_json(&json!({ "templateID": "code-interpreter" })).unwrap();
-    let EngineError::Template(error) = service.create(options, None).await.unwrap_err() else { panic!() };
+    let EngineError::Template(error) = service.create(options, None, None).await.unwrap_err() else { panic!() };
     let diagnostic = error.diagnostic();
     assert_eq!(diagnostic.reason, "python_missing");
     assert!(diagnostic.recommendation.unwrap().contains("apt-get install python3"));

@@ -7,8 +7,9 @@ use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
     HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, LogDirection, LogLevel, MAX_PAGE, MetricBatch,
-    MetricSnapshot, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER, PREVIOUS_STATE_HEADER, PageToken, PublicState,
-    RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions, WAIT_PREFERENCE, check_idempotency_key, check_sandbox_id,
+    MetricSnapshot, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER, PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken,
+    PublicState, RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions, WAIT_PREFERENCE, check_idempotency_key,
+    check_sandbox_id,
 };
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -24,6 +25,8 @@ use crate::error::EngineError;
 use crate::lifecycle::Event;
 use crate::service::Applied;
 use crate::store::ListFilter;
+
+const MAX_PROJECT_ID: usize = 255;
 
 /// The parameter in paths.
 pub(super) const SANDBOX_ID: &str = "sandboxID";
@@ -92,6 +95,7 @@ pub(super) async fn create(
     State(app): State<App>,
     Origin(origin): Origin,
     Key(key): Key,
+    Project(project): Project,
     JsonBody(mut body): JsonBody,
 ) -> Result<(StatusCode, Json<Sandbox>), Problem> {
     if let Some(fields) = body.as_object_mut() {
@@ -102,7 +106,7 @@ pub(super) async fn create(
         }
     }
     let options = CreateOptions::from_json(&body).map_err(EngineError::from)?;
-    let record = app.service.create(options, key).await?;
+    let record = app.service.create(options, key, project).await?;
     Ok((StatusCode::CREATED, Json(view::sandbox(record, &origin))))
 }
 
@@ -119,6 +123,25 @@ impl FromRequestParts<App> for Key {
             Ok(key) => Ok(Self(Some(key.to_owned()))),
             Err(_) => {
                 Err(Problem::bad_request("Idempotency-Key must have 1 to 255 visible ASCII characters".to_owned()))
+            }
+        }
+    }
+}
+
+/// The request's project.
+pub(super) struct Project(Option<String>);
+
+impl FromRequestParts<App> for Project {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(PROJECT_ID_HEADER).filter(|value| !value.is_empty()) else {
+            return Ok(Self(None));
+        };
+        match value.to_str().ok().filter(|text| text.len() <= MAX_PROJECT_ID) {
+            Some(text) => Ok(Self(Some(text.to_owned()))),
+            None => {
+                Err(Problem::bad_request(format!("X-Project-ID must have at most {MAX_PROJECT_ID} ASCII characters")))
             }
         }
     }
@@ -146,11 +169,16 @@ impl FromRequestParts<App> for Key {
         ("X-Next-Token" = String, description = "What the next page's `nextToken` is; absent on the last")
     )))
 )]
-pub(super) async fn list(State(app): State<App>, RawQuery(text): RawQuery) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    Project(project): Project,
+    RawQuery(text): RawQuery,
+) -> Result<Response, Problem> {
     let query = query::list(&text.unwrap_or_default()).map_err(EngineError::from)?;
     let (offset, limit) = (query.offset(), query.limit.unwrap_or(MAX_PAGE));
     let filter = ListFilter {
         states: ListFilter::states_of(&query.states),
+        project,
         metadata: query.metadata.into_iter().collect(),
         offset,
         limit,
@@ -393,12 +421,14 @@ pub(super) async fn metrics(State(app): State<App>, SandboxId(id): SandboxId) ->
 )]
 pub(super) async fn metrics_batch(
     State(app): State<App>,
+    Project(project): Project,
     RawQuery(text): RawQuery,
 ) -> Result<Json<MetricBatch>, Problem> {
     let (mut ids, limit) = query::metrics(&text.unwrap_or_default()).map_err(EngineError::from)?;
     if ids.is_empty() {
         let filter = ListFilter {
             states: ListFilter::states_of(&[PublicState::Running]),
+            project,
             limit: MAX_PAGE,
             ..ListFilter::default()
         };

@@ -31,6 +31,9 @@ pub struct SandboxRecord {
     pub state: InternalState,
     /// Its own timeout in seconds: what a refresh without a duration extends by.
     pub timeout_secs: u32,
+    /// The project that it was created in: that of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// Whether the end of the TTL pauses instead of deletes.
     pub auto_pause: bool,
     /// The request's environment.
@@ -74,6 +77,8 @@ pub struct NewSandbox {
     pub options: CreateOptions,
     /// The template it names.
     pub template: Template,
+    /// The project that the request came from.
+    pub project: Option<String>,
 }
 
 impl SandboxRecord {
@@ -85,6 +90,7 @@ impl SandboxRecord {
             template_id: new.options.template_id,
             state: InternalState::Creating,
             timeout_secs,
+            project: new.project,
             auto_pause: new.options.auto_pause,
             env_vars: new.options.env_vars,
             metadata: new.options.metadata,

@@ -19,7 +19,13 @@ fn at(secs: u64) -> Timestamp {
 
 fn created(timeout: u32, auto_pause: bool) -> SandboxRecord {
     let options = CreateOptions { timeout: Some(timeout), auto_pause, ..CreateOptions::default() };
-    let new = NewSandbox { id: "sb-1".into(), token: Secret::new("t1"), options, template: Template::default() };
+    let new = NewSandbox {
+        id: "sb-1".into(),
+        token: Secret::new("t1"),
+        options,
+        template: Template::default(),
+        project: None,
+    };
     let outcome = SandboxRecord::create(new, start());
     assert_eq!(outcome.effects, [Effect::StartRuntime]);
     outcome.record

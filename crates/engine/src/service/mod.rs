@@ -142,14 +142,19 @@ impl Service {
     }
 
     /// Accepts a create; with `wait_ready` it answers once the sandbox is usable, failed, or 30 s have passed.
-    pub async fn create(&self, options: CreateOptions, key: Option<String>) -> Result<SandboxRecord, EngineError> {
+    pub async fn create(
+        &self,
+        options: CreateOptions,
+        key: Option<String>,
+        project: Option<String>,
+    ) -> Result<SandboxRecord, EngineError> {
         self.check_open()?;
         let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&options) });
         let template = self.inner.templates.find(&options.template_id).await?;
         let wait_ready = options.wait_ready;
         let claim = self.inner.warm.claim(&options.template_id, &template);
         let id = claim.as_ref().and_then(Claim::sandbox_id).unwrap_or_else(new_id);
-        let new = NewSandbox { id, token: new_token(), options, template };
+        let new = NewSandbox { id, token: new_token(), options, template, project };
         let outcome = SandboxRecord::create(new, self.now());
         let service = self.clone();
         let record = self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await?;

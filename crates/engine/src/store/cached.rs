@@ -147,7 +147,7 @@ mod tests {
         let options = CreateOptions::from_json(&json!({})).unwrap_or_default();
         let folder = std::env::temp_dir();
         let template = Templates::in_data_dir(&folder).find("base").await.expect("it is built in");
-        let new = NewSandbox { id: id.to_owned(), token: Secret::new("t"), options, template };
+        let new = NewSandbox { id: id.to_owned(), token: Secret::new("t"), options, template, project: None };
         SandboxRecord::create(new, Timestamp::UNIX_EPOCH).record
     }
 

@@ -70,6 +70,8 @@ pub enum Created {
 pub struct ListFilter {
     /// Only these states.
     pub states: Vec<InternalState>,
+    /// Only what was created in this project; `None` has them all.
+    pub project: Option<String>,
     /// All of these pairs.
     pub metadata: Vec<(String, String)>,
     /// No tombstones made before; `None` has them all.

@@ -110,6 +110,9 @@ impl Store for SqliteStore {
         if let Some(since) = filter.tombstones_since {
             query.push(" AND (deleted_ms IS NULL OR deleted_ms >= ").push_bind(since.as_millisecond()).push(")");
         }
+        if let Some(project) = &filter.project {
+            query.push(" AND json_extract(record, '$.project') = ").push_bind(project);
+        }
         for (key, value) in &filter.metadata {
             query.push(" AND EXISTS (SELECT 1 FROM json_each(record, '$.metadata') AS pair WHERE pair.key = ");
             query.push_bind(key).push(" AND pair.value = ").push_bind(value).push(")");

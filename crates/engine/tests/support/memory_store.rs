@@ -69,6 +69,7 @@ impl Store for MemoryStore {
     async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
         let wanted = |record: &&SandboxRecord| {
             filter.states.contains(&record.state)
+                && filter.project.iter().all(|project| record.project.as_ref() == Some(project))
                 && filter.metadata.iter().all(|(key, value)| record.metadata.get(key) == Some(value))
                 && filter.tombstones_since.is_none_or(|since| record.tombstone_since().is_none_or(|at| at >= since))
         };

@@ -105,7 +105,10 @@ fn complete(operation: &mut Operation) {
     let checked = !parameters.is_empty() || operation.request_body.is_some();
     parameters.push(header_parameter("X-Request-ID", "A name for the request; a new one is made unless it is given"));
     if !open {
-        parameters.push(header_parameter("X-Project-ID", "Other services' projects; not looked at"));
+        parameters.push(header_parameter(
+            "X-Project-ID",
+            "A create belongs to it, and lists have only what belongs to it; without, they have all",
+        ));
         refusal(operation, 401, "`unauthorized`: no API key, or a wrong one");
         refusal(operation, 500, "`store_failed`, `runtime_error`: the engine's own failure");
         refusal(operation, 503, "`shutting_down`: the engine is told to stop");

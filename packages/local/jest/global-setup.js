@@ -1,0 +1,5 @@
+"use strict";
+
+const { startRun } = require("../lib/run.js");
+
+module.exports = startRun;

@@ -1,0 +1,5 @@
+"use strict";
+
+const { stopRun } = require("../lib/run.js");
+
+module.exports = stopRun;

@@ -1,0 +1,3 @@
+import slate from "../lib/clean-slate.js";
+
+await slate.cleanSlate(process.env.VITEST_POOL_ID);

@@ -1,0 +1,58 @@
+// The native files that go into packages: built for the oldest glibc that is promised, where cargo-zigbuild can do that.
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+import { outputOf, root, run, target } from "../tools.mjs";
+import { GLIBC_FLOOR } from "./inspect.mjs";
+
+/** Where built files are, in a folder for each package of `npm/`. A release puts those of other machines there. */
+export const built = path.join(target, "natives");
+
+/** Builds what this machine can build, and puts it into `built`. */
+export function buildNatives() {
+  run(process.execPath, ["scripts/build.mjs"]);
+  const { platform, arch } = process;
+  const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
+  const isGlibc = triple.endsWith("-linux-gnu");
+  const libc = { linux: isGlibc ? "-gnu" : "-musl", win32: "-msvc" }[platform] ?? "";
+  const folders = isGlibc ? forOldGlibc(triple) : asBuilt();
+  const library = { linux: "libsandbar_node.so", darwin: "libsandbar_node.dylib", win32: "sandbar_node.dll" }[platform];
+  const addon = `${platform}-${arch}${libc}`;
+  put(path.join(folders.addon, library), addon, `sandbar.${addon}.node`);
+  const engine = `local-${addon}`;
+  if (!existsSync(path.join(root, "npm", engine))) return;
+  put(path.join(folders.engine, "sandbar"), engine, "sandbar");
+  // It is static, and needs no glibc at all.
+  put(path.join(target, "release", "sandbar-agent"), engine, "sandbar-agent");
+}
+
+function asBuilt() {
+  const release = path.join(target, "release");
+  return { addon: release, engine: release };
+}
+
+/** Where the builds are that run with the oldest glibc that can be had here. */
+function forOldGlibc(triple) {
+  if (outputOf("cargo-zigbuild", ["--version"]) === undefined) {
+    console.log(
+      "\nWithout cargo-zigbuild (`pip install cargo-zigbuild ziglang`), packages need a glibc as new as this machine's.",
+    );
+    return asBuilt();
+  }
+  const build = ["zigbuild", "--target", `${triple}.${GLIBC_FLOOR}`];
+  const flags = { CARGO_ENCODED_RUSTFLAGS: withoutHome().join("\x1f") };
+  run("cargo", [...build, "--profile", "addon", "-p", "sandbar-node"], flags);
+  run("cargo", [...build, "--release", "-p", "sandbar-cli"], flags);
+  return { addon: path.join(target, triple, "addon"), engine: path.join(target, triple, "release") };
+}
+
+/** Panics name source files: those of crates without the folder of who builds. */
+function withoutHome() {
+  const sources = path.join(process.env.CARGO_HOME ?? path.join(homedir(), ".cargo"), "registry", "src");
+  return readdirSync(sources).map((registry) => `--remap-path-prefix=${path.join(sources, registry)}${path.sep}=`);
+}
+
+function put(from, folder, name) {
+  mkdirSync(path.join(built, folder), { recursive: true });
+  copyFileSync(from, path.join(built, folder, name));
+}
