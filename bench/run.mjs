@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { isInstalled, run, succeeds } from "../scripts/tools.mjs";
 import { parts } from "./parts/all.mjs";
 import { checklist } from "./report/goals.mjs";
-import { machine } from "./report/machine.mjs";
+import { isBusy, machine } from "./report/machine.mjs";
 import { asText } from "./report/tables.mjs";
 import { keep, publish } from "./report/write.mjs";
 import { amounts, contestants, packages, smokeContestants, smokeParts } from "./settings.mjs";
@@ -43,11 +43,12 @@ else await main();
 async function main() {
   const unknown = positionals.find((name) => !(name in parts));
   if (unknown) fail(`there is no part ${unknown}.\n\n${HELP}`);
+  // Before the build, which is load as well.
+  const on = machine();
   if (!values.smoke) prepare();
   const settings = chosenSettings();
   const names = positionals.length > 0 ? positionals : values.smoke ? smokeParts : Object.keys(parts);
   const results = {};
-  const on = machine();
   console.log(Object.values(on).join(" · "));
   for (const name of names) {
     const { title, run, tables } = parts[name];
@@ -57,6 +58,7 @@ async function main() {
   }
   console.log(`\n# Goals\n\n${checklist(results).join("\n")}`);
   if (values.smoke) return;
+  if (isBusy(on)) console.log(`\nThe machine was busy (${on.load}): neither figures nor ratios are worth much.`);
   console.log(`\nwritten: ${keep(results)}`);
   if (values.write) console.log(`written: ${publish(results).join(", ")}`);
 }
@@ -66,6 +68,7 @@ function prepare() {
   if (!values["no-build"]) {
     run(process.execPath, ["scripts/build.mjs"]);
     run("cargo", ["build", "--release", "-p", "sandbar-bench"]);
+    run("cargo", ["build", "--release", "-p", "sandbar-client", "--example", "starting_sandboxes"]);
   }
   if (!isInstalled(import.meta.dirname)) succeeds("npm", ["--prefix", "bench", "ci"]);
 }

@@ -8,6 +8,7 @@ const whole = {
   inFlight: [1, 16, 64, 256, 1_000],
   creates: 10_000,
   imports: 60,
+  readiness: { sandboxes: 2_000, rounds: 3 },
   engine: { creates: 200, fleets: [100, 1_000], records: 10_000 },
   files: { sizeMib: 1_024, files: 10_000 },
 };
@@ -20,6 +21,7 @@ const quick = {
   inFlight: [1, 64, 1_000],
   creates: 10_000,
   imports: 15,
+  readiness: { sandboxes: 2_000, rounds: 1 },
   engine: { creates: 40, fleets: [50], records: 500 },
   files: { sizeMib: 128, files: 1_000 },
 };

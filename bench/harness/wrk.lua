@@ -4,8 +4,8 @@ wrk.headers["content-type"] = "application/json"
 wrk.headers["x-api-key"] = "bench-key"
 wrk.headers["x-request-id"] = "0b7e5f0e-2f6e-4c39-8e8c-2f9a3d2f2f2f"
 wrk.headers["idempotency-key"] = "5d3f0f6a-3c0c-4b47-9d0e-6a8a3c1b7a11"
-wrk.body = '{"templateID":"base","timeout":300,"metadata":{"purpose":"bench","run":"42"},'
-  .. '"envVars":{"NODE_ENV":"production","REGION":"eu-central-1"}}'
+wrk.body = '{"templateID":"base","timeout":300,"metadata":{"purpose":"bench","run":"42","team":"core"},'
+  .. '"envVars":{"NODE_ENV":"production","REGION":"eu-central-1","MODEL_URL":"http://10.0.0.7:8080/v1"}}'
 
 function done(summary, latency)
   local failed = summary.errors.status + summary.errors.connect + summary.errors.read

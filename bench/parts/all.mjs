@@ -8,7 +8,20 @@ import * as latency from "./latency.mjs";
 import * as load from "./load.mjs";
 import * as memory from "./memory.mjs";
 import * as protocols from "./protocols.mjs";
+import * as readiness from "./readiness.mjs";
 import * as size from "./size.mjs";
 
 /** By name: `title`, `run(settings)`, which gives back what is kept as JSON, and `tables(result)` of that. */
-export const parts = { load, calls, latency, protocols, memory, import: importTime, size, engine, commands, files };
+export const parts = {
+  load,
+  calls,
+  latency,
+  protocols,
+  memory,
+  import: importTime,
+  size,
+  readiness,
+  engine,
+  commands,
+  files,
+};

@@ -1,6 +1,7 @@
 // What a run is measured by.
 import { median, ratio } from "../harness/rounds.mjs";
 import { overBare } from "../parts/import-time.mjs";
+import { worst } from "../parts/readiness.mjs";
 import { number } from "./cells.mjs";
 
 const AT_64 = "64 in flight";
@@ -26,6 +27,8 @@ const goals = [
   ["import over bare Node.js", "ms", { most: 3 }, (r) => r.import && overBare(r.import.rows, "sandbar")],
   ["the addon", "MB", { most: 4 }, (r) => r.size?.rows[0].addonMb],
   ["resident memory after 10,000 creates", "MiB", { most: 60 }, (r) => median(r.memory?.rows[0], "rssMiB")],
+  ["CPU while 2,000 sandboxes are waited for", "% of a core", { most: 5 }, (r) => late(r, "CPU, % of a core")],
+  ["a usable sandbox is noticed after", "ms", { most: 25 }, (r) => late(r, "lag median, ms")],
   ["create until usable, warm", "ms", { most: 5 }, (r) => r.engine?.warm[0]["median, ms"]],
   ["create until usable, cold", "ms", { most: 40 }, (r) => r.engine?.cold[0]["median, ms"]],
   [
@@ -56,6 +59,10 @@ export function checklist(results) {
     [undefined, "–"],
   ]);
   return reached(results).map(({ what, figure, goal, met }) => `${signs.get(met)} ${what}: ${figure} (${goal})`);
+}
+
+function late(results, figure) {
+  return results.readiness && worst(results.readiness, figure);
 }
 
 function row(results, variant, contestant) {

@@ -11,7 +11,11 @@ export function machine() {
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     cpu: `${os.availableParallelism()} × ${model.trim()}`,
     memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
-    // Above about 0.5 something else was running, too.
     load: `load before ${os.loadavg()[0].toFixed(1)}`,
   };
+}
+
+/** Whether something else was running, too. */
+export function isBusy({ load }) {
+  return Number(load.split(" ").at(-1)) > 0.5;
 }
