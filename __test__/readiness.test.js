@@ -1,4 +1,4 @@
-const { ReadinessError, Sandbox, SandboxError } = require("..");
+const { ReadinessError, Sandbox, SandboxClient, SandboxError } = require("..");
 const { failedAnswer, sandboxAnswer } = require("./support/answers.js");
 const { errorOf } = require("./support/outcome.js");
 const { json, noContent, scriptedServer } = require("./support/scripted-server.js");
@@ -69,8 +69,8 @@ test("a service that holds looks is asked to, and one look is enough", async () 
     response.setHeader("preference-applied", "wait");
     json(200, sandboxAnswer())(response, request);
   });
-  // Of the server as it is under another key, nothing is known yet.
-  const sandbox = await Sandbox.create("base", { apiKey: "another" });
+  // Of the service at the other tests' key it is known that it does not.
+  const sandbox = await new SandboxClient({ ...server.clientOptions, apiKey: "key-of-its-own" }).create();
   await sandbox.waitReady();
   expect(sandbox.isRunning()).toBe(true);
   expect(server.requests.map(({ method, headers }) => [method, headers.prefer])).toEqual([
