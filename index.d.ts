@@ -787,8 +787,11 @@ export interface ClientOptions {
 export interface Logger {
   /** Called with the message and the {@link ClientEvent.fields}; pino is called with the fields first. */
   debug(...args: unknown[]): unknown;
+  /** Likewise. */
   info(...args: unknown[]): unknown;
+  /** Likewise. */
   warn(...args: unknown[]): unknown;
+  /** Likewise. */
   error(...args: unknown[]): unknown;
 }
 
@@ -1057,7 +1060,10 @@ export interface SandboxInfo {
   /** The user's own words about it. */
   metadata?: Record<string, string>;
   /** What the end of its TTL does. */
-  lifecycle?: { onTimeout: "kill" | "pause" };
+  lifecycle?: {
+    /** Whether it is deleted, or paused. */
+    onTimeout: "kill" | "pause";
+  };
   /** What happened so far, oldest first. */
   timeline?: TimelineEvent[];
   /** Why it is in its state, when that needs a word. */
@@ -1128,7 +1134,12 @@ export interface DeleteReport {
   /** The IDs of those that are gone, by whomever. */
   deleted: string[];
   /** Those that may still be there, and why. */
-  failed: { sandboxId: string; error: SandboxError }[];
+  failed: {
+    /** The ID. */
+    sandboxId: string;
+    /** Why it could not be deleted. */
+    error: SandboxError;
+  }[];
 }
 
 /** How grave a log line is. */
@@ -1157,7 +1168,12 @@ export interface SandboxLogs {
   /** The query as the service understood it. */
   query?: Record<string, unknown>;
   /** Why there are no lines. */
-  diagnostic?: { reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {}); message: string };
+  diagnostic?: {
+    /** A word for programs. */
+    reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {});
+    /** A sentence for people. */
+    message: string;
+  };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
 }
@@ -1176,39 +1192,63 @@ export interface TimelineStream extends AsyncIterableIterator<TimelineEvent>, As
 
 /** Counters of one sandbox at one moment. Null is "not known", never 0. */
 export interface SandboxMetrics {
+  /** Whose counters these are. */
   sandboxId: string;
   /** When the numbers were read. */
   collectedAt?: Date;
   /** Why numbers are missing. */
   error?: string;
-  /** Load averages over 1, 5 and 15 minutes. */
+  /** Load average over 1 minute. */
   load1?: number | null;
+  /** Load average over 5 minutes. */
   load5?: number | null;
+  /** Load average over 15 minutes. */
   load15?: number | null;
-  /** CPUs busy with user code, in the kernel, waiting for I/O, and taken by the hypervisor; 1.0 is one CPU. */
+  /** CPUs busy with user code; 1.0 is one CPU. */
   cpuUserRate?: number | null;
+  /** CPUs busy in the kernel; 1.0 is one CPU. */
   cpuSystemRate?: number | null;
+  /** CPUs that wait for I/O; 1.0 is one CPU. */
   cpuIOWaitRate?: number | null;
+  /** CPUs taken by the hypervisor; 1.0 is one CPU. */
   cpuStealRate?: number | null;
+  /** Memory that can still be had, in bytes. */
   memoryAvailableBytes?: number | null;
+  /** Memory that is used, in percent, 0 to 100. */
   memoryUsagePercent?: number | null;
+  /** Swap space, in bytes. */
   swapTotalBytes?: number | null;
+  /** Swap space that is free, in bytes. */
   swapFreeBytes?: number | null;
+  /** Swap that is in memory as well, in bytes. */
   swapCachedBytes?: number | null;
+  /** Reads of the disk, per second. */
   diskReadOpsPerSecond?: number | null;
+  /** Writes to the disk, per second. */
   diskWriteOpsPerSecond?: number | null;
+  /** Bytes read from the disk, per second. */
   diskReadBytesPerSecond?: number | null;
+  /** Bytes written to the disk, per second. */
   diskWriteBytesPerSecond?: number | null;
+  /** Bytes received, per second. */
   networkRecvBytesPerSecond?: number | null;
+  /** Packets received, per second. */
   networkRecvPacketsPerSecond?: number | null;
+  /** Errors of receiving, per second. */
   networkRecvErrorsPerSecond?: number | null;
+  /** Received packets that were dropped, per second. */
   networkRecvDropsPerSecond?: number | null;
+  /** Bytes sent, per second. */
   networkSentBytesPerSecond?: number | null;
+  /** Packets sent, per second. */
   networkSentPacketsPerSecond?: number | null;
+  /** Errors of sending, per second. */
   networkSentErrorsPerSecond?: number | null;
+  /** Packets to send that were dropped, per second. */
   networkSentDropsPerSecond?: number | null;
-  /** Processes and threads now, and at most. */
+  /** Processes and threads now. */
   taskCurrent?: number | null;
+  /** Processes and threads at most. */
   taskMax?: number | null;
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
@@ -1260,21 +1300,35 @@ export interface SandboxUsageLimits {
   user?: UsageScope;
   /** The project's share. */
   project?: UsageScope;
-  /** Limits of one runtime: the longest TTL, in seconds. */
-  runtime?: { maxRuntimeSeconds: number };
+  /** Limits of one runtime. */
+  runtime?: {
+    /** The longest TTL, in seconds. */
+    maxRuntimeSeconds: number;
+  };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
 }
 
 /** How the user and the project stand, and what to do next. */
 export interface ObservabilitySummary {
+  /** Whether all is well. */
   status: "ok" | "degraded" | (string & {});
+  /** The project. */
   projectId?: string;
+  /** The user that the key belongs to. */
   userId?: string;
   /** Counts by resource. */
   usage?: Record<string, unknown>;
-  /** Which parts of the service answer. */
-  availability?: Record<string, { status: "available" | "unavailable" | (string & {}); message?: string }>;
+  /** Which parts of the service answer, by name. */
+  availability?: Record<
+    string,
+    {
+      /** Whether it answers. */
+      status: "available" | "unavailable" | (string & {});
+      /** Why it does not, as a sentence for people. */
+      message?: string;
+    }
+  >;
   /** Limits that are near or reached. */
   checks?: UsageCheck[];
   /** What to do next. */
@@ -1287,23 +1341,37 @@ export interface ObservabilitySummary {
 
 /** A limit that is near or reached. */
 export interface UsageCheck {
+  /** Whether it is near, or reached. */
   status: "warning" | "exhausted" | (string & {});
+  /** Whose limit it is, as `"project"`. */
   scope: string;
+  /** What is limited, as `"sandbox"`. */
   resource: string;
+  /** What is counted of it. */
   metric: string;
+  /** Used now. */
   used: number;
+  /** The most. */
   limit: number;
+  /** Left now. */
   remaining: number;
+  /** A sentence for people. */
   message: string;
+  /** The path that says more. */
   usageEndpoint?: string;
 }
 
 /** What to do next. */
 export interface SuggestedAction {
+  /** Why something is to be done. */
   status: "unavailable" | "review" | "limit_reached" | (string & {});
+  /** Whom it concerns, as `"project"`. */
   scope?: string;
+  /** What it concerns, as `"sandbox"`. */
   resource?: string;
+  /** A sentence for people. */
   message: string;
+  /** The path that says more. */
   endpoint?: string;
 }
 
@@ -1441,9 +1509,10 @@ export class SandboxError extends Error implements Readonly<ErrorDetails> {
   readonly limit?: number;
   readonly used?: number;
   readonly pid?: number;
+  /** What lies beneath: another error, or whatever was thrown. */
   readonly cause?: unknown;
   /** Name, message and fields, but not the body. */
-  toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
+  toJSON(): Pick<Error, "name" | "message"> & Omit<ErrorDetails, "body">;
 }
 
 /** The client is not configured well enough to send anything: a missing key, a base URL that is none. */

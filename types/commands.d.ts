@@ -28,7 +28,9 @@ export interface Commands {
    * ```
    */
   run(cmd: string, options: CommandOptions & { background: true }): Promise<CommandHandle>;
+  /** Runs a command, and resolves once it has ended, with what it printed and its exit code. */
   run(cmd: string, options?: CommandOptions & { background?: false }): Promise<CommandResult>;
+  /** Runs a command; `background` says whether it resolves with a handle or with a result. */
   run(cmd: string, options?: CommandOptions): Promise<CommandResult | CommandHandle>;
 
   /**
@@ -38,7 +40,9 @@ export interface Commands {
    * @throws As `run`.
    */
   exec(cmd: string, options: CommandOptions & { background: true }): Promise<CommandHandle>;
+  /** The same as {@link Commands.run}. */
   exec(cmd: string, options?: CommandOptions & { background?: false }): Promise<CommandResult>;
+  /** The same as {@link Commands.run}. */
   exec(cmd: string, options?: CommandOptions): Promise<CommandResult | CommandHandle>;
 
   /**
@@ -113,7 +117,12 @@ export interface Commands {
 }
 
 /** Which process is meant: by its process ID inside the sandbox, or by the tag that it was started with. */
-export type ProcessRef = number | { tag: string };
+export type ProcessRef =
+  | number
+  | {
+      /** The tag. */
+      tag: string;
+    };
 
 /** How to run a command. */
 export interface CommandOptions extends CallOptions {

@@ -35,7 +35,7 @@ export interface Files {
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/ListDir`.
    */
-  list(path: string, options?: ListOptions): Promise<EntryInfo[]>;
+  list(path: string, options?: ListDirOptions): Promise<EntryInfo[]>;
 
   /**
    * Makes a directory, and those above it.
@@ -67,8 +67,11 @@ export interface Files {
    * ```
    */
   read(path: string, options?: ReadOptions & { format?: "text" }): Promise<string>;
+  /** Reads a file as bytes, whatever is in it. */
   read(path: string, options: ReadOptions & { format: "bytes" }): Promise<Buffer>;
+  /** Reads a file as a `Blob`. */
   read(path: string, options: ReadOptions & { format: "blob" }): Promise<Blob>;
+  /** Reads a file as a stream, of any size. */
   read(path: string, options: ReadOptions & { format: "stream" }): Promise<Readable>;
 
   /**
@@ -154,6 +157,7 @@ export interface Files {
    * ```
    */
   watchDir(path: string, options?: WatchOptions): Promise<DirWatch>;
+  /** Watches a directory, and calls `onEvent` for each event, until `stop()`. */
   watchDir(path: string, onEvent: (event: DirEvent) => void, options?: WatchCallbackOptions): Promise<DirWatchHandle>;
 
   /**
@@ -250,7 +254,7 @@ export interface WriteInfo {
 }
 
 /** Options of {@link Files.list}. */
-export interface ListOptions extends CallOptions {
+export interface ListDirOptions extends CallOptions {
   /**
    * How many levels down, 1 to 4096.
    * @default 1

@@ -20,6 +20,7 @@ export interface Git {
    * ```
    */
   clone(url: string, path?: string, options?: GitCloneOptions): Promise<CommandResult>;
+  /** Clones a repository, to where git puts it. */
   clone(url: string, options?: GitCloneOptions): Promise<CommandResult>;
 
   /**
@@ -30,6 +31,7 @@ export interface Git {
    * Route: `POST {envdUrl}/run`.
    */
   pull(path?: string, options?: GitOptions): Promise<CommandResult>;
+  /** The same in `cwd`. */
   pull(options?: GitOptions): Promise<CommandResult>;
 
   /**
@@ -41,6 +43,7 @@ export interface Git {
    * Route: `POST {envdUrl}/run`.
    */
   checkout(ref: string, path?: string, options?: GitOptions): Promise<CommandResult>;
+  /** The same in `cwd`. */
   checkout(ref: string, options?: GitOptions): Promise<CommandResult>;
 
   /**
@@ -57,6 +60,7 @@ export interface Git {
    * ```
    */
   status(path?: string, options?: GitOptions): Promise<GitStatus>;
+  /** The same in `cwd`. */
   status(options?: GitOptions): Promise<GitStatus>;
 }
 

@@ -21,6 +21,7 @@ export interface Pty {
    * ```
    */
   create(command?: string, options?: PtyOptions): Promise<PtyHandle>;
+  /** Runs a login shell in a terminal of its own. */
   create(options: PtyOptions): Promise<PtyHandle>;
 
   /**
