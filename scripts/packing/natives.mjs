@@ -15,7 +15,7 @@ export function buildNatives() {
   const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
   const isGlibc = triple.endsWith("-linux-gnu");
   const libc = { linux: isGlibc ? "-gnu" : "-musl", win32: "-msvc" }[platform] ?? "";
-  const folders = isGlibc ? forOldGlibc(triple) : asBuilt();
+  const folders = isGlibc ? forOldGlibc(triple) : forSize();
   const library = { linux: "libsandbar_node.so", darwin: "libsandbar_node.dylib", win32: "sandbar_node.dll" }[platform];
   const addon = `${platform}-${arch}${libc}`;
   put(path.join(folders.addon, library), addon, `sandbar.${addon}.node`);
@@ -29,6 +29,12 @@ export function buildNatives() {
 function asBuilt() {
   const release = path.join(target, "release");
   return { addon: release, engine: release };
+}
+
+/** Where builds are that need no old glibc: the addon small, as it is packed everywhere. */
+function forSize() {
+  run("cargo", ["build", "--profile", "addon", "-p", "sandbar-node"]);
+  return { ...asBuilt(), addon: path.join(target, "addon") };
 }
 
 /** Where the builds are that run with the oldest glibc that can be had here. */
