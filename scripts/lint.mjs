@@ -5,6 +5,8 @@ installDependencies();
 const steps = [
   [bin("biome"), ["ci", "."]],
   [bin("tsc"), ["--noEmit"]],
+  // Every public type has its words, and every link in them leads somewhere.
+  [bin("typedoc"), ["--emit", "none"]],
   ["cargo", ["fmt", "--all", "--check"]],
   ["cargo", ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]],
 ];
