@@ -1,4 +1,4 @@
-// Checks format, lints and types of everything; changes nothing. `npm run format` mends what can be mended.
+// Checks format, lints, types and their words of everything; changes nothing. `npm run format` mends what can be mended.
 import { bin, installDependencies, succeeds } from "./tools.mjs";
 
 installDependencies();
