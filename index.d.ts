@@ -172,14 +172,20 @@ export class Sandbox {
    * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * const sandbox = await Sandbox.connect(sandboxId, { timeout: 1800 });
+   * console.log(await sandbox.files.list("."));
    */
   static connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
 
   /**
    * Lists sandboxes. Nothing is sent before the result is awaited or iterated.
    *
+   * @param options - Which sandboxes, and how many in one page (`limit`, 1 to 100, default 100).
    * @returns Awaited, the first page; iterated, all sandboxes of all pages. Deleted ones are left out unless `state` asks
    * for them.
+   * @throws {@link ValidationError} if an option is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes`.
    *
@@ -198,9 +204,13 @@ export class Sandbox {
    * Fetches what the service knows about a sandbox. For 24 hours after its end this works for a deleted one too, and
    * `diagnostic` says why it is gone.
    *
+   * @returns What the service sent; `raw` has the answer as it came.
    * @throws {@link NotFoundError} if the sandbox is unknown.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { state, endAt, diagnostic } = await Sandbox.getInfo(sandboxId);
    */
   static getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
 
@@ -208,8 +218,12 @@ export class Sandbox {
    * Deletes a sandbox for good.
    *
    * @returns False if there was nothing to delete.
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
    *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * if (!(await Sandbox.kill(sandboxId))) console.log("it was gone already");
    */
   static kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
 
@@ -236,6 +250,10 @@ export class Sandbox {
    * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   *
+   * @example
+   * await Sandbox.pause(sandboxId);
+   * const sandbox = await Sandbox.connect(sandboxId); // resumes it
    */
   static pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
 
@@ -244,22 +262,38 @@ export class Sandbox {
    *
    * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
    * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   * @throws {@link ValidationError} if `timeout` is no whole number in that range; nothing was sent.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   *
+   * @example
+   * await Sandbox.setTimeout(sandboxId, 3600); // an hour from now on
    */
   static setTimeout(sandboxId: string, timeout: number, options?: CallOptions): Promise<void>;
 
   /**
    * Fetches usage, quota checks, availability of the service's parts, and suggested next actions.
    *
+   * @throws {@link AuthenticationError} if the key is missing or wrong.
+   *
    * Route: `GET /api/v1/observability/summary`.
+   *
+   * @example
+   * const { status, checks = [] } = await Sandbox.getObservabilitySummary();
+   * for (const { message } of checks) console.warn(message);
    */
   static getObservabilitySummary(options?: CallOptions): Promise<ObservabilitySummary>;
 
   /**
    * Fetches the user's and the project's limits, and what is used of them.
    *
+   * @throws {@link AuthenticationError} if the key is missing or wrong.
+   *
    * Route: `GET /api/v1/usage/limits`.
+   *
+   * @example
+   * const { project } = await Sandbox.getUsageLimits();
+   * for (const [name, { used, limit }] of Object.entries(project?.limits ?? {})) console.log(name, used, limit);
    */
   static getUsageLimits(options?: CallOptions): Promise<SandboxUsageLimits>;
 
@@ -326,34 +360,58 @@ export class Sandbox {
   /**
    * Makes a context for Python code, which shares no variables with any other.
    *
+   * @param options - `cwd` is where code runs in it. Default: the workspace.
+   * @returns The context, for `context` of {@link Sandbox.runCode}.
    * @throws {@link APIError} with status 400 if Python is not in the sandbox.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/Start`.
+   *
+   * @example
+   * const context = await sandbox.createCodeContext({ cwd: "project" });
+   * await sandbox.runCode("rows = 3", { context });
+   * const { text } = await sandbox.runCode("rows", { context }); // "3"
    */
   createCodeContext(options?: CreateCodeContextOptions): Promise<CodeContext>;
 
   /**
    * Lists the contexts, whichever process has made them. The one of code that names none is `"default"`, once it is there.
    *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
    * Route: `POST {envdUrl}/process.Process/List`.
+   *
+   * @example
+   * const ids = (await sandbox.listCodeContexts()).map(({ contextId }) => contextId);
    */
   listCodeContexts(options?: CallOptions): Promise<CodeContext[]>;
 
   /**
    * Ends a context's process with all that it has started, and starts it anew, without variables.
    *
+   * @param context - The context, or its ID.
+   * @returns The context, under the same ID.
    * @throws {@link NotFoundError} if there is no such context.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Routes: `POST {envdUrl}/process.Process/{List,SendSignal,Start}`.
+   *
+   * @example
+   * await sandbox.restartCodeContext("default");
    */
   restartCodeContext(context: CodeContext | string, options?: CallOptions): Promise<CodeContext>;
 
   /**
    * Ends a context, with all that it has started.
    *
+   * @param context - The context, or its ID.
    * @throws {@link NotFoundError} if there is no such context.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   *
+   * @example
+   * await sandbox.removeCodeContext(context);
    */
   removeCodeContext(context: CodeContext | string, options?: CallOptions): Promise<void>;
 
@@ -366,7 +424,13 @@ export class Sandbox {
    * Where a port of the sandbox is reached, as far as the handle knows: `{envdUrl}/proxy/{port}/`. Requests need the header
    * `X-Access-Token`.
    *
+   * @param port - The port, 1 to 65535.
+   * @returns The URL, as `"https://sb-7f3.example.com/proxy/3000/"`.
    * @throws {@link NotRunningError} if the handle knows of no runtime; {@link ValidationError} if it is no port.
+   *
+   * @example
+   * const headers = { "X-Access-Token": sandbox.envdAccessToken ?? "" };
+   * const page = await fetch(sandbox.getHost(3000), { headers });
    */
   getHost(port: number): string;
 
@@ -376,13 +440,19 @@ export class Sandbox {
    * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `GET {envdUrl}/ports`.
+   *
+   * @example
+   * for (const { port, processName } of await sandbox.ports()) console.log(port, processName);
    */
   ports(options?: CallOptions): Promise<PortInfo[]>;
 
   /**
    * Waits until something listens on a port, and with `path` until it answers.
    *
+   * @param port - The port, 1 to 65535.
+   * @param options - `timeoutMs` is how long to wait, in milliseconds; default 30,000.
    * @throws {@link ReadinessError} of the kind `port_timeout` when the time is up; it says what does listen.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `GET {envdUrl}/ports`, repeated after 0.01 to 0.2 s.
    *
@@ -397,6 +467,8 @@ export class Sandbox {
    * Sends an HTTP request to a program in the sandbox. Its answer comes as from `fetch`, whatever its status: the body is read
    * from the connection as it is asked for. Redirects are not followed.
    *
+   * @param request - The port, path, method, headers and body; by default `GET /`.
+   * @returns A `Response`, as `fetch` gives.
    * @throws {@link NotRunningError} if the sandbox does not run. Where nothing listens, the answer is a 502 that says so.
    *
    * Route: `{envdUrl}/proxy/{port}/{path}`.
@@ -426,7 +498,14 @@ export class Sandbox {
   /**
    * Makes a URL that lets its holder upload a file by POST: to this path, or without one to where the parts of a form say.
    *
+   * @param path - Where the file goes.
+   * @returns The URL.
    * @throws As {@link Sandbox.downloadUrl}.
+   *
+   * @example
+   * const url = await sandbox.uploadUrl("data.csv", { expiresInSeconds: 600 });
+   * const headers = { "content-type": "application/octet-stream" };
+   * await fetch(url, { method: "POST", headers, body: await readFile("data.csv") });
    */
   uploadUrl(path?: string, options?: FileUrlOptions): Promise<string>;
   uploadUrl(options: FileUrlOptions): Promise<string>;
@@ -442,6 +521,10 @@ export class Sandbox {
    * @throws {@link ReadinessError} if the start fails, at once and with `timeline` and `diagnostic`, or takes too long.
    *
    * Routes: `GET /api/v1/sandboxes/:sandboxID`, repeated; `GET /api/v1/sandboxes`.
+   *
+   * @example
+   * const sandbox = await Sandbox.create("base");
+   * await sandbox.waitReady({ readyTimeoutMs: 30_000 });
    */
   waitReady(options?: WaitOptions): Promise<this>;
 
@@ -454,10 +537,23 @@ export class Sandbox {
    * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * await sandbox.connect({ timeout: 1800 });
    */
   connect(options?: ConnectOptions): Promise<this>;
 
-  /** The same as {@link Sandbox.connect}, under the name that goes with `pause`. */
+  /**
+   * The same as {@link Sandbox.connect}, under the name that goes with `pause`.
+   *
+   * @throws As {@link Sandbox.connect}.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * await sandbox.pause();
+   * await sandbox.resume();
+   */
   resume(options?: ConnectOptions): Promise<this>;
 
   /**
@@ -465,8 +561,12 @@ export class Sandbox {
    *
    * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
    * @throws {@link ValidationError} if `timeout` is no whole number in that range; nothing was sent.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   *
+   * @example
+   * await sandbox.setTimeout(3600); // an hour from now on
    */
   setTimeout(timeout: number, options?: CallOptions): Promise<void>;
 
@@ -474,8 +574,13 @@ export class Sandbox {
    * Extends the TTL, for work that goes on. It never shortens it.
    *
    * @param options - `duration` is the least TTL from now on, in seconds, 0 to 3600. Default: the sandbox's own timeout.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   * @throws {@link ValidationError} if `duration` is no whole number in that range; nothing was sent.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/refreshes`.
+   *
+   * @example
+   * await sandbox.refresh({ duration: 600 }); // 10 minutes from now on, or more
    */
   refresh(options?: RefreshOptions): Promise<void>;
 
@@ -516,13 +621,25 @@ export class Sandbox {
    * @throws {@link NotFoundError} if the sandbox is deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   *
+   * @example
+   * await sandbox.pause(); // files stay, processes do not
    */
   pause(options?: CallOptions): Promise<boolean>;
 
   /**
    * Deletes the sandbox for good. One that is gone already counts as done, so that repeating it is safe.
    *
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
+   *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * try {
+   *   await work(sandbox);
+   * } finally {
+   *   await sandbox.delete();
+   * }
    */
   delete(options?: CallOptions): Promise<void>;
 
@@ -530,8 +647,12 @@ export class Sandbox {
    * Deletes the sandbox for good, as {@link Sandbox.delete} does.
    *
    * @returns False if there was nothing to delete.
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
    *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const wasThere = await sandbox.kill();
    */
   kill(options?: CallOptions): Promise<boolean>;
 
@@ -552,7 +673,13 @@ export class Sandbox {
   /**
    * Fetches what the service knows about the sandbox; the handle learns it too.
    *
+   * @returns What the service sent; `raw` has the answer as it came.
+   * @throws {@link NotFoundError} if the sandbox is unknown; for 24 hours after its end it is not.
+   *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { cpuCount, memoryMB, endAt } = await sandbox.getInfo();
    */
   getInfo(options?: CallOptions): Promise<SandboxInfo>;
 
@@ -560,13 +687,23 @@ export class Sandbox {
    * Brings the handle's getters up to date.
    *
    * @returns This handle.
+   * @throws {@link NotFoundError} if the sandbox is unknown; for 24 hours after its end it is not.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * await sandbox.reload();
+   * if (sandbox.state === "failed") console.error(sandbox.diagnostic?.message);
    */
   reload(options?: CallOptions): Promise<this>;
 
   /**
    * Fetches log lines: of the start, of readiness failures, of the application.
+   *
+   * @param options - `limit` is the most lines, 0 to 1000; `level`, `search`, `direction` and `cursor` choose them.
+   * @returns The lines, and `nextCursor` to go on from.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   * @throws {@link ValidationError} if an option is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID/logs`.
    *
@@ -617,7 +754,13 @@ export class Sandbox {
   /**
    * Fetches the current CPU, memory, disk, network and task counters.
    *
+   * @returns The counters. Null is "not known", never 0.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   *
    * Route: `GET /api/v1/sandboxes/:sandboxID/metrics`.
+   *
+   * @example
+   * const { memoryUsagePercent, cpuUserRate } = await sandbox.getMetrics();
    */
   getMetrics(options?: CallOptions): Promise<SandboxMetrics>;
 
@@ -699,8 +842,14 @@ export class SandboxClient {
    *
    * @param sandboxIds - The sandboxes. Default: all that run.
    * @param options - `limit` is the most snapshots to give back.
+   * @returns The counters, as a list and by sandbox ID.
+   * @throws {@link ValidationError} if an argument is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes/metrics`.
+   *
+   * @example
+   * const { items } = await client.getMetrics();
+   * for (const { sandboxId, memoryUsagePercent } of items) console.log(sandboxId, memoryUsagePercent);
    */
   getMetrics(sandboxIds?: string[], options?: MetricsOptions): Promise<SandboxMetricsBatch>;
   /** Fetches usage, quota checks and suggested next actions: see {@link Sandbox.getObservabilitySummary}. */

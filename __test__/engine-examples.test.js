@@ -62,7 +62,10 @@ describe("express-route.mjs", () => {
   }
 
   function untilThereAre(count) {
-    return until(() => Sandbox.list(), (page) => page.length === count);
+    return until(
+      () => Sandbox.list(),
+      (page) => page.length === count,
+    );
   }
 
   test("runs code for its callers", async () => {

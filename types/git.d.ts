@@ -11,6 +11,8 @@ export interface Git {
    *
    * @param url - Its URL, or its path inside the sandbox.
    * @param path - Where to, relative to the working directory. Default: the repository's name.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`.
    *
@@ -27,8 +29,15 @@ export interface Git {
    * Fetches and merges what the current branch follows.
    *
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`.
+   *
+   * @example
+   * ```js
+   * await sandbox.git.pull("hello", { check: true, timeoutMs: 60_000 });
+   * ```
    */
   pull(path?: string, options?: GitOptions): Promise<CommandResult>;
   /** The same in `cwd`. */
@@ -39,8 +48,16 @@ export interface Git {
    *
    * @param ref - Which; a name that begins with `-` is refused.
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
+   * @throws {@link ValidationError} if `ref` begins with `-`; nothing was sent.
    *
    * Route: `POST {envdUrl}/run`.
+   *
+   * @example
+   * ```js
+   * await sandbox.git.checkout("v2.0.0", "hello", { check: true });
+   * ```
    */
   checkout(ref: string, path?: string, options?: GitOptions): Promise<CommandResult>;
   /** The same in `cwd`. */
@@ -50,6 +67,8 @@ export interface Git {
    * Says how a working tree differs from what is committed: for people in `stdout`, for programs in the other fields.
    *
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and the same in fields.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`, twice.
    *
