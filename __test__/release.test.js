@@ -50,12 +50,12 @@ async function manifestIn(place) {
 }
 
 /** The beginning of a native file, for each that a platform's package has to hold. */
-function nativesOf({ main, os: [system], cpu: [cpu] }) {
+function nativesOf({ main, os: [system], cpu: [cpu], libc: [libc] = [] }) {
   const files = main ? [main] : ["bin/sandbar", "bin/sandbar-agent"];
-  return Object.fromEntries(files.map((file) => [file, nativeFor(system, cpu)]));
+  return Object.fromEntries(files.map((file) => [file, nativeFor(system, cpu, libc)]));
 }
 
-function nativeFor(system, cpu) {
+function nativeFor(system, cpu, libc) {
   const bytes = Buffer.alloc(256);
   if (system === "darwin") {
     bytes.writeUInt32LE(0xfeedfacf, 0);
@@ -68,6 +68,18 @@ function nativeFor(system, cpu) {
   } else {
     bytes.write("\x7fELF\x02\x01", "latin1");
     bytes.writeUInt16LE(CPUS.elf[cpu], 18);
+    // Two sections: what is needed, which is one library, and its name.
+    bytes.writeBigUInt64LE(64n, 40);
+    bytes.writeUInt16LE(64, 58);
+    bytes.writeUInt16LE(2, 60);
+    const [needed, names] = [192, 208];
+    bytes.writeUInt32LE(6, 64 + 4);
+    bytes.writeBigUInt64LE(BigInt(needed), 64 + 24);
+    bytes.writeBigUInt64LE(16n, 64 + 32);
+    bytes.writeUInt32LE(1, 64 + 40);
+    bytes.writeBigUInt64LE(BigInt(names), 128 + 24);
+    bytes.writeBigInt64LE(1n, needed);
+    bytes.write(libc === "glibc" ? "libc.so.6" : "libc.so", names, "latin1");
   }
   return bytes;
 }
