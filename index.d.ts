@@ -172,14 +172,20 @@ export class Sandbox {
    * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * const sandbox = await Sandbox.connect(sandboxId, { timeout: 1800 });
+   * console.log(await sandbox.files.list("."));
    */
   static connect(sandboxId: string, options?: ConnectOptions): Promise<Sandbox>;
 
   /**
    * Lists sandboxes. Nothing is sent before the result is awaited or iterated.
    *
+   * @param options - Which sandboxes, and how many in one page (`limit`, 1 to 100, default 100).
    * @returns Awaited, the first page; iterated, all sandboxes of all pages. Deleted ones are left out unless `state` asks
    * for them.
+   * @throws {@link ValidationError} if an option is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes`.
    *
@@ -198,9 +204,13 @@ export class Sandbox {
    * Fetches what the service knows about a sandbox. For 24 hours after its end this works for a deleted one too, and
    * `diagnostic` says why it is gone.
    *
+   * @returns What the service sent; `raw` has the answer as it came.
    * @throws {@link NotFoundError} if the sandbox is unknown.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { state, endAt, diagnostic } = await Sandbox.getInfo(sandboxId);
    */
   static getInfo(sandboxId: string, options?: CallOptions): Promise<SandboxInfo>;
 
@@ -208,8 +218,12 @@ export class Sandbox {
    * Deletes a sandbox for good.
    *
    * @returns False if there was nothing to delete.
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
    *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * if (!(await Sandbox.kill(sandboxId))) console.log("it was gone already");
    */
   static kill(sandboxId: string, options?: CallOptions): Promise<boolean>;
 
@@ -236,6 +250,10 @@ export class Sandbox {
    * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   *
+   * @example
+   * await Sandbox.pause(sandboxId);
+   * const sandbox = await Sandbox.connect(sandboxId); // resumes it
    */
   static pause(sandboxId: string, options?: CallOptions): Promise<boolean>;
 
@@ -244,22 +262,38 @@ export class Sandbox {
    *
    * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
    * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   * @throws {@link ValidationError} if `timeout` is no whole number in that range; nothing was sent.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   *
+   * @example
+   * await Sandbox.setTimeout(sandboxId, 3600); // an hour from now on
    */
   static setTimeout(sandboxId: string, timeout: number, options?: CallOptions): Promise<void>;
 
   /**
    * Fetches usage, quota checks, availability of the service's parts, and suggested next actions.
    *
+   * @throws {@link AuthenticationError} if the key is missing or wrong.
+   *
    * Route: `GET /api/v1/observability/summary`.
+   *
+   * @example
+   * const { status, checks = [] } = await Sandbox.getObservabilitySummary();
+   * for (const { message } of checks) console.warn(message);
    */
   static getObservabilitySummary(options?: CallOptions): Promise<ObservabilitySummary>;
 
   /**
    * Fetches the user's and the project's limits, and what is used of them.
    *
+   * @throws {@link AuthenticationError} if the key is missing or wrong.
+   *
    * Route: `GET /api/v1/usage/limits`.
+   *
+   * @example
+   * const { project } = await Sandbox.getUsageLimits();
+   * for (const [name, { used, limit }] of Object.entries(project?.limits ?? {})) console.log(name, used, limit);
    */
   static getUsageLimits(options?: CallOptions): Promise<SandboxUsageLimits>;
 
@@ -326,34 +360,58 @@ export class Sandbox {
   /**
    * Makes a context for Python code, which shares no variables with any other.
    *
+   * @param options - `cwd` is where code runs in it. Default: the workspace.
+   * @returns The context, for `context` of {@link Sandbox.runCode}.
    * @throws {@link APIError} with status 400 if Python is not in the sandbox.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/Start`.
+   *
+   * @example
+   * const context = await sandbox.createCodeContext({ cwd: "project" });
+   * await sandbox.runCode("rows = 3", { context });
+   * const { text } = await sandbox.runCode("rows", { context }); // "3"
    */
   createCodeContext(options?: CreateCodeContextOptions): Promise<CodeContext>;
 
   /**
    * Lists the contexts, whichever process has made them. The one of code that names none is `"default"`, once it is there.
    *
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   *
    * Route: `POST {envdUrl}/process.Process/List`.
+   *
+   * @example
+   * const ids = (await sandbox.listCodeContexts()).map(({ contextId }) => contextId);
    */
   listCodeContexts(options?: CallOptions): Promise<CodeContext[]>;
 
   /**
    * Ends a context's process with all that it has started, and starts it anew, without variables.
    *
+   * @param context - The context, or its ID.
+   * @returns The context, under the same ID.
    * @throws {@link NotFoundError} if there is no such context.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Routes: `POST {envdUrl}/process.Process/{List,SendSignal,Start}`.
+   *
+   * @example
+   * await sandbox.restartCodeContext("default");
    */
   restartCodeContext(context: CodeContext | string, options?: CallOptions): Promise<CodeContext>;
 
   /**
    * Ends a context, with all that it has started.
    *
+   * @param context - The context, or its ID.
    * @throws {@link NotFoundError} if there is no such context.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   *
+   * @example
+   * await sandbox.removeCodeContext(context);
    */
   removeCodeContext(context: CodeContext | string, options?: CallOptions): Promise<void>;
 
@@ -366,7 +424,13 @@ export class Sandbox {
    * Where a port of the sandbox is reached, as far as the handle knows: `{envdUrl}/proxy/{port}/`. Requests need the header
    * `X-Access-Token`.
    *
+   * @param port - The port, 1 to 65535.
+   * @returns The URL, as `"https://sb-7f3.example.com/proxy/3000/"`.
    * @throws {@link NotRunningError} if the handle knows of no runtime; {@link ValidationError} if it is no port.
+   *
+   * @example
+   * const headers = { "X-Access-Token": sandbox.envdAccessToken ?? "" };
+   * const page = await fetch(sandbox.getHost(3000), { headers });
    */
   getHost(port: number): string;
 
@@ -376,13 +440,19 @@ export class Sandbox {
    * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `GET {envdUrl}/ports`.
+   *
+   * @example
+   * for (const { port, processName } of await sandbox.ports()) console.log(port, processName);
    */
   ports(options?: CallOptions): Promise<PortInfo[]>;
 
   /**
    * Waits until something listens on a port, and with `path` until it answers.
    *
+   * @param port - The port, 1 to 65535.
+   * @param options - `timeoutMs` is how long to wait, in milliseconds; default 30,000.
    * @throws {@link ReadinessError} of the kind `port_timeout` when the time is up; it says what does listen.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `GET {envdUrl}/ports`, repeated after 0.01 to 0.2 s.
    *
@@ -397,6 +467,8 @@ export class Sandbox {
    * Sends an HTTP request to a program in the sandbox. Its answer comes as from `fetch`, whatever its status: the body is read
    * from the connection as it is asked for. Redirects are not followed.
    *
+   * @param request - The port, path, method, headers and body; by default `GET /`.
+   * @returns A `Response`, as `fetch` gives.
    * @throws {@link NotRunningError} if the sandbox does not run. Where nothing listens, the answer is a 502 that says so.
    *
    * Route: `{envdUrl}/proxy/{port}/{path}`.
@@ -426,7 +498,14 @@ export class Sandbox {
   /**
    * Makes a URL that lets its holder upload a file by POST: to this path, or without one to where the parts of a form say.
    *
+   * @param path - Where the file goes.
+   * @returns The URL.
    * @throws As {@link Sandbox.downloadUrl}.
+   *
+   * @example
+   * const url = await sandbox.uploadUrl("data.csv", { expiresInSeconds: 600 });
+   * const headers = { "content-type": "application/octet-stream" };
+   * await fetch(url, { method: "POST", headers, body: await readFile("data.csv") });
    */
   uploadUrl(path?: string, options?: FileUrlOptions): Promise<string>;
   uploadUrl(options: FileUrlOptions): Promise<string>;
@@ -442,6 +521,10 @@ export class Sandbox {
    * @throws {@link ReadinessError} if the start fails, at once and with `timeline` and `diagnostic`, or takes too long.
    *
    * Routes: `GET /api/v1/sandboxes/:sandboxID`, repeated; `GET /api/v1/sandboxes`.
+   *
+   * @example
+   * const sandbox = await Sandbox.create("base");
+   * await sandbox.waitReady({ readyTimeoutMs: 30_000 });
    */
   waitReady(options?: WaitOptions): Promise<this>;
 
@@ -454,10 +537,23 @@ export class Sandbox {
    * @throws {@link ConflictError} if the sandbox has failed; `diagnostic` says why.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * await sandbox.connect({ timeout: 1800 });
    */
   connect(options?: ConnectOptions): Promise<this>;
 
-  /** The same as {@link Sandbox.connect}, under the name that goes with `pause`. */
+  /**
+   * The same as {@link Sandbox.connect}, under the name that goes with `pause`.
+   *
+   * @throws As {@link Sandbox.connect}.
+   *
+   * Route: `POST /api/v1/sandboxes/:sandboxID/connect`.
+   *
+   * @example
+   * await sandbox.pause();
+   * await sandbox.resume();
+   */
   resume(options?: ConnectOptions): Promise<this>;
 
   /**
@@ -465,8 +561,12 @@ export class Sandbox {
    *
    * @param timeout - The TTL from now on, in seconds, 0 to 86400; 0 ends it now.
    * @throws {@link ValidationError} if `timeout` is no whole number in that range; nothing was sent.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/timeout`.
+   *
+   * @example
+   * await sandbox.setTimeout(3600); // an hour from now on
    */
   setTimeout(timeout: number, options?: CallOptions): Promise<void>;
 
@@ -474,8 +574,13 @@ export class Sandbox {
    * Extends the TTL, for work that goes on. It never shortens it.
    *
    * @param options - `duration` is the least TTL from now on, in seconds, 0 to 3600. Default: the sandbox's own timeout.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   * @throws {@link ValidationError} if `duration` is no whole number in that range; nothing was sent.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/refreshes`.
+   *
+   * @example
+   * await sandbox.refresh({ duration: 600 }); // 10 minutes from now on, or more
    */
   refresh(options?: RefreshOptions): Promise<void>;
 
@@ -516,13 +621,25 @@ export class Sandbox {
    * @throws {@link NotFoundError} if the sandbox is deleted.
    *
    * Route: `POST /api/v1/sandboxes/:sandboxID/pause`.
+   *
+   * @example
+   * await sandbox.pause(); // files stay, processes do not
    */
   pause(options?: CallOptions): Promise<boolean>;
 
   /**
    * Deletes the sandbox for good. One that is gone already counts as done, so that repeating it is safe.
    *
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
+   *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * try {
+   *   await work(sandbox);
+   * } finally {
+   *   await sandbox.delete();
+   * }
    */
   delete(options?: CallOptions): Promise<void>;
 
@@ -530,8 +647,12 @@ export class Sandbox {
    * Deletes the sandbox for good, as {@link Sandbox.delete} does.
    *
    * @returns False if there was nothing to delete.
+   * @throws {@link SandboxError} if it could not be deleted; repeating it is safe.
    *
    * Route: `DELETE /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const wasThere = await sandbox.kill();
    */
   kill(options?: CallOptions): Promise<boolean>;
 
@@ -552,7 +673,13 @@ export class Sandbox {
   /**
    * Fetches what the service knows about the sandbox; the handle learns it too.
    *
+   * @returns What the service sent; `raw` has the answer as it came.
+   * @throws {@link NotFoundError} if the sandbox is unknown; for 24 hours after its end it is not.
+   *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * const { cpuCount, memoryMB, endAt } = await sandbox.getInfo();
    */
   getInfo(options?: CallOptions): Promise<SandboxInfo>;
 
@@ -560,13 +687,23 @@ export class Sandbox {
    * Brings the handle's getters up to date.
    *
    * @returns This handle.
+   * @throws {@link NotFoundError} if the sandbox is unknown; for 24 hours after its end it is not.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID`.
+   *
+   * @example
+   * await sandbox.reload();
+   * if (sandbox.state === "failed") console.error(sandbox.diagnostic?.message);
    */
   reload(options?: CallOptions): Promise<this>;
 
   /**
    * Fetches log lines: of the start, of readiness failures, of the application.
+   *
+   * @param options - `limit` is the most lines, 0 to 1000; `level`, `search`, `direction` and `cursor` choose them.
+   * @returns The lines, and `nextCursor` to go on from.
+   * @throws {@link NotFoundError} if the sandbox is unknown.
+   * @throws {@link ValidationError} if an option is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes/:sandboxID/logs`.
    *
@@ -617,7 +754,13 @@ export class Sandbox {
   /**
    * Fetches the current CPU, memory, disk, network and task counters.
    *
+   * @returns The counters. Null is "not known", never 0.
+   * @throws {@link NotFoundError} if the sandbox is unknown or deleted.
+   *
    * Route: `GET /api/v1/sandboxes/:sandboxID/metrics`.
+   *
+   * @example
+   * const { memoryUsagePercent, cpuUserRate } = await sandbox.getMetrics();
    */
   getMetrics(options?: CallOptions): Promise<SandboxMetrics>;
 
@@ -699,8 +842,14 @@ export class SandboxClient {
    *
    * @param sandboxIds - The sandboxes. Default: all that run.
    * @param options - `limit` is the most snapshots to give back.
+   * @returns The counters, as a list and by sandbox ID.
+   * @throws {@link ValidationError} if an argument is wrong; nothing was sent.
    *
    * Route: `GET /api/v1/sandboxes/metrics`.
+   *
+   * @example
+   * const { items } = await client.getMetrics();
+   * for (const { sandboxId, memoryUsagePercent } of items) console.log(sandboxId, memoryUsagePercent);
    */
   getMetrics(sandboxIds?: string[], options?: MetricsOptions): Promise<SandboxMetricsBatch>;
   /** Fetches usage, quota checks and suggested next actions: see {@link Sandbox.getObservabilitySummary}. */
@@ -787,8 +936,11 @@ export interface ClientOptions {
 export interface Logger {
   /** Called with the message and the {@link ClientEvent.fields}; pino is called with the fields first. */
   debug(...args: unknown[]): unknown;
+  /** Likewise. */
   info(...args: unknown[]): unknown;
+  /** Likewise. */
   warn(...args: unknown[]): unknown;
+  /** Likewise. */
   error(...args: unknown[]): unknown;
 }
 
@@ -1057,7 +1209,10 @@ export interface SandboxInfo {
   /** The user's own words about it. */
   metadata?: Record<string, string>;
   /** What the end of its TTL does. */
-  lifecycle?: { onTimeout: "kill" | "pause" };
+  lifecycle?: {
+    /** Whether it is deleted, or paused. */
+    onTimeout: "kill" | "pause";
+  };
   /** What happened so far, oldest first. */
   timeline?: TimelineEvent[];
   /** Why it is in its state, when that needs a word. */
@@ -1128,7 +1283,12 @@ export interface DeleteReport {
   /** The IDs of those that are gone, by whomever. */
   deleted: string[];
   /** Those that may still be there, and why. */
-  failed: { sandboxId: string; error: SandboxError }[];
+  failed: {
+    /** The ID. */
+    sandboxId: string;
+    /** Why it could not be deleted. */
+    error: SandboxError;
+  }[];
 }
 
 /** How grave a log line is. */
@@ -1157,7 +1317,12 @@ export interface SandboxLogs {
   /** The query as the service understood it. */
   query?: Record<string, unknown>;
   /** Why there are no lines. */
-  diagnostic?: { reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {}); message: string };
+  diagnostic?: {
+    /** A word for programs. */
+    reason: "filters_applied" | "cursor_window_empty" | "no_logs_yet" | (string & {});
+    /** A sentence for people. */
+    message: string;
+  };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
 }
@@ -1176,39 +1341,63 @@ export interface TimelineStream extends AsyncIterableIterator<TimelineEvent>, As
 
 /** Counters of one sandbox at one moment. Null is "not known", never 0. */
 export interface SandboxMetrics {
+  /** Whose counters these are. */
   sandboxId: string;
   /** When the numbers were read. */
   collectedAt?: Date;
   /** Why numbers are missing. */
   error?: string;
-  /** Load averages over 1, 5 and 15 minutes. */
+  /** Load average over 1 minute. */
   load1?: number | null;
+  /** Load average over 5 minutes. */
   load5?: number | null;
+  /** Load average over 15 minutes. */
   load15?: number | null;
-  /** CPUs busy with user code, in the kernel, waiting for I/O, and taken by the hypervisor; 1.0 is one CPU. */
+  /** CPUs busy with user code; 1.0 is one CPU. */
   cpuUserRate?: number | null;
+  /** CPUs busy in the kernel; 1.0 is one CPU. */
   cpuSystemRate?: number | null;
+  /** CPUs that wait for I/O; 1.0 is one CPU. */
   cpuIOWaitRate?: number | null;
+  /** CPUs taken by the hypervisor; 1.0 is one CPU. */
   cpuStealRate?: number | null;
+  /** Memory that can still be had, in bytes. */
   memoryAvailableBytes?: number | null;
+  /** Memory that is used, in percent, 0 to 100. */
   memoryUsagePercent?: number | null;
+  /** Swap space, in bytes. */
   swapTotalBytes?: number | null;
+  /** Swap space that is free, in bytes. */
   swapFreeBytes?: number | null;
+  /** Swap that is in memory as well, in bytes. */
   swapCachedBytes?: number | null;
+  /** Reads of the disk, per second. */
   diskReadOpsPerSecond?: number | null;
+  /** Writes to the disk, per second. */
   diskWriteOpsPerSecond?: number | null;
+  /** Bytes read from the disk, per second. */
   diskReadBytesPerSecond?: number | null;
+  /** Bytes written to the disk, per second. */
   diskWriteBytesPerSecond?: number | null;
+  /** Bytes received, per second. */
   networkRecvBytesPerSecond?: number | null;
+  /** Packets received, per second. */
   networkRecvPacketsPerSecond?: number | null;
+  /** Errors of receiving, per second. */
   networkRecvErrorsPerSecond?: number | null;
+  /** Received packets that were dropped, per second. */
   networkRecvDropsPerSecond?: number | null;
+  /** Bytes sent, per second. */
   networkSentBytesPerSecond?: number | null;
+  /** Packets sent, per second. */
   networkSentPacketsPerSecond?: number | null;
+  /** Errors of sending, per second. */
   networkSentErrorsPerSecond?: number | null;
+  /** Packets to send that were dropped, per second. */
   networkSentDropsPerSecond?: number | null;
-  /** Processes and threads now, and at most. */
+  /** Processes and threads now. */
   taskCurrent?: number | null;
+  /** Processes and threads at most. */
   taskMax?: number | null;
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
@@ -1260,21 +1449,35 @@ export interface SandboxUsageLimits {
   user?: UsageScope;
   /** The project's share. */
   project?: UsageScope;
-  /** Limits of one runtime: the longest TTL, in seconds. */
-  runtime?: { maxRuntimeSeconds: number };
+  /** Limits of one runtime. */
+  runtime?: {
+    /** The longest TTL, in seconds. */
+    maxRuntimeSeconds: number;
+  };
   /** The answer as it came; not enumerable. */
   readonly raw: Record<string, unknown>;
 }
 
 /** How the user and the project stand, and what to do next. */
 export interface ObservabilitySummary {
+  /** Whether all is well. */
   status: "ok" | "degraded" | (string & {});
+  /** The project. */
   projectId?: string;
+  /** The user that the key belongs to. */
   userId?: string;
   /** Counts by resource. */
   usage?: Record<string, unknown>;
-  /** Which parts of the service answer. */
-  availability?: Record<string, { status: "available" | "unavailable" | (string & {}); message?: string }>;
+  /** Which parts of the service answer, by name. */
+  availability?: Record<
+    string,
+    {
+      /** Whether it answers. */
+      status: "available" | "unavailable" | (string & {});
+      /** Why it does not, as a sentence for people. */
+      message?: string;
+    }
+  >;
   /** Limits that are near or reached. */
   checks?: UsageCheck[];
   /** What to do next. */
@@ -1287,23 +1490,37 @@ export interface ObservabilitySummary {
 
 /** A limit that is near or reached. */
 export interface UsageCheck {
+  /** Whether it is near, or reached. */
   status: "warning" | "exhausted" | (string & {});
+  /** Whose limit it is, as `"project"`. */
   scope: string;
+  /** What is limited, as `"sandbox"`. */
   resource: string;
+  /** What is counted of it. */
   metric: string;
+  /** Used now. */
   used: number;
+  /** The most. */
   limit: number;
+  /** Left now. */
   remaining: number;
+  /** A sentence for people. */
   message: string;
+  /** The path that says more. */
   usageEndpoint?: string;
 }
 
 /** What to do next. */
 export interface SuggestedAction {
+  /** Why something is to be done. */
   status: "unavailable" | "review" | "limit_reached" | (string & {});
+  /** Whom it concerns, as `"project"`. */
   scope?: string;
+  /** What it concerns, as `"sandbox"`. */
   resource?: string;
+  /** A sentence for people. */
   message: string;
+  /** The path that says more. */
   endpoint?: string;
 }
 
@@ -1441,9 +1658,10 @@ export class SandboxError extends Error implements Readonly<ErrorDetails> {
   readonly limit?: number;
   readonly used?: number;
   readonly pid?: number;
+  /** What lies beneath: another error, or whatever was thrown. */
   readonly cause?: unknown;
   /** Name, message and fields, but not the body. */
-  toJSON(): { name: string; message: string } & Omit<ErrorDetails, "body">;
+  toJSON(): Pick<Error, "name" | "message"> & Omit<ErrorDetails, "body">;
 }
 
 /** The client is not configured well enough to send anything: a missing key, a base URL that is none. */

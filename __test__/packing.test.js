@@ -53,6 +53,15 @@ test("an addon for glibc can't get into a package for musl, nor the other way ro
   expect(complaints).toEqual([expect.stringContaining(`is for ${ours}, the package for ${theirs}`)]);
 });
 
+test("an addon whose C library can't be told is refused", async () => {
+  const addon = await readFile(ADDON);
+  // How many sections there are.
+  addon.writeUInt16LE(0, 60);
+  const { code, complaints } = await inspected(OTHER_LIBC, addon);
+  expect(code).toBe(1);
+  expect(complaints).toEqual([expect.stringContaining("names no C library, the package is for ")]);
+});
+
 test("an addon for another processor is refused", async () => {
   const { code, complaints } = await inspected(OTHER_CPU, await readFile(ADDON));
   expect(code).toBe(1);

@@ -1,11 +1,10 @@
 // Inspects the native files of packages: `node scripts/inspect-binaries.mjs FOLDER...` with unpacked packages, or tarballs.
 // Refuses a file for another system, processor or C library than the package's, and one that needs a too new glibc.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { GLIBC_FLOOR, inspect } from "./packing/inspect.mjs";
 import { platforms } from "./packing/platforms.mjs";
+import { unpacked } from "./packing/tarball.mjs";
 
 const names = process.argv.slice(2);
 if (names.length === 0) {
@@ -13,7 +12,9 @@ if (names.length === 0) {
   process.exit(2);
 }
 const known = platforms();
-const complaints = names.flatMap((name) => (statSync(name).isDirectory() ? complaintsAbout(name) : inTarball(name)));
+const complaints = names.flatMap((name) =>
+  statSync(name).isDirectory() ? complaintsAbout(name) : unpacked(name, complaintsAbout),
+);
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length === 0)
   console.log(`${names.length} inspected: right platforms, and glibc ${GLIBC_FLOOR} or older.`);
@@ -24,14 +25,4 @@ function complaintsAbout(folder) {
   const files = known.find(({ manifest }) => manifest.name === name)?.files ?? [];
   const { errors, tooNew } = inspect(folder, files);
   return [...errors, ...tooNew];
-}
-
-function inTarball(tarball) {
-  const folder = mkdtempSync(path.join(tmpdir(), "sandbar-inspect-"));
-  try {
-    execFileSync("tar", ["-xzf", path.resolve(tarball), "-C", folder]);
-    return complaintsAbout(path.join(folder, "package"));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }

@@ -1,10 +1,12 @@
-// Checks format, lints and types of everything; changes nothing. `npm run format` mends what can be mended.
+// Checks format, lints, types and their words of everything; changes nothing. `npm run format` mends what can be mended.
 import { bin, installDependencies, succeeds } from "./tools.mjs";
 
 installDependencies();
 const steps = [
   [bin("biome"), ["ci", "."]],
   [bin("tsc"), ["--noEmit"]],
+  // Every public type has its words, and every link in them leads somewhere.
+  [bin("typedoc"), ["--emit", "none"]],
   ["cargo", ["fmt", "--all", "--check"]],
   ["cargo", ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]],
 ];

@@ -32,6 +32,7 @@ export type AddonErrorCode =
  * }
  */
 export interface AddonError extends Error {
+  /** Always `"AddonError"`. */
   readonly name: "AddonError";
   /** What kind of failure it is. */
   readonly code: AddonErrorCode;

@@ -61,7 +61,12 @@ export interface CodeExecution {
    */
   results: CodeResult[];
   /** What was printed, by lines with their ends; the newest 4 MiB of each. */
-  logs: { stdout: string[]; stderr: string[] };
+  logs: {
+    /** What went to standard output. */
+    stdout: string[];
+    /** What went to standard error. */
+    stderr: string[];
+  };
   /** What went wrong. */
   error?: CodeExecutionError;
   /** Which execution of its context it was, counted from 1. */
@@ -82,9 +87,13 @@ export interface CodeResult {
   text?: string;
   /** As data, where JSON can hold it; of a table the first 1,000 rows. */
   json?: unknown;
+  /** As HTML. */
   html?: string;
+  /** As Markdown. */
   markdown?: string;
+  /** As LaTeX. */
   latex?: string;
+  /** As an image, the text of an SVG file. */
   svg?: string;
   /** As an image, in base64. */
   png?: string;
@@ -113,6 +122,7 @@ export interface CodeExecutionError {
 export interface CodeContext {
   /** What it is called by. */
   contextId: string;
+  /** What code in it is in. */
   language: "python";
   /** Where it was started, if that was said. */
   cwd?: string;

@@ -28,7 +28,9 @@ export interface Commands {
    * ```
    */
   run(cmd: string, options: CommandOptions & { background: true }): Promise<CommandHandle>;
+  /** Runs a command, and resolves once it has ended, with what it printed and its exit code. */
   run(cmd: string, options?: CommandOptions & { background?: false }): Promise<CommandResult>;
+  /** Runs a command; `background` says whether it resolves with a handle or with a result. */
   run(cmd: string, options?: CommandOptions): Promise<CommandResult | CommandHandle>;
 
   /**
@@ -36,9 +38,13 @@ export interface Commands {
    *
    * @returns As `run`.
    * @throws As `run`.
+   *
+   * Routes: `POST {envdUrl}/run`, `POST {envdUrl}/process.Process/Start`.
    */
   exec(cmd: string, options: CommandOptions & { background: true }): Promise<CommandHandle>;
+  /** The same as {@link Commands.run}. */
   exec(cmd: string, options?: CommandOptions & { background?: false }): Promise<CommandResult>;
+  /** The same as {@link Commands.run}. */
   exec(cmd: string, options?: CommandOptions): Promise<CommandResult | CommandHandle>;
 
   /**
@@ -48,6 +54,11 @@ export interface Commands {
    * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/List`.
+   *
+   * @example
+   * ```js
+   * for (const { pid, cmd, tag } of await sandbox.commands.list()) console.log(pid, cmd, tag);
+   * ```
    */
   list(options?: CallOptions): Promise<ProcessInfo[]>;
 
@@ -56,6 +67,7 @@ export interface Commands {
    * followed as well: its handle comes to the end at once.
    *
    * @param process - Its `pid`, or the tag that it was started with.
+   * @returns A handle, as of a command that was started in the background.
    * @throws {@link NotFoundError} if there is none.
    *
    * Route: `POST {envdUrl}/process.Process/Connect`.
@@ -73,8 +85,14 @@ export interface Commands {
    *
    * @param process - Its `pid`, or its tag.
    * @returns Whether there was one.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   *
+   * @example
+   * ```js
+   * await sandbox.commands.kill({ tag: "server" });
+   * ```
    */
   kill(process: ProcessRef, options?: CallOptions): Promise<boolean>;
 
@@ -84,8 +102,15 @@ export interface Commands {
    * @param process - Its `pid`, or its tag.
    * @param signal - The signal's name, as `"SIGINT"`.
    * @returns Whether there was one.
+   * @throws {@link NotRunningError} if the sandbox does not run.
+   * @throws {@link ValidationError} if it is no signal; nothing was sent.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   *
+   * @example
+   * ```js
+   * await sandbox.commands.sendSignal(server.pid, "SIGHUP");
+   * ```
    */
   sendSignal(process: ProcessRef, signal: string, options?: CallOptions): Promise<boolean>;
 
@@ -98,6 +123,11 @@ export interface Commands {
    * @throws {@link APIError} with status 400 if it has no standard input, has closed it, or does not read it.
    *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
+   *
+   * @example
+   * ```js
+   * await sandbox.commands.sendStdin({ tag: "shell" }, "ls\n");
+   * ```
    */
   sendStdin(process: ProcessRef, data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
@@ -108,12 +138,22 @@ export interface Commands {
    * @throws {@link NotFoundError} if there is none.
    *
    * Route: `POST {envdUrl}/process.Process/CloseStdin`.
+   *
+   * @example
+   * ```js
+   * await sandbox.commands.closeStdin({ tag: "sort" });
+   * ```
    */
   closeStdin(process: ProcessRef, options?: CallOptions): Promise<void>;
 }
 
 /** Which process is meant: by its process ID inside the sandbox, or by the tag that it was started with. */
-export type ProcessRef = number | { tag: string };
+export type ProcessRef =
+  | number
+  | {
+      /** The tag. */
+      tag: string;
+    };
 
 /** How to run a command. */
 export interface CommandOptions extends CallOptions {
@@ -201,8 +241,14 @@ export interface CommandHandle {
    * Waits for its end. It may be called any number of times, before and after the end.
    *
    * @param options - `signal` ends the waiting, and leaves the command as it is.
+   * @returns What it printed, and its exit code.
    * @throws {@link CommandError} if it was started with `check: true`, and its exit code is not 0.
    * @throws {@link TransportError} if the connection was lost and did not come back.
+   *
+   * @example
+   * ```js
+   * const { exitCode, durationMs } = await build.wait({ signal: AbortSignal.timeout(60_000) });
+   * ```
    */
   wait(options?: { signal?: AbortSignal }): Promise<CommandResult>;
 
@@ -210,6 +256,7 @@ export interface CommandHandle {
    * Kills it with all that it has started.
    *
    * @returns Whether it still ran.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
@@ -220,6 +267,7 @@ export interface CommandHandle {
    *
    * @param signal - The signal's name, as `"SIGINT"`.
    * @returns Whether it still ran.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
@@ -233,11 +281,21 @@ export interface CommandHandle {
    * @throws {@link NotFoundError} if it has ended.
    *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
+   *
+   * @example
+   * ```js
+   * const sort = await sandbox.commands.run("sort", { background: true });
+   * await sort.sendStdin("b\na\n");
+   * await sort.closeStdin();
+   * const { stdout } = await sort.wait(); // "a\nb\n"
+   * ```
    */
   sendStdin(data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
   /**
    * Closes its standard input, after all that was sent before: it reads an end of file.
+   *
+   * @throws {@link NotFoundError} if it has ended.
    *
    * Route: `POST {envdUrl}/process.Process/CloseStdin`.
    */

@@ -13,8 +13,14 @@ export interface Files {
    * Tells whether there is something at a path, a symlink that leads nowhere included.
    *
    * @returns False only if the path is not there; a sandbox that is not there is an error.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/Stat`.
+   *
+   * @example
+   * ```js
+   * if (!(await sandbox.files.exists("package.json"))) await sandbox.commands.run("npm init -y");
+   * ```
    */
   exists(path: string, options?: CallOptions): Promise<boolean>;
 
@@ -24,18 +30,30 @@ export interface Files {
    * @throws {@link NotFoundError} if there is nothing.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/Stat`.
+   *
+   * @example
+   * ```js
+   * const { type, size, modifiedTime } = await sandbox.files.getInfo("report.pdf");
+   * ```
    */
   getInfo(path: string, options?: CallOptions): Promise<EntryInfo>;
 
   /**
    * Lists a directory, each directory's content right after it, in the order of names. Symlinks are listed and not followed.
    *
+   * @param options - `depth` is how many levels down, 1 to 4096; default 1.
    * @returns At most 100,000 entries; more are an error.
    * @throws {@link NotFoundError} if there is no such directory; {@link APIError} if it is none.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/ListDir`.
+   *
+   * @example
+   * ```js
+   * const entries = await sandbox.files.list("src", { depth: 3 });
+   * const sources = entries.filter(({ type }) => type === "file").map(({ path }) => path);
+   * ```
    */
-  list(path: string, options?: ListOptions): Promise<EntryInfo[]>;
+  list(path: string, options?: ListDirOptions): Promise<EntryInfo[]>;
 
   /**
    * Makes a directory, and those above it.
@@ -44,6 +62,11 @@ export interface Files {
    * @throws {@link ConflictError} if something else is in the way.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/MakeDir`.
+   *
+   * @example
+   * ```js
+   * await sandbox.files.makeDir("data/2026");
+   * ```
    */
   makeDir(path: string, options?: CallOptions): Promise<boolean>;
 
@@ -67,8 +90,11 @@ export interface Files {
    * ```
    */
   read(path: string, options?: ReadOptions & { format?: "text" }): Promise<string>;
+  /** Reads a file as bytes, whatever is in it. */
   read(path: string, options: ReadOptions & { format: "bytes" }): Promise<Buffer>;
+  /** Reads a file as a `Blob`. */
   read(path: string, options: ReadOptions & { format: "blob" }): Promise<Blob>;
+  /** Reads a file as a stream, of any size. */
   read(path: string, options: ReadOptions & { format: "stream" }): Promise<Readable>;
 
   /**
@@ -81,6 +107,7 @@ export interface Files {
    *
    * @param data - A string, a `Buffer`, typed array, `DataView` or `ArrayBuffer`, a `Blob`, a `Readable`, a web stream, or an
    * iterable of strings and bytes. It must not be changed before the promise settles.
+   * @returns Where it is, and how many bytes it has.
    * @throws {@link APIError} if there is a directory; {@link DiskFullError} if there is no room.
    *
    * Route: `POST {envdUrl}/files`; with a mode `POST {envdUrl}/files/batch` where it is small.
@@ -103,6 +130,14 @@ export interface Files {
    * @throws As {@link Files.write}; the message says which file.
    *
    * Route: `POST {envdUrl}/files/batch`.
+   *
+   * @example
+   * ```js
+   * await sandbox.files.writeFiles([
+   *   { path: "main.py", data: "print(1)" },
+   *   { path: "run.sh", data: "python3 main.py", mode: 0o755 },
+   * ]);
+   * ```
    */
   writeFiles(files: NewFile[], options?: CallOptions): Promise<WriteInfo[]>;
 
@@ -112,6 +147,11 @@ export interface Files {
    * @throws {@link NotFoundError} if there is nothing; {@link APIError} for the root, the home and the workspace themselves.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/Remove`.
+   *
+   * @example
+   * ```js
+   * await sandbox.files.remove("dist");
+   * ```
    */
   remove(path: string, options?: CallOptions): Promise<void>;
 
@@ -122,6 +162,11 @@ export interface Files {
    * @throws {@link NotFoundError} if there is nothing to move.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/Move`.
+   *
+   * @example
+   * ```js
+   * await sandbox.files.rename("draft.md", "docs/final.md");
+   * ```
    */
   rename(oldPath: string, newPath: string, options?: CallOptions): Promise<EntryInfo>;
 
@@ -132,6 +177,11 @@ export interface Files {
    * text is there more than once, with how often.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/Edit`.
+   *
+   * @example
+   * ```js
+   * await sandbox.files.edit("app.py", "DEBUG = True", "DEBUG = False");
+   * ```
    */
   edit(path: string, oldText: string, newText: string, options?: CallOptions): Promise<void>;
 
@@ -141,6 +191,7 @@ export interface Files {
    * The events are iterated, or `onEvent` is called for each. It ends with `break`, `stop()`, the end of an `await using`
    * scope or its `signal`, and when the directory is removed. Until then it keeps the process alive while it waits.
    *
+   * @returns What to iterate; with `onEvent`, what stops it.
    * @throws {@link NotFoundError} if there is no such directory. If events were lost, as there were too many at once, the
    * iteration throws, or `onExit` is called.
    *
@@ -154,6 +205,7 @@ export interface Files {
    * ```
    */
   watchDir(path: string, options?: WatchOptions): Promise<DirWatch>;
+  /** Watches a directory, and calls `onEvent` for each event, until `stop()`. */
   watchDir(path: string, onEvent: (event: DirEvent) => void, options?: WatchCallbackOptions): Promise<DirWatchHandle>;
 
   /**
@@ -162,6 +214,7 @@ export interface Files {
    *
    * @param localPath - The file or directory on this machine.
    * @param remotePath - Where it goes: the path of the file or directory itself.
+   * @returns How many files and bytes went over, and what was left out.
    * @throws {@link SandboxError} of the kind `local_file` if a file of this machine can't be read. What was sent stays.
    *
    * Route: `POST {envdUrl}/files/batch` and `POST {envdUrl}/files`.
@@ -181,10 +234,16 @@ export interface Files {
    *
    * @param remotePath - The file or directory in the sandbox.
    * @param localPath - Where it goes: the path of the file or directory itself. Directories above it are made.
+   * @returns How many files and bytes came over, and what was left out.
    * @throws {@link NotFoundError} if there is nothing; {@link SandboxError} of the kind `local_file` if a file of this machine
    * can't be written. What was written stays.
    *
    * Route: `POST {envdUrl}/filesystem.Filesystem/ListDir` and `GET {envdUrl}/files`.
+   *
+   * @example
+   * ```js
+   * const { files, skipped } = await sandbox.files.download("results", "./results");
+   * ```
    */
   download(remotePath: string, localPath: string, options?: TransferOptions): Promise<TransferResult>;
 }
@@ -250,7 +309,7 @@ export interface WriteInfo {
 }
 
 /** Options of {@link Files.list}. */
-export interface ListOptions extends CallOptions {
+export interface ListDirOptions extends CallOptions {
   /**
    * How many levels down, 1 to 4096.
    * @default 1

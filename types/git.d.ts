@@ -11,6 +11,8 @@ export interface Git {
    *
    * @param url - Its URL, or its path inside the sandbox.
    * @param path - Where to, relative to the working directory. Default: the repository's name.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`.
    *
@@ -20,16 +22,25 @@ export interface Git {
    * ```
    */
   clone(url: string, path?: string, options?: GitCloneOptions): Promise<CommandResult>;
+  /** Clones a repository, to where git puts it. */
   clone(url: string, options?: GitCloneOptions): Promise<CommandResult>;
 
   /**
    * Fetches and merges what the current branch follows.
    *
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`.
+   *
+   * @example
+   * ```js
+   * await sandbox.git.pull("hello", { check: true, timeoutMs: 60_000 });
+   * ```
    */
   pull(path?: string, options?: GitOptions): Promise<CommandResult>;
+  /** The same in `cwd`. */
   pull(options?: GitOptions): Promise<CommandResult>;
 
   /**
@@ -37,16 +48,27 @@ export interface Git {
    *
    * @param ref - Which; a name that begins with `-` is refused.
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and its exit code.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
+   * @throws {@link ValidationError} if `ref` begins with `-`; nothing was sent.
    *
    * Route: `POST {envdUrl}/run`.
+   *
+   * @example
+   * ```js
+   * await sandbox.git.checkout("v2.0.0", "hello", { check: true });
+   * ```
    */
   checkout(ref: string, path?: string, options?: GitOptions): Promise<CommandResult>;
+  /** The same in `cwd`. */
   checkout(ref: string, options?: GitOptions): Promise<CommandResult>;
 
   /**
    * Says how a working tree differs from what is committed: for people in `stdout`, for programs in the other fields.
    *
    * @param path - The repository, in place of `cwd`.
+   * @returns What git printed, and the same in fields.
+   * @throws {@link CommandError} with `check: true`, if git fails; {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/run`, twice.
    *
@@ -57,6 +79,7 @@ export interface Git {
    * ```
    */
   status(path?: string, options?: GitOptions): Promise<GitStatus>;
+  /** The same in `cwd`. */
   status(options?: GitOptions): Promise<GitStatus>;
 }
 

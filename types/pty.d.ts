@@ -21,46 +21,77 @@ export interface Pty {
    * ```
    */
   create(command?: string, options?: PtyOptions): Promise<PtyHandle>;
+  /** Runs a login shell in a terminal of its own. */
   create(options: PtyOptions): Promise<PtyHandle>;
 
   /**
    * Follows a terminal that is open, from the oldest output that is kept of it.
    *
    * @param process - Its `pid`, or the tag that it was created with.
+   * @returns A handle, as of a terminal that was opened here.
    * @throws {@link NotFoundError} if there is none.
    *
    * Route: `POST {envdUrl}/process.Process/Connect`.
+   *
+   * @example
+   * ```js
+   * const terminal = await sandbox.pty.connect({ tag: "shell" }, { onData: (text) => screen.write(text) });
+   * ```
    */
   connect(process: ProcessRef, options?: ConnectPtyOptions): Promise<PtyHandle>;
 
   /**
    * Closes a terminal: kills its command with all that it has started.
    *
+   * @param process - Its `pid`, or its tag.
    * @returns Whether there was one.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
+   *
+   * @example
+   * ```js
+   * await sandbox.pty.kill({ tag: "shell" });
+   * ```
    */
   kill(process: ProcessRef, options?: CallOptions): Promise<boolean>;
 
   /**
    * Types into a terminal.
    *
+   * @param process - Its `pid`, or its tag.
    * @param data - Text or bytes; `"\r"` is the return key, `"\x04"` is Ctrl-D.
    * @throws {@link NotFoundError} if there is none.
    *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
+   *
+   * @example
+   * ```js
+   * await sandbox.pty.sendStdin({ tag: "shell" }, "ls -l\r");
+   * ```
    */
   sendStdin(process: ProcessRef, data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
-  /** The same as {@link Pty.sendStdin}. */
+  /**
+   * The same as {@link Pty.sendStdin}.
+   *
+   * Route: `POST {envdUrl}/process.Process/SendInput`.
+   */
   sendInput(process: ProcessRef, data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
   /**
    * Changes the size of a terminal, and tells the programs in it.
    *
+   * @param process - Its `pid`, or its tag.
+   * @param size - In characters, 1 to 10,000 each way.
    * @throws {@link NotFoundError} if there is none.
    *
    * Route: `POST {envdUrl}/process.Process/Update`.
+   *
+   * @example
+   * ```js
+   * await sandbox.pty.resize({ tag: "shell" }, { cols: 132, rows: 43 });
+   * ```
    */
   resize(process: ProcessRef, size: PtySize, options?: CallOptions): Promise<void>;
 }
@@ -126,6 +157,8 @@ export interface PtyHandle {
    * Waits for its command's end; any number of times.
    *
    * @param options - `signal` ends the waiting, and leaves the terminal as it is.
+   * @returns What it showed, and its exit code.
+   * @throws {@link TransportError} if the connection was lost and did not come back.
    */
   wait(options?: { signal?: AbortSignal }): Promise<PtyResult>;
 
@@ -133,6 +166,7 @@ export interface PtyHandle {
    * Kills its command with all that it has started.
    *
    * @returns Whether it still ran.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
@@ -141,7 +175,9 @@ export interface PtyHandle {
   /**
    * Sends a signal to its command.
    *
+   * @param signal - The signal's name, as `"SIGINT"`.
    * @returns Whether it still ran.
+   * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
    */
@@ -150,7 +186,15 @@ export interface PtyHandle {
   /**
    * Types into it, after all that was typed before; `"\r"` is the return key.
    *
+   * @throws {@link NotFoundError} if it is closed.
+   *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
+   *
+   * @example
+   * ```js
+   * await terminal.write("exit\r");
+   * const { exitCode } = await terminal.wait();
+   * ```
    */
   write(data: string | Uint8Array, options?: CallOptions): Promise<void>;
 
@@ -159,6 +203,9 @@ export interface PtyHandle {
 
   /**
    * Changes its size, and tells the programs in it.
+   *
+   * @param size - In characters, 1 to 10,000 each way.
+   * @throws {@link NotFoundError} if it is closed.
    *
    * Route: `POST {envdUrl}/process.Process/Update`.
    */

@@ -33,12 +33,14 @@ export function inspect(folder, files) {
   return found;
 }
 
-function mismatches(binary, { os, cpu, libc }) {
+function mismatches(binary, { os, cpu, libc, main }) {
   if (binary.format === "unknown") return ["is no ELF, Mach-O or PE file"];
   const found = libcOf(binary);
   return [
     !os.includes(binary.os) && `is for ${binary.os}, the package for ${os}`,
     !cpu.includes(binary.cpu) && `is for ${binary.cpu ?? "another processor"}, the package for ${cpu}`,
+    // A file of an engine may be static; an addon that names none is one that can't be judged.
+    !found && main && libc && `names no C library, the package is for ${libc}`,
     found && !libc?.includes(found) && `is for ${found}, the package for ${libc ?? "no C library of Linux"}`,
   ].filter(Boolean);
 }

@@ -8,26 +8,37 @@ import { GLIBC_FLOOR } from "./inspect.mjs";
 /** Where built files are, in a folder for each package of `npm/`. A release puts those of other machines there. */
 export const built = path.join(target, "natives");
 
-/** Builds what this machine can build, and puts it into `built`. */
+/**
+ * Builds what this machine can build, and puts it into `built`.
+ *
+ * @returns {string} Where the addon is.
+ */
 export function buildNatives() {
   run(process.execPath, ["scripts/build.mjs"]);
   const { platform, arch } = process;
   const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
   const isGlibc = triple.endsWith("-linux-gnu");
   const libc = { linux: isGlibc ? "-gnu" : "-musl", win32: "-msvc" }[platform] ?? "";
-  const folders = isGlibc ? forOldGlibc(triple) : asBuilt();
+  const folders = isGlibc ? forOldGlibc(triple) : forSize();
   const library = { linux: "libsandbar_node.so", darwin: "libsandbar_node.dylib", win32: "sandbar_node.dll" }[platform];
   const addon = `${platform}-${arch}${libc}`;
-  put(path.join(folders.addon, library), addon, `sandbar.${addon}.node`);
   const engine = `local-${addon}`;
-  if (!existsSync(path.join(root, "npm", engine))) return;
-  put(path.join(folders.engine, "sandbar"), engine, "sandbar");
-  // It is static, and needs no glibc at all.
-  put(path.join(target, "release", "sandbar-agent"), engine, "sandbar-agent");
+  if (existsSync(path.join(root, "npm", engine))) {
+    put(path.join(folders.engine, "sandbar"), engine, "sandbar");
+    // It is static, and needs no glibc at all.
+    put(path.join(target, "release", "sandbar-agent"), engine, "sandbar-agent");
+  }
+  return put(path.join(folders.addon, library), addon, `sandbar.${addon}.node`);
 }
 
 function asBuilt() {
   return { addon: path.join(target, "addon"), engine: path.join(target, "release") };
+}
+
+/** Where builds are that need no old glibc: the addon small, as it is packed everywhere. */
+function forSize() {
+  run("cargo", ["build", "--profile", "addon", "-p", "sandbar-node"]);
+  return { ...asBuilt(), addon: path.join(target, "addon") };
 }
 
 /** Where the builds are that run with the oldest glibc that can be had here. */
@@ -52,6 +63,8 @@ function withoutHome() {
 }
 
 function put(from, folder, name) {
-  mkdirSync(path.join(built, folder), { recursive: true });
-  copyFileSync(from, path.join(built, folder, name));
+  const to = path.join(built, folder, name);
+  mkdirSync(path.dirname(to), { recursive: true });
+  copyFileSync(from, to);
+  return to;
 }

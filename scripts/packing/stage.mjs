@@ -4,6 +4,7 @@ import path from "node:path";
 import { root } from "../tools.mjs";
 import { bundleInto } from "./bundle.mjs";
 import { platforms } from "./platforms.mjs";
+import { version } from "./version.mjs";
 
 // In a clone only.
 const LEFT_OUT = ["private", "scripts", "devDependencies", "overrides", "allowScripts"];
@@ -12,14 +13,6 @@ const SHARED = ["license", "repository", "homepage", "bugs", "engines"];
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 const main = manifestIn(root);
-
-/** The one version of all packages: that of package.json, which Cargo.toml has to agree with. */
-export function version() {
-  const cargo = readFileSync(path.join(root, "Cargo.toml"), "utf8");
-  const other = /^\[workspace\.package\]$[^[]*?^version = "(.+)"$/m.exec(cargo)?.[1];
-  if (other === main.version) return other;
-  throw new Error(`package.json says ${main.version}, Cargo.toml ${other}: make them the same`);
-}
 
 /** The package `sandbar`: JavaScript and types. */
 export async function stageMain(folder) {
