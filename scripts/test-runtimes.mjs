@@ -35,32 +35,27 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Runs the tests in one runtime, and prints what they say. */
+/** Gets a runtime, and tries it. */
 function tryOut(runtime, project) {
-  console.log(`\n> ${runtime.title}`);
-  const { program, problem } = obtain(runtime);
-  if (problem !== undefined) {
-    console.log(`skipped: ${problem}`);
-    return { title: runtime.title, skipped: true, text: `skipped: ${problem}` };
-  }
-  const version = /\d+\.\d+\.\d+\S*/.exec(capture(program, ["--version"]).stdout)?.[0];
-  const test = ["dev", "--", program, ...runtime.args, "everywhere.mjs"];
+  const { title } = runtime;
+  console.log(`\n> ${title}`);
+  const { program, version, problem } = obtain(runtime);
+  if (problem === undefined) return { title, version, ...test(program, runtime.args, project) };
+  console.log(`skipped: ${problem}`);
+  return { title, skipped: true, text: `skipped: ${problem}` };
+}
+
+/** Runs the tests, and prints what they say. */
+function test(program, args, project) {
+  const dev = path.join(project, "node_modules", ".bin", "sandbar");
   const options = { cwd: project, timeout: TIMEOUT_MS };
-  const { status, signal, stdout, stderr } = capture(
-    path.join(project, "node_modules", ".bin", "sandbar"),
-    test,
-    options,
-  );
+  const { status, error, stdout, stderr } = capture(dev, ["dev", "--", program, ...args, "everywhere.mjs"], options);
   console.log(stdout + stderr);
-  const count = stdout.match(/^works: /gm)?.length ?? 0;
-  const why = signal === null ? `ended with code ${status}` : "did not end by itself";
-  const ok = status === 0;
-  return {
-    title: runtime.title,
-    version,
-    ok,
-    text: ok ? `${count} tests pass` : `FAILED: ${why}, ${count} tests pass`,
-  };
+  const passed = `${stdout.match(/^works: /gm)?.length ?? 0} tests pass`;
+  if (error?.code === "ETIMEDOUT") return { ok: false, text: `FAILED: ${passed}, and it does not end` };
+  return status === 0
+    ? { ok: true, text: passed }
+    : { ok: false, text: `FAILED: ${passed}, and it ends with ${status}` };
 }
 
 function row({ title, version = "", text }) {

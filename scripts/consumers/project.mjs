@@ -41,7 +41,11 @@ export function install(project, packages) {
   writeFileSync(path.join(project, "package.json"), JSON.stringify(installed));
   const cache = path.join(path.dirname(project), "cache");
   const quiet = ["--no-audit", "--no-fund"];
-  if (!succeedsIn(project, "npm", ["install", ...quiet, "--offline", "--cache", cache]) || !succeedsIn(project, "npm", ["ls"])) return false;
+  if (
+    !succeedsIn(project, "npm", ["install", ...quiet, "--offline", "--cache", cache]) ||
+    !succeedsIn(project, "npm", ["ls"])
+  )
+    return false;
   const tools = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !PUBLISHED.includes(name));
   for (const tool of tools) link(project, tool);
   const others = Object.entries(fromRegistry).map(([name, version]) => `${name}@${version}`);

@@ -44,16 +44,25 @@ export const runtimes = [
  * Installs a runtime, unless it is there.
  *
  * @param {Runtime} runtime
- * @returns {{ program: string, problem?: undefined } | { program?: undefined, problem: string }} Where it is, or why it is not.
+ * @returns {{ program: string, version: string } | { problem: string }} Where it is and what it is, or why it can't be had.
  */
 export function obtain({ name, from, program: file }) {
   const program = path.join(FOLDER, "node_modules", name, file);
-  if (existsSync(program)) return { program };
+  if (!existsSync(program)) {
+    const code = install(`${name}@npm:${from}`);
+    if (code !== undefined) return { problem: `npm can't install ${from} (${code})` };
+  }
+  const { stdout, stderr, error } = capture(program, ["--version"]);
+  const version = /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0];
+  return version ? { program, version } : { problem: `${from} does not run here: ${error?.message ?? stderr.trim()}` };
+}
+
+/** @returns {string | undefined} The code of npm's error, if there is one. */
+function install(what) {
   mkdirSync(FOLDER, { recursive: true });
   const manifest = path.join(FOLDER, "package.json");
   if (!existsSync(manifest)) writeFileSync(manifest, JSON.stringify({ private: true }));
   const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
-  const { status, stderr } = capture("npm", ["install", ...quiet, `${name}@npm:${from}`], { cwd: FOLDER });
-  if (status !== 0) return { problem: /^npm error (?!code )(.+)$/m.exec(stderr)?.[1] ?? `npm can't install ${from}` };
-  return existsSync(program) ? { program } : { problem: `${from} has no ${file}` };
+  const { status, stderr } = capture("npm", ["install", ...quiet, what], { cwd: FOLDER });
+  return status === 0 ? undefined : (/^npm error code (\S+)/m.exec(stderr)?.[1] ?? `it ended with ${status}`);
 }
