@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { isInstalled, run, succeeds } from "../scripts/tools.mjs";
+import { installSandbar } from "./package-under-test.mjs";
 import { parts } from "./parts/all.mjs";
 import { checklist } from "./report/goals.mjs";
 import { isBusy, machine } from "./report/machine.mjs";
@@ -46,6 +47,7 @@ async function main() {
   // Before the build, which is load as well.
   const on = machine();
   if (!values.smoke) prepare();
+  await installSandbar();
   const settings = chosenSettings();
   const names = positionals.length > 0 ? positionals : values.smoke ? smokeParts : Object.keys(parts);
   const results = {};

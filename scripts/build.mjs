@@ -20,11 +20,12 @@ const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
 const linux = platform === "linux";
 
 console.log(linux ? "Building the addon, the `sandbar` command and the agent." : "Building the addon.");
-const packages = linux ? ["sandbar-node", "sandbar-cli"] : ["sandbar-node"];
-run("cargo", ["build", "--release", ...packages.flatMap((name) => ["-p", name])]);
-install(path.join(target, "release", library), path.join(root, `sandbar.${platform}-${arch}${variant()}.node`));
+// Apart from the command, whose crates need more of those that both are built of.
+run("cargo", ["build", "--profile", "addon", "-p", "sandbar-node"]);
+install(path.join(target, "addon", library), path.join(root, `sandbar.${platform}-${arch}${variant()}.node`));
 
 if (linux) {
+  run("cargo", ["build", "--release", "-p", "sandbar-cli"]);
   // Static, as it runs in any root file system.
   const flags = `CARGO_TARGET_${triple.toUpperCase().replaceAll("-", "_")}_RUSTFLAGS`;
   const build = ["build", "--profile", "agent", "--target", triple, "-p", "sandbar-agent"];

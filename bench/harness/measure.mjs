@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
+import { entry } from "../package-under-test.mjs";
 
 const run = promisify(execFile);
 const program = path.join(import.meta.dirname, "contestant.mjs");
@@ -11,7 +12,7 @@ const script = path.join(import.meta.dirname, "wrk.lua");
 export async function contestant(server, setting) {
   const { url, ca, http2 } = server;
   const env = ca ? { ...process.env, NODE_EXTRA_CA_CERTS: ca } : process.env;
-  const { stdout } = await run(process.execPath, [program, JSON.stringify({ url, http2, ...setting })], { env });
+  const { stdout } = await run(process.execPath, [program, JSON.stringify({ url, http2, entry, ...setting })], { env });
   return JSON.parse(stdout);
 }
 

@@ -3,12 +3,13 @@ import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { inTurns, median, spread } from "../harness/rounds.mjs";
+import { entry } from "../package-under-test.mjs";
 import { number, percent } from "../report/cells.mjs";
 import { packages } from "../settings.mjs";
 
 const folder = path.dirname(import.meta.dirname);
 const BARE = "bare Node.js";
-const specifiers = { sandbar: pathToFileURL(path.join(folder, "../index.js")).href, ...packages };
+const specifiers = { sandbar: pathToFileURL(entry).href, ...packages };
 
 export const title = "Import";
 

@@ -1,8 +1,7 @@
 // How large the files of an install are, with all that it depends on.
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { root } from "../../scripts/tools.mjs";
+import { installedFiles } from "../package-under-test.mjs";
 import { number } from "../report/cells.mjs";
 import { packages } from "../settings.mjs";
 
@@ -15,15 +14,15 @@ export async function run({ contestants }) {
   return { rows: [ours(), ...contestants.filter((name) => name in packages).map(installed)] };
 }
 
-/** What `npm pack` would put into the package, and the addon of this machine. */
+/** The main package, and that of this machine's addon. */
 function ours() {
-  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: root, encoding: "utf8" });
-  const [{ files }] = JSON.parse(stdout);
-  const written = sum(files.filter(({ path: name }) => !name.endsWith(".node")).map(({ size }) => size));
-  const addon = readdirSync(root).find((name) => name.startsWith(`sandbar.${process.platform}-${process.arch}`));
-  if (!addon) throw new Error("there is no addon: run `npm run build`");
-  const addonMb = statSync(path.join(root, addon)).size / MB;
-  return { contestant: "sandbar", packages: 1, mb: written / MB + addonMb, addonMb };
+  const files = installedFiles();
+  const addon = files.filter(({ name }) => name.endsWith(".node"));
+  return { contestant: "sandbar", packages: 2, mb: sumOf(files) / MB, addonMb: sumOf(addon) / MB };
+}
+
+function sumOf(files) {
+  return sum(files.map(({ size }) => size));
 }
 
 /** A package of the lock file and all below it, each once. */

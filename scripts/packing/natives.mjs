@@ -27,8 +27,7 @@ export function buildNatives() {
 }
 
 function asBuilt() {
-  const release = path.join(target, "release");
-  return { addon: release, engine: release };
+  return { addon: path.join(target, "addon"), engine: path.join(target, "release") };
 }
 
 /** Where the builds are that run with the oldest glibc that can be had here. */

@@ -34,14 +34,14 @@ pub(crate) struct Creation {
 }
 
 impl Creation {
-    /// Tells the outcome; a caller that is gone by then has aborted it.
+    /// Tells the outcome; a caller that is gone by then has aborted it. What is rare is boxed: it would make each create larger.
     pub(crate) async fn run(self, mut caller: oneshot::Sender<Outcome>) {
         let begun = Instant::now();
         // Goes on when the caller is gone: nothing but its answer tells what there is to delete.
         let answer =
             match self.client.transport().send(&self.request(self.limits()), RawAnswer::object::<Sandbox>).await {
                 Ok(answer) => answer,
-                Err(error) => return self.tell_refused(error, caller).await,
+                Err(error) => return Box::pin(self.tell_refused(error, caller)).await,
             };
         let sandbox_id = answer.value.sandbox_id.clone();
         let wait = if self.options.wait_ready { Wait::UntilReady } else { Wait::No };
@@ -51,14 +51,14 @@ impl Creation {
             outcome = self.client.settle(answer, wait, begun, &self.onlooker, &self.call) => Some(outcome),
         };
         match outcome {
-            Some(Err(error)) => self.tell_failed(error, &sandbox_id, caller).await,
+            Some(Err(error)) => Box::pin(self.tell_failed(error, &sandbox_id, caller)).await,
             Some(Ok(answer)) => {
                 if caller.send(Ok(answer)).is_err() {
-                    self.delete(&sandbox_id).await;
+                    Box::pin(self.delete(&sandbox_id)).await;
                 }
             }
             None => {
-                self.delete(&sandbox_id).await;
+                Box::pin(self.delete(&sandbox_id)).await;
             }
         }
     }

@@ -21,6 +21,7 @@ mod follow;
 mod headers;
 mod holds;
 mod http;
+mod ids;
 mod in_flight;
 mod insight;
 mod journal;

@@ -9,10 +9,10 @@ use sandbar_protocol::{
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use url::form_urlencoded;
-use uuid::Uuid;
 
 use crate::answer::RawAnswer;
 use crate::creation::Creation;
+use crate::ids::new_id;
 use crate::looker::Looker;
 use crate::readiness::{self, Readiness};
 use crate::request::Request;
@@ -249,7 +249,7 @@ impl Client {
             Readiness::Failed => Err(readiness::ended(answer)),
             Readiness::Gone | Readiness::Pending if wait == Wait::No => Ok(answer),
             Readiness::Gone => Err(readiness::ended(answer)),
-            Readiness::Pending => self.wait(answer.value, begun, onlooker, call).await,
+            Readiness::Pending => Box::pin(self.wait(answer.value, begun, onlooker, call)).await,
         }
     }
 
@@ -269,7 +269,7 @@ impl Client {
 fn idempotency_key(call: &CallOptions) -> Result<String, ClientError> {
     match &call.idempotency_key {
         Some(key) => Ok(check_idempotency_key(key)?.to_owned()),
-        None => Ok(Uuid::new_v4().to_string()),
+        None => Ok(new_id().to_string()),
     }
 }
 

@@ -9,13 +9,13 @@ use sandbar_protocol::{
 };
 use tokio::time::Instant;
 use url::form_urlencoded;
-use uuid::Uuid;
 
 use crate::answer::{RawAnswer, header};
 use crate::context::Context;
 use crate::error::{Call, TransportKind};
 use crate::holds::Holds;
 use crate::http::{Http, HttpAnswer, HttpError, Outgoing, origin_of};
+use crate::ids::new_id;
 use crate::in_flight::InFlight;
 use crate::refusal::api_error;
 use crate::request::{Request, Takes, Target};
@@ -100,7 +100,7 @@ impl Transport {
         let mut call = Call {
             method: method_name(request),
             path: target.split_once('?').map_or(&*target, |(path, _)| path).to_owned(),
-            request_id: Uuid::new_v4().to_string(),
+            request_id: new_id().to_string(),
             attempts: attempt.number,
             sandbox_id: request.sandbox_id.clone(),
             idempotency_key: request.idempotency_key.clone(),

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
-use uuid::Uuid;
 
 use super::context::CodeContext;
 use super::execution::{CodeCall, CodeEvent, Execution};
@@ -11,6 +10,7 @@ use super::language::{Language, PYTHON, Way};
 use super::session::{Running, Session};
 use super::{Code, CreateContextCall, DEFAULT_CONTEXT, Slot, TAG_PREFIX};
 use crate::error::{ApiError, Call};
+use crate::ids::new_id;
 use crate::runtime::process::{ProcessInfo, Selector};
 use crate::{CallOptions, ClientError};
 
@@ -56,7 +56,7 @@ impl Code {
         create: &CreateContextCall,
         call: &CallOptions,
     ) -> Result<CodeContext, Arc<ClientError>> {
-        let id = Uuid::new_v4().simple().to_string();
+        let id = new_id().simple().to_string();
         let mut slot = self.slot(&id).await;
         slot.session = Some(self.start(&id, create.cwd.clone(), call).await?);
         Ok(CodeContext::python(&id, create.cwd.clone()))

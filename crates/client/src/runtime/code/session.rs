@@ -4,11 +4,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep_until, timeout};
-use uuid::Uuid;
 
 use super::execution::{CodeCall, CodeEvent, Execution};
 use super::message::{CodeError, Lines, Message};
 use super::{Code, Slot, TAG_PREFIX};
+use crate::ids::new_id;
 use crate::runtime::Runtime;
 use crate::runtime::process::{
     Attach, InputCall, OutputReader, OutputStream, Process, ProcessConfig, Selector, StartRequest,
@@ -138,7 +138,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(code: &Code, slot: OwnedMutexGuard<Slot>) -> Self {
-        Self { runtime: code.runtime.clone(), slot: Some(slot), id: Uuid::new_v4().simple().to_string() }
+        Self { runtime: code.runtime.clone(), slot: Some(slot), id: new_id().simple().to_string() }
     }
 
     /// Runs the code to its end.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
-use uuid::Uuid;
 
 use crate::ClientError;
+use crate::ids::new_id;
 
 /// A file of this machine that is there as a whole, or as it was before: until then it has another name.
 pub(super) struct NewLocalFile {
@@ -31,7 +31,7 @@ impl NewLocalFile {
     /// Begins a file beside its place, in a directory that is there.
     pub(super) async fn begin(path: PathBuf) -> Result<Self, ClientError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let beside = folder.join(format!(".sandbar-{}.tmp", Uuid::new_v4().simple()));
+        let beside = folder.join(format!(".sandbar-{}.tmp", new_id().simple()));
         let file = OpenOptions::new().write(true).create_new(true).open(&beside).await;
         let file = file.map_err(|error| ClientError::local(&path, "write", error))?;
         Ok(Self { file, temporary: Temporary(Some(beside)), path })
