@@ -25,9 +25,14 @@ export function run(command, args, env) {
   if (!succeeds(command, args, env)) process.exit(1);
 }
 
+/** Runs a command, and gives back how it ended and what it printed. */
+export function capture(command, args, options = {}) {
+  return spawnSync(command, args, { cwd: root, encoding: "utf8", ...options });
+}
+
 /** What a command prints; undefined if it is missing or fails. */
 export function outputOf(command, args) {
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+  const { status, stdout } = capture(command, args);
   return status === 0 ? stdout : undefined;
 }
 

@@ -1,5 +1,5 @@
 // A small project that uses the packed packages, in a folder outside of this repository.
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { root, succeedsIn } from "../tools.mjs";
 
@@ -13,9 +13,14 @@ export function packagesIn(tarballs) {
   return Object.fromEntries(files.map((file) => [nameOf(file), path.join(tarballs, file)]));
 }
 
+/** Whether a project wants packages that this repository does not have. */
+export function needsRegistry(project) {
+  return existsSync(path.join(project, "package.json")) && manifestIn(project).fromRegistry !== undefined;
+}
+
 /**
  * Installs what a project's package.json names: our packages from tarballs, without a registry, and then, as links, the tools
- * that this repository has.
+ * that this repository has. What it names in `fromRegistry` comes from there.
  *
  * @param {string} project - Its folder.
  * @param {Record<string, string>} packages - Tarballs by the names of their packages.
@@ -23,7 +28,7 @@ export function packagesIn(tarballs) {
  */
 export function install(project, packages) {
   const manifest = manifestIn(project);
-  const { dependencies = {}, devDependencies = {} } = manifest;
+  const { dependencies = {}, devDependencies = {}, fromRegistry = {} } = manifest;
   const fromFile = (names) => Object.fromEntries(names.map((name) => [name, `file:${packages[name]}`]));
   const ours = (named) => fromFile(Object.keys(named).filter((name) => PUBLISHED.includes(name)));
   const installed = {
@@ -35,11 +40,16 @@ export function install(project, packages) {
   };
   writeFileSync(path.join(project, "package.json"), JSON.stringify(installed));
   const cache = path.join(path.dirname(project), "cache");
-  const offline = ["--offline", "--no-audit", "--no-fund", "--cache", cache];
-  if (!succeedsIn(project, "npm", ["install", ...offline]) || !succeedsIn(project, "npm", ["ls"])) return false;
+  const quiet = ["--no-audit", "--no-fund"];
+  if (
+    !succeedsIn(project, "npm", ["install", ...quiet, "--offline", "--cache", cache]) ||
+    !succeedsIn(project, "npm", ["ls"])
+  )
+    return false;
   const tools = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !PUBLISHED.includes(name));
   for (const tool of tools) link(project, tool);
-  return true;
+  const others = Object.entries(fromRegistry).map(([name, version]) => `${name}@${version}`);
+  return others.length === 0 || succeedsIn(project, "npm", ["install", ...quiet, "--ignore-scripts", ...others]);
 }
 
 /** Gives a project a development dependency of this repository, with its commands. */

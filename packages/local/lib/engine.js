@@ -63,8 +63,8 @@ async function startLocal(options = {}) {
     throw new LocalError("NOT_STARTED", `the local engine ${first}${why && `: ${why}`}`);
   }
   child.stderr.off("data", listen).pipe(process.stderr);
-  // It does not keep a program alive that forgot about it.
-  for (const part of [child, child.stdin, child.stdout, child.stderr]) part.unref();
+  // It does not keep a program alive that forgot about it; in Bun, standard input never does, and has no unref().
+  for (const part of [child, child.stdin, child.stdout, child.stderr]) part.unref?.();
   const [baseUrl, apiKey] = first[0].split(" ");
   return new LocalEngine(child, ended, baseUrl, apiKey);
 }

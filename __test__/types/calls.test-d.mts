@@ -19,9 +19,7 @@ import sandbar, {
   type SandboxPage,
   type TimelineEvent,
 } from "sandbar";
-
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-declare function expectType<Expected>(): <Actual>(value: Actual, same: Same<Actual, Expected>) => void;
+import { expectType } from "./expect-type.mjs";
 
 const sandbox = await Sandbox.create("base", {
   timeout: 1800,
