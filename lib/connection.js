@@ -36,9 +36,20 @@ class Connection {
     const { env } = process;
     const last = Connection.#standard;
     // Reading a variable costs: those of the network are not compared at each call.
-    if (last && VARIABLES.service.every((name) => env[name] === last.#environment[name])) return last;
+    if (last?.#holdsFor(env)) return last;
     Connection.#standard = new Connection();
     return Connection.#standard;
+  }
+
+  #holdsFor(env) {
+    let isSet = false;
+    for (const name of VARIABLES.service) {
+      const value = env[name];
+      if (value !== this.#environment[name]) return false;
+      // An empty one counts as unset.
+      isSet ||= !!value;
+    }
+    return isSet || VARIABLES.fallback.every((name) => env[name] === this.#environment[name]);
   }
 
   /** What is wrong with the configuration; undefined if nothing is. */
@@ -128,7 +139,7 @@ function plainArgs(args, span) {
 function readEnvironment() {
   const { env } = process;
   const values = {};
-  for (const name of [...VARIABLES.service, ...VARIABLES.setup]) values[name] = env[name];
+  for (const name of Object.values(VARIABLES).flat()) values[name] = env[name];
   return values;
 }
 

@@ -34,15 +34,15 @@ class Calls {
   /** Settles what there are outcomes for. */
   deliver() {
     const taken = this.#native.take();
-    for (let index = 0; index < taken.length; index += 3) {
-      const place = taken[index];
+    for (let index = 0; index < taken.length; index += 2) {
+      const place = taken[index] >>> 1;
       const { resolve, reject } = this.#waiting[place];
       this.#waiting[place] = undefined;
       this.#free.push(place);
-      if (taken[index + 1]) reject({ record: taken[index + 2] });
-      else resolve(taken[index + 2]);
+      if (taken[index] & 1) reject({ record: taken[index + 1] });
+      else resolve(taken[index + 1]);
     }
-    const count = taken.length / 3;
+    const count = taken.length / 2;
     this.#inFlight -= count;
     if (count > 0 && this.#inFlight === 0) this.#native.release();
     // The rest comes after whatever else is due.

@@ -3,11 +3,13 @@
 const { sandboxInfo, timelineOf } = require("./answers.js");
 const { notify, takeCallback } = require("./callbacks.js");
 const { thrownFor } = require("./errors.js");
-const { readAnswer, SandboxAnswer } = require("./sandbox-answer.js");
+const { SandboxAnswer } = require("./sandbox-answer.js");
+
+const READ_ANSWER = { read: SandboxAnswer.read };
 
 /** A SandboxAnswer, of a call that may wait for readiness; it tells the user's `onTimeline`, if there is one, what it sees meanwhile. */
 function requestTelling(connection, method, args, options) {
-  if (options?.onTimeline === undefined) return connection.request(method, { ...args, options }, { read: readAnswer });
+  if (options?.onTimeline === undefined) return connection.request(method, { ...args, options }, READ_ANSWER);
   return tellTimeline(connection, method, args, options);
 }
 

@@ -6,16 +6,23 @@ class SandboxAnswer {
   #raw;
   #metadata;
 
-  constructor([sandboxID, text]) {
+  constructor(sandboxID, text, raw) {
     this.sandboxID = sandboxID;
     this.#text = text;
+    this.#raw = raw;
+  }
+
+  /** By the native side's text: the ID, a line feed, and the answer. */
+  static read(text) {
+    const end = text.indexOf("\n");
+    const answer = text.slice(end + 1);
+    // One that can't stand on a line is left out.
+    return end > 0 ? new SandboxAnswer(text.slice(0, end), answer) : SandboxAnswer.of(JSON.parse(answer));
   }
 
   /** One that was read already. */
   static of(raw) {
-    const answer = new SandboxAnswer([raw.sandboxID]);
-    answer.#raw = raw;
-    return answer;
+    return new SandboxAnswer(raw.sandboxID, undefined, raw);
   }
 
   get raw() {
@@ -31,6 +38,4 @@ class SandboxAnswer {
   }
 }
 
-const readAnswer = (pair) => new SandboxAnswer(pair);
-
-module.exports = { readAnswer, SandboxAnswer };
+module.exports = { SandboxAnswer };

@@ -46,10 +46,12 @@ pub fn client_option_names() -> String {
     Value::from_iter(CLIENT_OPTION_NAMES).to_string()
 }
 
-/// The names of the environment variables that count, as JSON text: `{"service": [...], "setup": [...]}`.
+/// The names of the environment variables that count, as JSON text: `{"service": [...], "fallback": [...], "setup": [...]}`, of which
+/// the fallback counts where none of the service is set.
 #[napi]
 pub fn environment_names() -> String {
-    json!({"service": Environment::SERVICE_NAMES, "setup": Environment::SETUP_NAMES}).to_string()
+    let (service, fallback) = (Environment::SERVICE_NAMES, Environment::FALLBACK_NAMES);
+    json!({"service": service, "fallback": fallback, "setup": Environment::SETUP_NAMES}).to_string()
 }
 
 fn open(config_json: &str) -> Result<Client, ClientError> {

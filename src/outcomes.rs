@@ -41,8 +41,6 @@ struct Shared {
 /// What a call gives.
 pub(crate) enum Given {
     Text(String),
-    /// A sandbox: its ID, and the text of its answer.
-    Sandbox(String, String),
     Flag(bool),
     /// Bytes in memory that is lent to the JS engine; none of no bytes, as Node.js takes no empty memory of others.
     Lent(Option<Buffer>),
@@ -64,8 +62,8 @@ impl Outcomes {
         AT_ONCE as u32
     }
 
-    /// Takes outcomes out, the oldest first: `[place, failed, value, …]`, three for each. The value of one that failed is
-    /// an ErrorRecord's JSON text.
+    /// Takes outcomes out, the oldest first: `[2 * place + (failed ? 1 : 0), value, …]`, two for each, as each element costs.
+    /// The value of one that failed is an ErrorRecord's JSON text.
     #[napi]
     pub fn take<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
         let taken: Vec<_> = {
@@ -73,17 +71,15 @@ impl Outcomes {
             let count = settled.len().min(AT_ONCE);
             settled.drain(..count).collect()
         };
-        let mut flat = env.create_array(taken.len() as u32 * 3)?;
-        for (index, (place, outcome)) in (0..).step_by(3).zip(taken) {
-            flat.set(index, place)?;
-            flat.set(index + 1, outcome.is_err())?;
+        let mut flat = env.create_array(taken.len() as u32 * 2)?;
+        for (index, (place, outcome)) in (0..).step_by(2).zip(taken) {
+            flat.set(index, place * 2 + u32::from(outcome.is_err()))?;
             match outcome {
-                Ok(Given::Text(text)) => flat.set(index + 2, text)?,
-                Ok(Given::Sandbox(id, text)) => flat.set(index + 2, vec![id, text])?,
-                Ok(Given::Flag(flag)) => flat.set(index + 2, flag)?,
-                Ok(Given::Lent(bytes)) => flat.set(index + 2, bytes)?,
-                Ok(Given::Copied(bytes)) => flat.set(index + 2, bytes)?,
-                Err(record) => flat.set(index + 2, record.to_json())?,
+                Ok(Given::Text(text)) => flat.set(index + 1, text)?,
+                Ok(Given::Flag(flag)) => flat.set(index + 1, flag)?,
+                Ok(Given::Lent(bytes)) => flat.set(index + 1, bytes)?,
+                Ok(Given::Copied(bytes)) => flat.set(index + 1, bytes)?,
+                Err(record) => flat.set(index + 1, record.to_json())?,
             }
         }
         Ok(flat)
@@ -141,8 +137,10 @@ impl From<String> for Given {
 }
 
 impl From<Answer<Sandbox>> for Given {
+    /// The ID, a line feed, and the answer: the ID is mostly all that is read of it. None that has a line feed itself.
     fn from(answer: Answer<Sandbox>) -> Self {
-        Self::Sandbox(answer.value.sandbox_id, answer.text)
+        let id = Some(answer.value.sandbox_id).filter(|id| !id.contains('\n')).unwrap_or_default();
+        Self::Text(format!("{id}\n{}", answer.text))
     }
 }
 

@@ -8,8 +8,10 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The variables that say which service, and as whom.
-    pub const SERVICE_NAMES: [&'static str; 5] =
-        ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
+    pub const SERVICE_NAMES: [&'static str; 3] = ["SEACLOUD_BASE_URL", "SEACLOUD_API_KEY", "SEACLOUD_PROJECT_ID"];
+
+    /// Those that do where none of [`Self::SERVICE_NAMES`] is set.
+    pub const FALLBACK_NAMES: [&'static str; 2] = ["E2B_DOMAIN", "E2B_API_KEY"];
 
     /// The variables that say how to get there and what to print. Other programs read most of them as well.
     pub const SETUP_NAMES: [&'static str; 11] = [
@@ -28,7 +30,7 @@ impl Environment {
 
     /// The variables of this process.
     pub fn of_process() -> Self {
-        let names = Self::SERVICE_NAMES.into_iter().chain(Self::SETUP_NAMES);
+        let names = Self::SERVICE_NAMES.into_iter().chain(Self::FALLBACK_NAMES).chain(Self::SETUP_NAMES);
         names.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
     }
 
@@ -36,7 +38,8 @@ impl Environment {
     ///
     /// The `E2B_` variables count only as a pair, and only where no `SEACLOUD_` variable is set.
     pub(crate) fn service(&self) -> Service {
-        let [base_url, api_key, project_id, domain, e2b_key] = Self::SERVICE_NAMES.map(|name| self.given(name));
+        let [base_url, api_key, project_id] = Self::SERVICE_NAMES.map(|name| self.given(name));
+        let [domain, e2b_key] = Self::FALLBACK_NAMES.map(|name| self.given(name));
         if base_url.is_some() || api_key.is_some() || project_id.is_some() {
             return Service { base_url, api_key, project_id, only_as_pair: false, remark: "" };
         }
