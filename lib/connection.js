@@ -80,13 +80,13 @@ class Connection {
   /** Begins it over this very connection. */
   begin(method, args, callee = this.#native) {
     const { options, signal } = takeSignal(args.options);
-    return new PieceStream(callee[method](encode(plainArgs({ ...args, options }))), signal);
+    return new PieceStream(callee[method](encode(plainArgs(args, options))), signal);
   }
 
   /** Begins to keep a sandbox alive, which tells what happens. */
   keepAlive(args, options, tell) {
     const connection = this.route(options);
-    return connection.#native.keepAlive(encode(plainArgs({ ...args, options })), tell);
+    return connection.#native.keepAlive(encode(plainArgs(args, options)), tell);
   }
 
   /** Keeps the process alive until what failed creates have left is deleted; at once if there is nothing. */
@@ -102,7 +102,7 @@ class Connection {
   /** The text of the arguments of what the native side begins at once, and the signal that ends it. */
   prepare(args) {
     const { options, signal } = takeSignal(args.options);
-    return { text: encode(plainArgs({ ...args, options })), signal };
+    return { text: encode(plainArgs(args, options)), signal };
   }
 
   /** One call over this very connection, to the service or to a sandbox's runtime. */
@@ -110,7 +110,7 @@ class Connection {
     const { options, signal } = takeSignal(args.options);
     const span = startSpan(method, args);
     try {
-      const text = encode(plainArgs({ ...args, options }, span));
+      const text = encode(plainArgs(args, options, span));
       const answer = read(await cancellable(signal, (place, handle) => callee.call(method, place, text, handle)));
       span?.succeed(answer);
       return answer;
@@ -130,10 +130,12 @@ function withoutLogger({ logger: _here, ...rest }) {
   return rest;
 }
 
-/** The arguments as the native side reads them. */
-function plainArgs(args, span) {
-  const plain = args.options?.logger === undefined ? args : { ...args, options: withoutLogger(args.options) };
-  return span?.trace === undefined ? plain : { ...plain, trace: span.trace };
+/** The arguments as the native side reads them, with these options; mostly they are that already. */
+function plainArgs(args, options, span) {
+  const plain = options?.logger === undefined ? options : withoutLogger(options);
+  const trace = span?.trace;
+  if (trace !== undefined) return { ...args, options: plain, trace };
+  return plain === args.options ? args : { ...args, options: plain };
 }
 
 function readEnvironment() {
