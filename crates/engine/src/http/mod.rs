@@ -11,6 +11,7 @@ mod query;
 mod request_id;
 mod runtime;
 mod sandboxes;
+mod signals;
 mod templates;
 mod view;
 
@@ -53,15 +54,15 @@ struct App {
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sandboxes::create, sandboxes::list))
-        .routes(routes!(sandboxes::metrics_batch))
+        .routes(routes!(signals::metrics_batch))
         .routes(routes!(sandboxes::detail, sandboxes::delete))
         .routes(routes!(sandboxes::connect))
         .routes(routes!(sandboxes::pause))
         .routes(routes!(sandboxes::refresh))
         .routes(routes!(sandboxes::set_timeout))
         .routes(routes!(sandboxes::heartbeat))
-        .routes(routes!(sandboxes::logs))
-        .routes(routes!(sandboxes::metrics))
+        .routes(routes!(signals::logs))
+        .routes(routes!(signals::metrics))
         .routes(routes!(templates::list))
         .routes(routes!(templates::resolve))
         .routes(routes!(observability::summary))

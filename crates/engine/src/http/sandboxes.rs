@@ -6,10 +6,9 @@ use axum::response::{IntoResponse, Response};
 use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
-    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, LogDirection, LogLevel, MAX_PAGE, MetricBatch,
-    MetricSnapshot, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER, PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken,
-    PublicState, RefreshOptions, Sandbox, SandboxLogs, TimeoutOptions, WAIT_PREFERENCE, check_idempotency_key,
-    check_sandbox_id,
+    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER,
+    PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState, RefreshOptions, Sandbox, TimeoutOptions,
+    WAIT_PREFERENCE, check_idempotency_key, check_sandbox_id,
 };
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -129,7 +128,7 @@ impl FromRequestParts<App> for Key {
 }
 
 /// The request's project.
-pub(super) struct Project(Option<String>);
+pub(super) struct Project(pub(super) Option<String>);
 
 impl FromRequestParts<App> for Project {
     type Rejection = Problem;
@@ -359,93 +358,6 @@ fn done(applied: Applied) -> Response {
         (HeaderName::from_static(END_AT_HEADER), applied.record.end_at.to_string()),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
-}
-
-/// GET /sandboxes/:sandboxID/logs
-#[utoipa::path(
-    get,
-    path = "/sandboxes/{sandboxID}/logs",
-    tag = "Observability",
-    operation_id = "getSandboxLogs",
-    summary = "Read the log of a sandbox",
-    params(
-        SandboxId,
-        ("cursor" = Option<u64>, Query, nullable = false, minimum = 0, maximum = 9007199254740991_u64,
-            description = "Where to go on: `nextCursor` of the answer before"),
-        ("limit" = Option<u64>, Query, nullable = false, minimum = 0, maximum = 1000,
-            description = "The most lines; 100 if absent"),
-        ("direction" = inline(Option<LogDirection>), Query, nullable = false, description = "Which way to read; `forward` if absent"),
-        ("level" = Option<LogLevel>, Query, nullable = false, description = "Only lines of this level"),
-        ("search" = Option<String>, Query, nullable = false, max_length = 256,
-            description = "Only lines that contain this text")
-    ),
-    responses((status = 200, description = "A window of the log", body = SandboxLogs))
-)]
-pub(super) async fn logs(
-    State(app): State<App>,
-    SandboxId(id): SandboxId,
-    RawQuery(text): RawQuery,
-) -> Result<Json<SandboxLogs>, Problem> {
-    let query = query::logs(&text.unwrap_or_default()).map_err(EngineError::from)?;
-    Ok(Json(app.service.logs(&id, &query).await?))
-}
-
-/// GET /sandboxes/:sandboxID/metrics
-#[utoipa::path(
-    get,
-    path = "/sandboxes/{sandboxID}/metrics",
-    tag = "Observability",
-    operation_id = "getSandboxMetrics",
-    summary = "Read the counters of a sandbox",
-    params(SandboxId),
-    responses((status = 200, description = "Counters now; null is not known", body = MetricSnapshot))
-)]
-pub(super) async fn metrics(State(app): State<App>, SandboxId(id): SandboxId) -> Result<Json<MetricSnapshot>, Problem> {
-    Ok(Json(app.service.metrics(&id).await?))
-}
-
-/// GET /sandboxes/metrics
-#[utoipa::path(
-    get,
-    path = "/sandboxes/metrics",
-    tag = "Observability",
-    operation_id = "getSandboxesMetrics",
-    summary = "Read the counters of several sandboxes",
-    params(
-        ("sandbox_ids" = Option<String>, Query, nullable = false,
-            description = "IDs, separated by commas; without, the running ones, at most 100"),
-        ("limit" = Option<u64>, Query, nullable = false, minimum = 1, maximum = 100,
-            description = "The most sandboxes of the answer")
-    ),
-    responses((status = 200, description = "Counters now; of a sandbox that is gone, an `error`", body = MetricBatch))
-)]
-pub(super) async fn metrics_batch(
-    State(app): State<App>,
-    Project(project): Project,
-    RawQuery(text): RawQuery,
-) -> Result<Json<MetricBatch>, Problem> {
-    let (mut ids, limit) = query::metrics(&text.unwrap_or_default()).map_err(EngineError::from)?;
-    if ids.is_empty() {
-        let filter = ListFilter {
-            states: ListFilter::states_of(&[PublicState::Running]),
-            project,
-            limit: MAX_PAGE,
-            ..ListFilter::default()
-        };
-        ids = app.service.list(&filter).await?.records.into_iter().map(|record| record.id).collect();
-    }
-    ids.truncate(limit.unwrap_or(usize::MAX));
-    let mut items = Vec::new();
-    for id in ids {
-        items.push(match app.service.metrics(&id).await {
-            Ok(snapshot) => snapshot,
-            // One that is gone must not hide the others.
-            Err(EngineError::NotFound(_)) => MetricSnapshot::unavailable(id, app.service.now(), "sandbox not found"),
-            Err(error) => return Err(error.into()),
-        });
-    }
-    let sandboxes = items.iter().map(|item| (item.sandbox_id.clone(), item.clone())).collect();
-    Ok(Json(MetricBatch { collected_at: Some(app.service.now()), items, sandboxes: Some(sandboxes) }))
 }
 
 /// POST /sandboxes/:sandboxID/heartbeat
