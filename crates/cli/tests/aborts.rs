@@ -19,7 +19,7 @@ use support::{KEY, Serve, list_all, setting, until};
 
 const AT_ONCE: usize = 32;
 /// As many as the client keeps for later calls.
-const KEPT_CONNECTIONS: usize = 128;
+const KEPT_CONNECTIONS: usize = 256;
 /// How long the client may need to delete what aborted creates have made.
 const CLEANUP: Duration = Duration::from_secs(120);
 /// By how much the memory of a process may differ from one moment to another, in KiB.

@@ -24,7 +24,7 @@ pub(crate) use proxy_server::ProxyServer;
 use hop::{Hop, Ways};
 
 /// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
-const MOST_IDLE: usize = 1_024;
+const MOST_IDLE: usize = 256;
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Why there is no answer, or no more of it.
