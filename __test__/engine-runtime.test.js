@@ -53,3 +53,16 @@ test("a sandbox that does not run has no runtime, and says why", async () => {
   const error = await errorOf(sandbox.commands.run("true"));
   expect(error).toMatchObject({ name: "NotRunningError", state: "deleted", sandboxId: sandbox.sandboxId });
 });
+
+test("a text that no string can hold is an error, and takes no other call with it", async () => {
+  const sandbox = await Sandbox.create({ waitReady: true });
+  // As JSON, each of its bytes is six.
+  await sandbox.commands.run("head -c 100000000 /dev/zero > zeros");
+  const [error, beside] = await Promise.all([
+    errorOf(sandbox.files.read("zeros")),
+    sandbox.commands.run("echo beside"),
+  ]);
+  expect(error.message).toBe("what came is too large for a value of JavaScript: read files of this size as a stream");
+  expect(beside.stdout).toBe("beside\n");
+  await sandbox.delete();
+});

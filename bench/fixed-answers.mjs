@@ -13,13 +13,13 @@ const program =
   process.env.FIXED_ANSWERS_BIN ?? [build("release"), build("debug")].find(existsSync) ?? build("release");
 
 /** Starts the server; over TLS, `ca` is the file of the authority to trust. */
-export async function serveFixedAnswers({ latencyMs = 0, startingMs = 0, tls = false, http1 = false } = {}) {
+export async function serveFixedAnswers({ latencyMs = 0, tls = false, http1 = false } = {}) {
   if (!existsSync(program)) {
     throw new Error(`${program} is missing: run \`cargo build --release -p sandbar-bench\``);
   }
   const folder = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-"));
   const ca = tls ? path.join(folder, "ca.pem") : undefined;
-  const args = ["--latency-ms", latencyMs, "--starting-ms", startingMs];
+  const args = ["--latency-ms", latencyMs];
   if (tls) args.push("--tls-ca", ca);
   if (http1) args.push("--http1");
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });

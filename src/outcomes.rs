@@ -74,12 +74,17 @@ impl Outcomes {
         let mut flat = env.create_array(taken.len() as u32 * 2)?;
         for (index, (place, outcome)) in (0..).step_by(2).zip(taken) {
             flat.set(index, place * 2 + u32::from(outcome.is_err()))?;
-            match outcome {
-                Ok(Given::Text(text)) => flat.set(index + 1, text)?,
-                Ok(Given::Flag(flag)) => flat.set(index + 1, flag)?,
-                Ok(Given::Lent(bytes)) => flat.set(index + 1, bytes)?,
-                Ok(Given::Copied(bytes)) => flat.set(index + 1, bytes)?,
-                Err(record) => flat.set(index + 1, record.to_json())?,
+            let set = match outcome {
+                Ok(Given::Text(text)) => flat.set(index + 1, text),
+                Ok(Given::Flag(flag)) => flat.set(index + 1, flag),
+                Ok(Given::Lent(bytes)) => flat.set(index + 1, bytes),
+                Ok(Given::Copied(bytes)) => flat.set(index + 1, bytes),
+                Err(record) => flat.set(index + 1, record.to_json()),
+            };
+            if set.is_err() {
+                // One that can't be made must not take the others with it.
+                flat.set(index, place * 2 + 1)?;
+                flat.set(index + 1, too_large().to_json())?;
             }
         }
         Ok(flat)
@@ -160,6 +165,10 @@ impl From<Option<CopiedBuffer>> for Given {
     fn from(bytes: Option<CopiedBuffer>) -> Self {
         Self::Copied(bytes)
     }
+}
+
+fn too_large() -> ErrorRecord {
+    ErrorRecord::internal("what came is too large for a value of JavaScript: read files of this size as a stream")
 }
 
 pub(crate) fn defect() -> ErrorRecord {
