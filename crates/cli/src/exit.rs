@@ -48,6 +48,11 @@ pub(crate) fn code(result: Result<u8, CliError>) -> ExitCode {
     result.map(ExitCode::from).unwrap_or_else(|error| {
         // Nothing is left to tell a closed standard error.
         let _ = writeln!(std::io::stderr(), "sandbar: {error}");
+        if matches!(error, CliError::Engine(_) | CliError::DataDir(_)) {
+            let hint =
+                "`sandbar doctor`, with the same --listen and --data-dir, looks for the cause and says how to mend it";
+            let _ = writeln!(std::io::stderr(), "{hint}");
+        }
         ExitCode::from(error.code())
     })
 }

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod dev;
+mod doctor;
 mod exit;
 mod host;
 mod serve;
@@ -29,6 +30,8 @@ enum Command {
     Serve(serve::Args),
     /// Run a program against an engine of its own, which ends with it.
     Dev(dev::Args),
+    /// Find out what is wrong on this machine or with the service, and how to mend it.
+    Doctor(doctor::Args),
     /// Hold an engine's sandboxes: `serve` starts this by itself.
     #[command(hide = true)]
     Keep,
@@ -37,12 +40,13 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let default_level = if matches!(cli.command, Command::Dev(_)) { "warn" } else { "info" };
+    let default_level = if matches!(cli.command, Command::Dev(_) | Command::Doctor(_)) { "warn" } else { "info" };
     start_log(cli.log_json, default_level);
     raise_open_files();
     let result = match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Dev(args) => dev::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Keep => host::keep().await,
     };
     exit::code(result)

@@ -11,11 +11,14 @@ use sandbar_protocol::check_template_id;
 use crate::exit::CliError;
 use crate::{api_key, host};
 
+/// Where the engine listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7410";
+
 /// Options of `sandbar serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7410")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
     /// Folder for records, files and templates, made if it does not exist. Default: sandbar in XDG_DATA_HOME, that is
     /// ~/.local/share/sandbar.
@@ -100,7 +103,8 @@ fn announce(key: Option<&String>, address: SocketAddr) -> Result<(), CliError> {
     written.map_err(|source| CliError::System { what: "can't write to standard output".to_owned(), source })
 }
 
-fn default_data_dir() -> Option<PathBuf> {
+/// The data folder unless told otherwise.
+pub(crate) fn default_data_dir() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     base.map(|base| base.join("sandbar"))
