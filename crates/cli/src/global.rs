@@ -38,20 +38,23 @@ const PRINTING: &str = "Printing";
 /// When to print in colour.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
-/// Takes options that only calls have out of the help of a command that makes none.
-pub(crate) fn hide_options_of_calls(command: clap::Command) -> clap::Command {
-    let keys_are_its_own = command.get_name() == "serve";
-    let hidden = ["base_url", "api_key", "project_id", "request_timeout", "json", "quiet", "color"];
-    hidden
-        .into_iter()
-        .filter(|id| !(keys_are_its_own && *id == "api_key"))
-        .fold(command, |command, id| command.mut_arg(id, |option| option.hide(true)))
+/// Commands that serve instead of calling.
+const SERVING: [&str; 3] = ["serve", "dev", "keep"];
+
+/// Takes the options that only calls have out of the help of commands that make none.
+pub(crate) fn hide_where_meaningless(command: clap::Command) -> clap::Command {
+    let options = GlobalArgs::augment_args(clap::Command::new("global"));
+    let hide = |serving: clap::Command| {
+        // What a command has itself is not handed down to it: so the hidden ones are its own.
+        let own = |id: &clap::Id| serving.get_arguments().any(|option| option.get_id() == id);
+        let hidden = options.get_arguments().filter(|option| option.get_id() != "log_json" && !own(option.get_id()));
+        let hidden = hidden.map(|option| option.clone().hide(true)).collect::<Vec<_>>();
+        serving.args(hidden)
+    };
+    SERVING.into_iter().fold(command, |command, serving| command.mut_subcommand(serving, hide))
 }

@@ -78,9 +78,6 @@ Exit codes:
   130  interrupted by Ctrl-C
 `sandbar exec` and `sandbar dev` pass on the exit code of what they run.";
 
-/// Commands that serve instead of calling: options of calls mean nothing to them.
-const SERVING: [&str; 3] = ["serve", "dev", "keep"];
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = match Cli::from_arg_matches(&command_line().get_matches()) {
@@ -94,12 +91,7 @@ async fn main() -> ExitCode {
 
 /// The whole command line, with the global options out of sight where they mean nothing.
 fn command_line() -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    for serving in SERVING {
-        command = command.mut_subcommand(serving, global::hide_options_of_calls);
-    }
-    command
+    global::hide_where_meaningless(Cli::command())
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<u8, CliError> {

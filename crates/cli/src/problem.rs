@@ -11,9 +11,10 @@ use crate::terminal_text::plain;
 use crate::timeline;
 use crate::wording::for_command_line;
 
-const NO_SERVER: &str = "\
-  start one here:   sandbar serve    (commands find it by themselves)
-  or name another:  export SEACLOUD_BASE_URL=https://… SEACLOUD_API_KEY=…";
+const NO_SERVER: [&str; 2] = [
+    "  start one here:   sandbar serve    (commands find it by themselves)",
+    "  or name another:  export SEACLOUD_BASE_URL=https://… SEACLOUD_API_KEY=…",
+];
 
 /// Tells an error on standard error: to a person in lines, with `--json` as one JSON value.
 pub(crate) fn tell(error: &CliError, output: &Output) {
@@ -52,7 +53,7 @@ fn lines(error: &CliError) -> String {
     let red = Style::new().for_stderr().red().bold();
     let mut lines = vec![format!("{} {}", red.apply_to("error:"), message(error))];
     match error {
-        CliError::NoServer => lines.push(NO_SERVER.to_owned()),
+        CliError::NoServer => lines.extend(NO_SERVER.map(str::to_owned)),
         CliError::Call(call) => lines.extend(particulars(call)),
         _ => {}
     }

@@ -22,6 +22,10 @@ const WORDS: &[(&str, &str)] = &[
     ("`timeout`", "--timeout"),
     ("`state`", "--state"),
     ("`search`", "--search"),
+    (
+        "`sandbar dev -- node app.js` runs your app with a local service and sets both",
+        "`sandbar serve` starts a server here, which commands find by themselves",
+    ),
     ("`sandbar dev -- <command>` starts a local one", "`sandbar serve` starts a local one"),
     ("delete() it", "delete it"),
     ("connect() resumes it", "`sandbar resume ID` starts it"),
