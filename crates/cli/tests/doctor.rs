@@ -57,6 +57,8 @@ impl Patient {
         for name in SERVICE_VARIABLES {
             command.env_remove(name);
         }
+        // No engine of the user's is found.
+        command.env("XDG_DATA_HOME", self.folder.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         run(&mut command)
     }

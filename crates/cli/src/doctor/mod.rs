@@ -23,10 +23,14 @@ mod trial;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
 use sandbar_engine::driver::{BubblewrapConfig, Survey};
 
 use crate::exit::CliError;
-use crate::serve::{DEFAULT_LISTEN, default_data_dir};
+use crate::global::GlobalArgs;
+use crate::local_engine::default_data_dir;
+use crate::output::Output;
+use crate::serve::DEFAULT_LISTEN;
 use finding::{Finding, has_problem};
 use report::{Report, Section};
 use system::System;
@@ -43,18 +47,24 @@ pub(crate) struct Args {
     /// Also create a sandbox, run a command in it and delete it: on this machine, and at the service if one is set.
     #[arg(long)]
     full: bool,
-    /// Write the findings as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Looks at everything and tells what it found. The exit code is 0 only if nothing is a problem.
-pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
+pub(crate) async fn run(args: Args, global: &GlobalArgs, output: &Output) -> Result<u8, CliError> {
+    let report = tokio::select! {
+        report = examine(args, global) => report?,
+        _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted("", Signal::SIGINT)),
+    };
+    report.print(output)?;
+    Ok(u8::from(report.has_problem()))
+}
+
+async fn examine(args: Args, global: &GlobalArgs) -> Result<Report, CliError> {
     let system = System::of_this_machine();
     let survey = survey().await?;
     let machine = machine(&system, &survey).await;
     let mut engine = engine(&system, &survey, &args).await;
-    let mut service = service::look().await;
+    let mut service = service::look(global).await;
     if args.full {
         if !has_problem(&machine) && !has_problem(&engine) {
             engine.push(trial::here().await);
@@ -63,15 +73,11 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
             service.findings.push(trial::at(client, "the service").await);
         }
     }
-    let report = Report(vec![
+    Ok(Report(vec![
         Section { name: "machine", title: "This machine", findings: machine },
         Section { name: "engine", title: "Local engine", findings: engine },
         Section { name: "service", title: "Service", findings: service.findings },
-    ]);
-    let out = std::io::stdout();
-    let written = if args.json { report.write_json(out) } else { report.write_table(out) };
-    written.map_err(|source| CliError::System { what: "can't write to standard output".to_owned(), source })?;
-    Ok(u8::from(report.has_problem()))
+    ]))
 }
 
 /// The driver's own looks, in a folder of their own.

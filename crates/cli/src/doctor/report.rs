@@ -1,8 +1,10 @@
-use std::io::{self, Write};
-
+use console::{Style, StyledObject};
 use serde_json::{Map, Value, json};
 
 use super::finding::{Finding, Level, has_problem};
+use crate::exit::CliError;
+use crate::output::Output;
+use crate::terminal_text::plain;
 
 /// All findings.
 pub(super) struct Report(pub(super) Vec<Section>);
@@ -21,39 +23,45 @@ impl Report {
         self.0.iter().any(|section| has_problem(&section.findings))
     }
 
-    pub(super) fn write_json(&self, mut out: impl Write) -> io::Result<()> {
+    pub(super) fn print(&self, output: &Output) -> Result<(), CliError> {
+        if output.json { output.value(&self.to_json()) } else { output.line(&self.table()) }
+    }
+
+    fn to_json(&self) -> Value {
         let mut report = Map::new();
         report.insert("ok".to_owned(), json!(!self.has_problem()));
         report.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
-        for section in &self.0 {
-            report.insert(section.name.to_owned(), serde_json::to_value(&section.findings)?);
-        }
-        writeln!(out, "{:#}", Value::Object(report))
+        report.extend(self.0.iter().map(|section| (section.name.to_owned(), json!(section.findings))));
+        Value::Object(report)
     }
 
-    pub(super) fn write_table(&self, mut out: impl Write) -> io::Result<()> {
+    fn table(&self) -> String {
         let all = || self.0.iter().flat_map(|section| &section.findings);
         let width = all().map(|finding| finding.check.len()).max().unwrap_or_default();
+        let mut lines = Vec::new();
         for section in &self.0 {
-            writeln!(out, "{}", section.title)?;
+            lines.push(Style::new().bold().apply_to(section.title).to_string());
             for Finding { check, level, message, fix } in &section.findings {
-                writeln!(out, "  {} {check:width$}  {message}", symbol(*level))?;
-                for line in fix.iter().flat_map(|fix| fix.lines()) {
-                    writeln!(out, "    {:width$}  {line}", "")?;
-                }
+                lines.push(format!("  {} {check:width$}  {}", symbol(*level), plain(message)));
+                let fix = fix.iter().flat_map(|fix| fix.lines());
+                lines.extend(
+                    fix.map(|line| format!("    {:width$}  {}", "", Style::new().cyan().apply_to(plain(line)))),
+                );
             }
-            writeln!(out)?;
+            lines.push(String::new());
         }
         let count = |level| all().filter(|finding| finding.level == level).count();
-        writeln!(out, "{}", summary(count(Level::Problem), count(Level::Warning)))
+        lines.push(summary(count(Level::Problem), count(Level::Warning)));
+        lines.join("\n")
     }
 }
 
-fn symbol(level: Level) -> &'static str {
+/// It reads without colour as well.
+fn symbol(level: Level) -> StyledObject<&'static str> {
     match level {
-        Level::Ok => "✓",
-        Level::Warning => "!",
-        Level::Problem => "✗",
+        Level::Ok => Style::new().green().apply_to("✓"),
+        Level::Warning => Style::new().yellow().bold().apply_to("!"),
+        Level::Problem => Style::new().red().bold().apply_to("✗"),
     }
 }
 

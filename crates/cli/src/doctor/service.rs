@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use sandbar_client::{CallOptions, Client, ClientError, ClientOptions, Config, Environment, TransportKind};
+use sandbar_client::{CallOptions, Client, ClientError, Config, Environment, TransportKind};
 use sandbar_protocol::ListQuery;
 
 use super::finding::{Finding, comment};
 use super::health;
+use crate::exit::CliError;
+use crate::global::GlobalArgs;
+use crate::{connection, problem};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(10);
@@ -23,31 +26,24 @@ pub(super) struct Service {
     pub(super) client: Option<Client>,
 }
 
-/// Looks at variables, and at the service that they name.
-pub(super) async fn look() -> Service {
+/// Looks at variables, and at the service that commands would call.
+pub(super) async fn look(global: &GlobalArgs) -> Service {
     let set: Vec<&str> =
         variables().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())).collect();
-    let names_service =
-        |name: &&str| Environment::SERVICE_NAMES.contains(name) || Environment::FALLBACK_NAMES.contains(name);
-    if !set.iter().any(names_service) {
-        let message = "none of SEACLOUD_BASE_URL and SEACLOUD_API_KEY is set: `sandbar dev -- node app.js` sets both";
-        return Service { findings: vec![Finding::ok(VARIABLES, message)], client: None };
-    }
-    let options = ClientOptions {
-        connect_timeout: Some(CONNECT_LIMIT),
-        request_timeout: Some(LIMIT),
-        max_retries: Some(0),
-        ..ClientOptions::default()
-    };
-    match Config::new(&options, &Environment::of_process()) {
+    let told = if set.is_empty() { "none is set".to_owned() } else { format!("set: {}", set.join(", ")) };
+    match connection::config(global) {
+        Err(CliError::NoServer) => {
+            let message = format!("{told}; programs find a service by `sandbar dev -- node app.js`");
+            Service { findings: vec![Finding::ok(VARIABLES, message)], client: None }
+        }
         Err(error) => {
             let fix = "export SEACLOUD_BASE_URL=http://127.0.0.1:7410  # or the service's\n".to_owned() + READ_KEY;
-            Service { findings: vec![Finding::problem(VARIABLES, error.to_string(), fix)], client: None }
+            Service { findings: vec![Finding::problem(VARIABLES, problem::message(&error), fix)], client: None }
         }
         Ok(config) => {
-            let mut service = reach(config).await;
-            service.findings.insert(0, Finding::ok(VARIABLES, format!("set: {}", set.join(", "))));
-            service
+            let (client, seen) = reach(config).await;
+            let findings = [Finding::ok(VARIABLES, told)].into_iter().chain(seen).collect();
+            Service { findings, client }
         }
     }
 }
@@ -61,33 +57,31 @@ fn variables() -> impl Iterator<Item = &'static str> {
     names.chain(Environment::SETUP_NAMES).filter(|name| *name != "REQUEST_METHOD")
 }
 
-async fn reach(config: Config) -> Service {
-    let origin = config.endpoint.base_url.origin();
-    let is_direct = config.endpoint.proxy.is_none();
-    let client = Client::new(config);
+/// Calls the service; gives back a client if it can be used.
+async fn reach(config: Config) -> (Option<Client>, Vec<Finding>) {
+    let (origin, is_direct) = (config.endpoint.base_url.origin(), config.endpoint.proxy.is_none());
+    let mut hasty = config.clone();
+    hasty.endpoint.connect_timeout = CONNECT_LIMIT;
+    (hasty.request_timeout, hasty.max_retries) = (LIMIT, 0);
+    let client = Client::new(hasty);
     let begun = Instant::now();
-    let first = ask(&client).await;
-    let (connected, begun) = (begun.elapsed(), Instant::now());
-    if let Err(error) = first {
-        return Service { findings: refused(&origin, &error), client: None };
+    if let Err(error) = ask(&client).await {
+        return (None, refused(&origin, error));
     }
+    let (connected, begun) = (begun.elapsed(), Instant::now());
     // Over the connection that is there now.
     let trip = ask(&client).await.is_ok().then(|| begun.elapsed());
-    let how = match (origin.starts_with("https://"), is_direct) {
-        (true, true) => " over TLS",
-        (true, false) => " over TLS, through a proxy",
-        (false, true) => "",
-        (false, false) => " through a proxy",
-    };
+    let is_secure = origin.starts_with("https://");
+    let (tls, proxy) = (if is_secure { " over TLS" } else { "" }, if is_direct { "" } else { " through a proxy" });
     let mut findings = vec![
-        Finding::ok(REACHABLE, format!("{origin} answers{how}")),
+        Finding::ok(REACHABLE, format!("{origin} answers{tls}{proxy}")),
         Finding::ok(KEY, "accepted"),
         round_trip(connected, trip),
     ];
-    if is_direct && origin.starts_with("http://") {
+    if is_direct && !is_secure {
         findings.extend(health::of(&origin).await.map(|health| version(&health)));
     }
-    Service { findings, client: Some(client) }
+    (Some(Client::new(config)), findings)
 }
 
 async fn ask(client: &Client) -> Result<(), ClientError> {
@@ -122,14 +116,15 @@ fn version(health: &health::Health) -> Finding {
 }
 
 /// Why the service could not be used.
-fn refused(origin: &str, error: &ClientError) -> Vec<Finding> {
-    match error {
-        ClientError::Api(api) if matches!(api.status, 401 | 403) => {
-            let reached = Finding::ok(REACHABLE, format!("{origin} answers"));
-            vec![reached, Finding::problem(KEY, error.to_string(), READ_KEY)]
-        }
-        _ => vec![Finding::problem(REACHABLE, error.to_string(), way_there(origin, error))],
+fn refused(origin: &str, error: ClientError) -> Vec<Finding> {
+    let fix = way_there(origin, &error);
+    let is_key = matches!(&error, ClientError::Api(api) if matches!(api.status, 401 | 403));
+    let message = problem::message(&error.into());
+    if is_key {
+        let reached = Finding::ok(REACHABLE, format!("{origin} answers"));
+        return vec![reached, Finding::problem(KEY, message, READ_KEY)];
     }
+    vec![Finding::problem(REACHABLE, message, fix)]
 }
 
 fn way_there(origin: &str, error: &ClientError) -> String {

@@ -9,7 +9,7 @@ use sandbar_protocol::{CreateOptions, RunRequest, Secret};
 
 use super::finding::{Finding, comment};
 use crate::exit::CliError;
-use crate::{api_key, host};
+use crate::{api_key, host, problem};
 
 const CHECK: &str = "sandbox";
 const SAID: &str = "hello from the sandbox";
@@ -33,12 +33,12 @@ async fn engine_of_its_own() -> Result<Finding, CliError> {
         ..ClientOptions::default()
     };
     let finding = match Config::new(&options, &Environment::default()) {
-        Ok(config) => at(&Client::new(config), "an engine of its own").await,
-        Err(error) => Finding::problem(CHECK, error.to_string(), ""),
+        Ok(config) => Ok(at(&Client::new(config), "an engine of its own").await),
+        Err(error) => Err(error.into()),
     };
     engine.shut_down().await;
     folder.close().map_err(system)?;
-    Ok(finding)
+    finding
 }
 
 /// At a service.
@@ -54,7 +54,7 @@ pub(super) async fn at(client: &Client, place: &str) -> Finding {
             Finding::problem(CHECK, message, "sandbar doctor --full  # once more")
         }
         Err(error) => {
-            let message = format!("a sandbox of {place} can't be used: {error}");
+            let message = format!("a sandbox of {place} can't be used: {}", problem::message(&error.into()));
             Finding::problem(CHECK, message, comment("the findings above, or the engine's log, may say why"))
         }
     }
