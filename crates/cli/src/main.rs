@@ -34,7 +34,7 @@ use crate::output::Output;
 
 /// Sandboxes from your terminal: on this machine, or on any server that speaks the same API.
 #[derive(Parser)]
-#[command(name = "sandbar", version, propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "sandbar", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -44,9 +44,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the engine until SIGTERM or SIGINT.
+    /// Run the engine until SIGTERM or SIGINT
     Serve(serve::Args),
-    /// Run a program against an engine of its own, which ends with it.
+    /// Run a program against an engine of its own, which ends with it
     Dev(dev::Args),
     /// Find out what is wrong on this machine or with the service, and how to mend it.
     Doctor(doctor::Args),
@@ -81,14 +81,21 @@ Exit codes:
   130  interrupted by Ctrl-C
 `sandbar exec` and `sandbar dev` pass on the exit code of what they run.";
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::from_arg_matches(&command_line().get_matches()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
     let output = Output::new(&cli.global);
-    let result = run(cli, &output).await;
+    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli, &output));
+            // A question that nobody answers any more must not hold the process.
+            runtime.shutdown_background();
+            result
+        }
+        Err(source) => Err(CliError::System { what: "can't start threads".to_owned(), source }),
+    };
     exit::code(result, &output)
 }
 

@@ -21,9 +21,10 @@ pub(crate) fn since(time: Timestamp) -> Duration {
     Timestamp::now().duration_since(time).try_into().unwrap_or_default()
 }
 
-/// How long it is until then; nothing if it has passed.
+/// How long it is until then, in whole seconds, of which the last has begun; nothing if it has passed.
 pub(crate) fn until(time: Timestamp) -> Duration {
-    time.duration_since(Timestamp::now()).try_into().unwrap_or_default()
+    let left: Duration = time.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 
 /// Milliseconds as `7.2 ms`, `312 ms`, `1.5 s`.

@@ -28,6 +28,10 @@ const WORDS: &[(&str, &str)] = &[
     ),
     ("`sandbar dev -- <command>` starts a local one", "`sandbar serve` starts a local one"),
     ("delete() it", "delete it"),
+    (
+        "connect({ timeout }) resumes it with a new one",
+        "`sandbar resume ID --timeout SECONDS` starts it with a new one",
+    ),
     ("connect() resumes it", "`sandbar resume ID` starts it"),
     ("connect()", "`sandbar resume ID`"),
     ("waitReady()", "`sandbar resume ID`"),
@@ -43,4 +47,19 @@ pub(crate) fn for_command_line(message: &str, sandbox_id: Option<&str>) -> Strin
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_command_line;
+
+    #[test]
+    fn the_sdks_words_become_those_of_the_command_line() {
+        let said = "sandbox sb-1 is paused: connect() resumes it";
+        assert_eq!(for_command_line(said, Some("sb-1")), "sandbox sb-1 is paused: `sandbar resume sb-1` starts it");
+        let said = "the API key was refused (401): check SEACLOUD_API_KEY or the `apiKey` option";
+        let own = "the API key was refused (401): check SEACLOUD_API_KEY or --api-key";
+        assert_eq!(for_command_line(said, None), own);
+        assert_eq!(for_command_line("port 80 is taken", None), "port 80 is taken");
+    }
 }

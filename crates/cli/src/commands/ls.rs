@@ -1,4 +1,4 @@
-use sandbar_client::CallOptions;
+use sandbar_client::{Answer, CallOptions};
 use sandbar_protocol::{ListQuery, PublicState, Sandbox};
 use serde_json::Value;
 
@@ -48,6 +48,13 @@ impl Filter {
 pub(super) struct Listed {
     pub(super) sandbox: Sandbox,
     raw: Value,
+}
+
+impl Listed {
+    /// One that was looked at.
+    pub(super) fn of(answer: Answer<Sandbox>) -> Self {
+        Self { raw: super::info::raw(&answer.text, false), sandbox: answer.value }
+    }
 }
 
 pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliError> {
