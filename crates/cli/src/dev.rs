@@ -10,11 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 use sandbar_engine::Settings;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::exit::CliError;
-use crate::{api_key, host};
+use crate::{api_key, host, signals};
 
 /// What the program gets, whatever the shell had set.
 const REMOVED: [&str; 3] = ["SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
@@ -36,7 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
         let what = what.to_owned();
         move |source| CliError::System { what, source }
     };
-    let mut signals = listen().map_err(system("can't listen for signals"))?;
+    let mut signals = signals::listen().map_err(system("can't listen for signals"))?;
     let temporary = match args.data_dir {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("sandbar-").tempdir().map_err(system("can't make a folder"))?),
@@ -91,17 +90,6 @@ fn terminal_sends(signal: Signal) -> bool {
     matches!(signal, Signal::SIGINT | Signal::SIGQUIT)
         && stdin.is_terminal()
         && tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp())
-}
-
-fn listen() -> std::io::Result<mpsc::Receiver<Signal>> {
-    let (sender, receiver) = mpsc::channel(8);
-    let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
-    for name in all {
-        let mut stream = signal(SignalKind::from_raw(name as i32))?;
-        let sender = sender.clone();
-        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(name).await.is_ok() {} });
-    }
-    Ok(receiver)
 }
 
 /// As shells have it: 128 + signal for a program that was killed.

@@ -1,6 +1,7 @@
 //! What can go wrong, and the exit code that tells programs.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use sandbar_client::{ApiError, ClientError, TransportKind};
 
@@ -23,6 +24,8 @@ pub(crate) const USED_UP: u8 = 6;
 pub(crate) const UNREACHABLE: u8 = 7;
 /// No answer in time.
 pub(crate) const TIMED_OUT: u8 = 8;
+/// A command in a sandbox was killed because its time was over: as `timeout` has it.
+pub(crate) const COMMAND_TIMED_OUT: u8 = 124;
 /// Nobody reads the output any more: as shells have it for SIGPIPE.
 pub(crate) const OUTPUT_CLOSED: u8 = 141;
 
@@ -31,7 +34,7 @@ pub(crate) const OUTPUT_CLOSED: u8 = 141;
 pub(crate) enum CliError {
     /// A call failed.
     #[error(transparent)]
-    Call(Box<ClientError>),
+    Call(Arc<ClientError>),
     /// Nothing says which server to call.
     #[error("no server is configured, and no engine runs here")]
     NoServer,
@@ -86,7 +89,13 @@ pub(crate) enum CliError {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
-        Self::Call(Box::new(error))
+        Self::Call(Arc::new(error))
+    }
+}
+
+impl From<Arc<ClientError>> for CliError {
+    fn from(error: Arc<ClientError>) -> Self {
+        Self::Call(error)
     }
 }
 
