@@ -29,6 +29,21 @@ pub(crate) const COMMAND_TIMED_OUT: u8 = 124;
 /// Nobody reads the output any more: as shells have it for SIGPIPE.
 pub(crate) const OUTPUT_CLOSED: u8 = 141;
 
+/// What each code says, for the help and the docs.
+pub(crate) const CODES: [(u8, &str); 11] = [
+    (0, "done"),
+    (FAILURE, "failed"),
+    (USAGE, "the command line or the configuration is wrong; nothing was done"),
+    (NOT_FOUND, "there is no such sandbox, template or file"),
+    (AUTH, "the API key was refused, or does not allow this"),
+    (CONFLICT, "the sandbox's state does not allow this, or it failed"),
+    (USED_UP, "a quota, rate limit or disk is used up"),
+    (UNREACHABLE, "the server could not be reached, or failed"),
+    (TIMED_OUT, "no answer in time"),
+    (130, "interrupted by Ctrl-C"),
+    (OUTPUT_CLOSED, "nobody reads the output any more"),
+];
+
 /// What a command could not do, for people.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {

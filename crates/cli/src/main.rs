@@ -13,6 +13,8 @@ mod local_engine;
 mod output;
 mod problem;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod serve;
 mod signals;
 mod span;
@@ -37,7 +39,7 @@ use crate::output::Output;
 
 /// Sandboxes from your terminal: on this machine, or on any server that speaks the same API.
 #[derive(Parser)]
-#[command(name = "sandbar", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "sandbar", version, after_help = after_help(), max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -60,7 +62,7 @@ enum Command {
     Sandbox(SandboxCommand),
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   sandbar serve                        run the engine; the commands below find it by themselves
   sandbar create                       a sandbox, usable when the command returns
@@ -69,20 +71,14 @@ Examples:
   sandbar rm --metadata app=demo       delete what matches, after a question
 
 Another server:
-  export SEACLOUD_BASE_URL=https://sandboxes.example SEACLOUD_API_KEY=…
+  export SEACLOUD_BASE_URL=https://sandboxes.example SEACLOUD_API_KEY=…";
 
-Exit codes:
-  0    done
-  1    failed
-  2    the command line or the configuration is wrong; nothing was done
-  3    there is no such sandbox, template or file
-  4    the API key was refused, or does not allow this
-  5    the sandbox's state does not allow this, or it failed
-  6    a quota, rate limit or disk is used up
-  7    the server could not be reached, or failed
-  8    no answer in time
-  130  interrupted by Ctrl-C
-`sandbar exec` and `sandbar dev` pass on the exit code of what they run.";
+fn after_help() -> String {
+    let codes = exit::CODES.iter().map(|(code, what)| format!("  {code:<3}  {what}")).collect::<Vec<_>>().join("\n");
+    format!(
+        "{EXAMPLES}\n\nExit codes:\n{codes}\n`sandbar exec` and `sandbar dev` pass on the exit code of what they run."
+    )
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::from_arg_matches(&command_line().get_matches()) {

@@ -19,18 +19,18 @@ const FRAME: Duration = Duration::from_millis(80);
 pub(crate) async fn of_sandbox<F>(
     output: &Output,
     what: &str,
-    call: impl FnOnce(Option<Onlooker>) -> F,
+    call: impl FnOnce(Onlooker) -> F,
 ) -> Result<Answer<Sandbox>, ClientError>
 where
     F: Future<Output = Result<Answer<Sandbox>, ClientError>>,
 {
-    if !output.shows_progress() {
-        return call(None).await;
-    }
     let (onlooker, progress) = Onlooker::with_progress();
+    if !output.shows_progress() {
+        return call(onlooker).await;
+    }
     let spinner = spinner(what);
     let outcome = {
-        let call = pin!(call(Some(onlooker)));
+        let call = pin!(call(onlooker));
         let shown = pin!(show(progress, &spinner, what));
         match futures_util::future::select(call, shown).await {
             futures_util::future::Either::Left((outcome, _)) => outcome,

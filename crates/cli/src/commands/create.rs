@@ -73,11 +73,9 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     }
     let (client, output) = (&session.client, session.output);
     let what = format!("a sandbox of {}", options.template_id);
-    let answer = progress::of_sandbox(output, &what, async |onlooker| match onlooker {
-        Some(onlooker) => client.create_seen(&options, &onlooker, call).await,
-        None => client.create(&options, call).await,
-    })
-    .await?;
+    // Before an onlooker the server does not hold the answer: the ID is known at once, and Ctrl-C has what to delete.
+    let create = async |onlooker| client.create_seen(&options, &onlooker, call).await;
+    let answer = progress::of_sandbox(output, &what, create).await?;
     if output.json {
         output.value(&info::raw(&answer.text, args.show_token))?;
     } else {

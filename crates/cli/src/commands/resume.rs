@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sandbar_client::{CallOptions, ClientError, Onlooker, Wait};
+use sandbar_client::{CallOptions, ClientError, Wait};
 use sandbar_protocol::ConnectOptions;
 use serde_json::json;
 
@@ -44,10 +44,8 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     let wait = if args.no_wait { Wait::No } else { Wait::UntilReady };
     let call = CallOptions { ready_timeout: args.ready_timeout.map(Duration::from_secs), ..CallOptions::default() };
     let id = &args.sandbox_id;
-    let answer = progress::of_sandbox(output, id, async |onlooker| {
-        client.connect_seen(id, &options, wait, &onlooker.unwrap_or_else(Onlooker::default), call).await
-    })
-    .await?;
+    let resume = async |onlooker| client.connect_seen(id, &options, wait, &onlooker, call).await;
+    let answer = progress::of_sandbox(output, id, resume).await?;
     if output.json {
         output.value(&info::raw(&answer.text, args.show_token))?;
     } else {

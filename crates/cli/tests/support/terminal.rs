@@ -18,18 +18,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// Runs a command in a terminal of 24 lines and so many columns.
-    pub fn run(command: Command, columns: u16) -> Self {
+    pub fn run(mut command: Command, columns: u16) -> Self {
         let (pty, pts) = blocking::open().unwrap();
         pty.resize(Size::new(24, columns)).unwrap();
-        let mut own = blocking::Command::new(command.get_program()).args(command.get_args());
-        own = own.env("TERM", "xterm");
-        for (name, value) in command.get_envs() {
-            own = match value {
-                Some(value) => own.env(name, value),
-                None => own.env_remove(name),
-            };
-        }
-        let child = own.spawn(pts).unwrap();
+        command.env("TERM", "xterm");
+        let child = blocking::Command::from(command).spawn(pts).unwrap();
         let (pty, printed) = (Arc::new(pty), Arc::new(Mutex::new(Vec::new())));
         let (reader, sink) = (Arc::clone(&pty), Arc::clone(&printed));
         std::thread::spawn(move || {
