@@ -30,7 +30,7 @@ pub(crate) const COMMAND_TIMED_OUT: u8 = 124;
 pub(crate) const OUTPUT_CLOSED: u8 = 141;
 
 /// What each code says, for the help and the docs.
-pub(crate) const CODES: [(u8, &str); 11] = [
+pub(crate) const CODES: [(u8, &str); 12] = [
     (0, "done"),
     (FAILURE, "failed"),
     (USAGE, "the command line or the configuration is wrong; nothing was done"),
@@ -40,6 +40,7 @@ pub(crate) const CODES: [(u8, &str); 11] = [
     (USED_UP, "a quota, rate limit or disk is used up"),
     (UNREACHABLE, "the server could not be reached, or failed"),
     (TIMED_OUT, "no answer in time"),
+    (COMMAND_TIMED_OUT, "the command of `exec` was killed after its `--timeout`"),
     (130, "interrupted by Ctrl-C"),
     (OUTPUT_CLOSED, "nobody reads the output any more"),
 ];

@@ -53,7 +53,7 @@ enum Command {
     Serve(serve::Args),
     /// Run a program against an engine of its own, which ends with it
     Dev(dev::Args),
-    /// Find out what is wrong on this machine or with the service, and how to mend it.
+    /// Find out what is wrong on this machine or with the service, and how to mend it
     Doctor(doctor::Args),
     /// Hold an engine's sandboxes: `serve` starts this by itself.
     #[command(hide = true)]
@@ -68,6 +68,7 @@ Examples:
   sandbar create                       a sandbox, usable when the command returns
   id=$(sandbar create --timeout 3600)  the same for scripts: only the ID is printed
   sandbar ls                           what there is
+  sandbar exec $id -- uname -a         a command in it; `connect` opens a shell, `cp` copies files
   sandbar rm --metadata app=demo       delete what matches, after a question
 
 Another server:

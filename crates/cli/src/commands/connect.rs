@@ -65,7 +65,6 @@ async fn usable(id: &str, session: &Session<'_>) -> Result<Runtime, CliError> {
             }
             let options = ConnectOptions::default();
             let answer = progress::of_sandbox(output, id, async |onlooker| {
-                let onlooker = onlooker.unwrap_or_default();
                 client.connect_seen(id, &options, Wait::UntilReady, &onlooker, CallOptions::default()).await
             });
             answer.await?.value
