@@ -113,7 +113,7 @@ async fn run(cli: Cli, output: &Output) -> Result<u8, CliError> {
         }
         Command::Dev(args) => {
             start_engine_log(global.log_json, "warn");
-            dev::run(args).await
+            dev::run(args, output).await
         }
         Command::Doctor(args) => {
             start_engine_log(global.log_json, "warn");

@@ -31,13 +31,11 @@ fn use_of(system: &System, folder: &Path) -> Finding {
             Finding::ok(CHECK, format!("{place} is in use by an engine{}", by.unwrap_or_default()))
         }
         Err(DataDirError::Unusable { source, .. }) => {
-            let own = system.as_root(&format!("chown -R \"$(id -u)\" {place}"));
-            let fix = match source.kind() {
-                std::io::ErrorKind::PermissionDenied => {
-                    format!("{own}\n# or choose another: sandbar serve --data-dir DIR")
-                }
-                _ => "sandbar serve --data-dir \"$HOME/sandbar-data\"".to_owned(),
-            };
+            let mut fix = "sandbar serve --data-dir \"/var/tmp/sandbar-$(id -un)\"".to_owned();
+            if source.kind() == std::io::ErrorKind::PermissionDenied {
+                let own = system.as_root(&format!("chown -R \"$(id -u)\" {place}"));
+                fix.push_str(&format!("\n# or, if it is to be yours: {own}"));
+            }
             Finding::problem(CHECK, format!("{place} can't be used: {source}"), fix)
         }
     }

@@ -3,9 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::support::{open_folder, text};
+use crate::support::terminal::Terminal;
+use crate::support::{open_folder, text, until};
 use crate::{Scene, fed, noise};
 
 const LARGE: usize = 40 * 1024 * 1024;
@@ -105,4 +108,28 @@ async fn what_can_not_be_copied_is_told_and_nothing_is_left() {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
     }
+}
+
+#[tokio::test]
+async fn who_looks_on_sees_how_far_it_is() {
+    let (scene, here) = (Scene::new().await, open_folder());
+    let file = here.path().join("a.bin");
+    fs::write(&file, noise(LARGE)).unwrap();
+    let mut terminal = Terminal::run(scene.command(&["cp", file.to_str().unwrap(), &scene.at("/root/")]), 120);
+    terminal.shows(" of 40.00 MiB");
+    terminal.shows("copied 1 file, 40.00 MiB");
+    assert_eq!(terminal.ends(), Some(0));
+}
+
+#[tokio::test]
+async fn a_copy_that_is_interrupted_leaves_nothing() {
+    let (scene, here) = (Scene::new().await, open_folder());
+    scene.says("truncate -s 900M /root/large");
+    let place = here.path().join("large");
+    let mut child = scene.command(&["cp", &scene.at("/root/large"), place.to_str().unwrap()]).spawn().unwrap();
+    let has_bytes = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().metadata().unwrap().len() > 0;
+    until("begun", || fs::read_dir(here.path()).unwrap().any(has_bytes));
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
 }
