@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use sandbar_client::{Answer, ClientError, Onlooker, Progress};
 use sandbar_protocol::Sandbox;
 use serde::Deserialize;
@@ -51,7 +51,9 @@ pub(crate) fn spinner(what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        .with_message(what.to_owned());
+        .with_message(what.to_owned())
+        // Also where the wait is given up.
+        .with_finish(ProgressFinish::AndClear);
     bar.enable_steady_tick(FRAME);
     bar
 }
