@@ -43,8 +43,8 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-/// Commands that serve instead of calling.
-const SERVING: [&str; 3] = ["serve", "dev", "keep"];
+/// Commands that call no server.
+const WITHOUT_CALLS: [&str; 5] = ["serve", "dev", "keep", "completions", "man"];
 
 /// Takes the options that only calls have out of the help of commands that make none.
 pub(crate) fn hide_where_meaningless(command: clap::Command) -> clap::Command {
@@ -56,5 +56,5 @@ pub(crate) fn hide_where_meaningless(command: clap::Command) -> clap::Command {
         let hidden = hidden.map(|option| option.clone().hide(true)).collect::<Vec<_>>();
         serving.args(hidden)
     };
-    SERVING.into_iter().fold(command, |command, serving| command.mut_subcommand(serving, hide))
+    WITHOUT_CALLS.into_iter().fold(command, |command, serving| command.mut_subcommand(serving, hide))
 }

@@ -13,6 +13,7 @@ mod local_engine;
 mod output;
 mod problem;
 mod progress;
+mod progress_terminal;
 #[cfg(test)]
 mod reference;
 mod serve;

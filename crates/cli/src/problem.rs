@@ -21,7 +21,9 @@ const ENGINE: &str =
 
 /// Tells an error on standard error: to a person in lines, with `--json` as one JSON value.
 pub(crate) fn tell(error: &CliError, output: &Output) {
-    if matches!(error, CliError::OutputClosed) {
+    // Whoever pressed Ctrl-C knows it.
+    let is_known = matches!(error, CliError::OutputClosed | CliError::Interrupted("", _));
+    if is_known {
         return;
     }
     if output.json {

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use sandbar_client::{Answer, ClientError, Onlooker, Progress};
 use sandbar_protocol::Sandbox;
 use serde::Deserialize;
 
 use crate::output::Output;
+use crate::progress_terminal::ProgressTerminal;
 use crate::terminal_text::plain;
 use crate::timeline;
 
@@ -46,12 +47,19 @@ where
     outcome
 }
 
+/// Where progress is drawn.
+pub(crate) fn draw_target() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(ProgressTerminal::stderr()), 20)
+}
+
 /// A line on standard error that moves while something is waited for.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}");
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+    let bar = ProgressBar::with_draw_target(None, draw_target())
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        .with_message(what.to_owned());
+        .with_message(what.to_owned())
+        // Also where the wait is given up.
+        .with_finish(ProgressFinish::AndClear);
     bar.enable_steady_tick(FRAME);
     bar
 }

@@ -90,7 +90,7 @@ fn remark(Answer { value: sandbox, .. }: &Answer<Sandbox>, session: &Session<'_>
     let Sandbox { sandbox_id, end_at, .. } = sandbox;
     if session.output.to_terminal {
         let state = sandbox.public_state().map_or("accepted", |state| state.as_str());
-        let left = end_at.map(|time| format!(" for {}", span(until(time)))).unwrap_or_default();
+        let left = end_at.map(|time| format!(", ends in {}", span(until(time)))).unwrap_or_default();
         session.output.note(&format!("{state}{left}; `sandbar connect {sandbox_id}` opens a shell in it"));
     }
 }

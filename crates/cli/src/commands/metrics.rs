@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use sandbar_client::{CallOptions, MetricsBatchQuery};
 use sandbar_protocol::MetricSnapshot;
 use serde_json::Value;
@@ -94,7 +93,7 @@ async fn watch(sandbox_id: &str, pause: Duration, session: &Session<'_>) -> Resu
 }
 
 fn line([time, cpu, memory, free, disk, net, tasks]: [String; 7]) -> String {
-    format!("{time:<8}  {cpu:>6}  {memory:>6}  {free:>10}  {disk:>19}  {net:>19}  {tasks:>5}")
+    format!("{time:<8}  {cpu:>6}  {memory:>6}  {free:>8}  {disk:>15}  {net:>15}  {tasks:>5}")
 }
 
 fn cells(snapshot: &MetricSnapshot) -> impl Iterator<Item = Cell> {
@@ -119,11 +118,36 @@ fn texts(snapshot: &MetricSnapshot) -> [String; 6] {
     ]
 }
 
+/// A number of bytes in the largest unit that leaves few digits.
 fn bytes(count: Option<f64>) -> String {
-    // Counters are no more than 2^63, and never negative.
-    count.map_or_else(|| crate::table::NOTHING.to_owned(), |count| HumanBytes(count.max(0.0) as u64).to_string())
+    let Some(mut count) = count else { return crate::table::NOTHING.to_owned() };
+    let mut unit = "TiB";
+    for smaller in ["B", "KiB", "MiB", "GiB"] {
+        if count < 1_000.0 {
+            unit = smaller;
+            break;
+        }
+        count /= 1_024.0;
+    }
+    let digits = usize::from(unit != "B" && count < 10.0);
+    format!("{count:.digits$} {unit}")
 }
 
 fn raw(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_have_few_digits() {
+        let all =
+            [(0.0, "0 B"), (999.0, "999 B"), (1_500.0, "1.5 KiB"), (536_870_912.0, "512 MiB"), (2e15, "1819 TiB")];
+        for (count, text) in all {
+            assert_eq!(bytes(Some(count)), text);
+        }
+        assert_eq!(bytes(None), "–");
+    }
 }

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     } else {
         let sandbox = &answer.value;
         let state = sandbox.public_state().map_or("accepted", |state| state.as_str());
-        let left = sandbox.end_at.map(|time| format!(" for {}", span(until(time)))).unwrap_or_default();
+        let left = sandbox.end_at.map(|time| format!(", ends in {}", span(until(time)))).unwrap_or_default();
         output.note(&format!("{id} is {state}{left}"));
     }
     Ok(0)

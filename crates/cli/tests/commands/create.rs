@@ -106,7 +106,7 @@ fn on_a_terminal_the_phases_are_shown_and_a_way_to_go_on() {
     assert_eq!(terminal.ends(), Some(0));
     terminal.shows("sb-");
     let printed = terminal.printed();
-    for part in ["created", "starting", "ready", "running for 5m00s; `sandbar connect sb-"] {
+    for part in ["created", "starting", "ready", "running, ends in 5m00s; `sandbar connect sb-"] {
         assert!(printed.contains(part), "{part} is not in {printed}");
     }
     assert!(printed.contains("\u{1b}[32m✓"), "in colour: {printed:?}");
