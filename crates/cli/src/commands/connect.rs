@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     let runtime = usable(&args.sandbox_id, session).await?;
     let greeting = format!("connected to {}: ~. at the beginning of a line leaves it", args.sandbox_id);
     let ended = terminal::hand_over(session, &runtime, start.begin(&runtime), &greeting).await?;
-    Ok(told_end(ended, None, &args.sandbox_id, session))
+    Ok(told_end(ended, &args.sandbox_id, session))
 }
 
 fn taken_up(pid: u32) -> Result<StartCall, CliError> {
@@ -74,13 +74,13 @@ async fn usable(id: &str, session: &Session<'_>) -> Result<Runtime, CliError> {
 }
 
 /// Tells a person who has left how to come back; gives back the exit code.
-pub(super) fn told_end(ended: Ended, timeout: Option<u64>, id: &str, session: &Session<'_>) -> u8 {
+pub(super) fn told_end(ended: Ended, id: &str, session: &Session<'_>) -> u8 {
     match ended {
         Ended::Process(result) => {
             if let Some(why) = &result.error {
                 session.output.note(why);
             }
-            exit_code(&result, timeout)
+            exit_code(&result)
         }
         Ended::Detached(pid) => {
             session

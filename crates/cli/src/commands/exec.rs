@@ -1,17 +1,23 @@
 use std::io::Write;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use sandbar_client::{CallOptions, CommandResult, InputCall, OutputPiece, OutputStream, Process, Runtime, Selector};
+use sandbar_client::{
+    CallOptions, ClientError, CommandResult, InputCall, OutputPiece, OutputStream, Process, Runtime, Selector,
+};
 use tokio::sync::mpsc;
 
 use super::Session;
 use super::command::{CommandArgs, exit_code, kill};
 use super::connect::told_end;
-use crate::exit::CliError;
-use crate::{signals, standard_input, terminal};
+use crate::exit::{CliError, FAILURE};
+use crate::{problem, signals, standard_input, terminal};
 
 /// So many Ctrl-C in a row mean this program, and not only the command.
 const INSISTENT: u32 = 3;
+/// An agent waits longer than this for a command that does not read its input.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Options of `sandbar exec`.
 #[derive(clap::Args)]
@@ -54,14 +60,14 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
         let start = args.command.in_terminal(&args.words, args.timeout, terminal::size())?;
         let greeting = "~. at the beginning of a line leaves it";
         let ended = terminal::hand_over(session, &runtime, start.begin(&runtime), greeting).await?;
-        return Ok(told_end(ended, args.timeout, &args.sandbox_id, session));
+        return Ok(told_end(ended, &args.sandbox_id, session));
     }
     let start = args.command.start(&args.words, args.timeout, !args.no_stdin)?;
     let signals = signals::listen().map_err(CliError::system("can't listen for signals"))?;
     let process = start.begin(&runtime);
     let followed = follow(&process, &runtime, signals, !args.no_stdin, session).await;
-    let result = match followed {
-        Ok(result) => result,
+    let Followed { result, input_is_lost } = match followed {
+        Ok(followed) => followed,
         // Nobody is left to read it, or wants it.
         Err(error @ (CliError::OutputClosed | CliError::Interrupted(..))) => {
             kill(process, &session.client).await;
@@ -74,7 +80,17 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     } else if let Some(why) = &result.error {
         session.output.note(why);
     }
-    Ok(exit_code(&result, args.timeout))
+    match exit_code(&result) {
+        // It may have taken a part for the whole.
+        0 if input_is_lost => Ok(FAILURE),
+        code => Ok(code),
+    }
+}
+
+/// A command that was followed to its end.
+struct Followed {
+    result: CommandResult,
+    input_is_lost: bool,
 }
 
 /// Passes output, input and signals on until the end.
@@ -84,22 +100,30 @@ async fn follow(
     mut signals: mpsc::Receiver<Signal>,
     has_input: bool,
     session: &Session<'_>,
-) -> Result<CommandResult, CliError> {
+) -> Result<Followed, CliError> {
     let mut output = process.reader();
     let started = tokio::select! {
         started = process.started() => started?,
         Some(signal) = signals.recv() => return Err(CliError::Interrupted("", signal)),
     };
     let process_id = Selector::Pid(started.pid);
-    let _input = has_input.then(|| Feeding(tokio::spawn(feed(runtime.clone(), process_id.clone()))));
-    let mut interrupts = 0;
+    let mut feeding = pin!(async { if has_input { feed(runtime, &process_id).await } else { Ok(()) } });
+    let (mut is_fed, mut input_is_lost, mut interrupts) = (false, false, 0);
     loop {
         tokio::select! {
             piece = output.next() => match piece {
                 Some(piece) if !session.output.json => print(session, &piece)?,
                 Some(_) => {}
-                None => return Ok(process.wait().await?),
+                None => return Ok(Followed { result: process.wait().await?, input_is_lost }),
             },
+            fed = &mut feeding, if !is_fed => {
+                is_fed = true;
+                if let Err(error) = fed {
+                    input_is_lost = true;
+                    let why = problem::message(&error);
+                    session.output.complain(&format!("the rest of the input was not passed on: {why}"));
+                }
+            }
             Some(signal) = signals.recv() => {
                 interrupts = if signal == Signal::SIGINT { interrupts + 1 } else { 0 };
                 if interrupts == INSISTENT {
@@ -121,24 +145,25 @@ fn print(session: &Session<'_>, piece: &OutputPiece) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The task that passes input on; it ends with this.
-struct Feeding(tokio::task::JoinHandle<()>);
-
-impl Drop for Feeding {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Passes standard input on. A command that does not want it is none the worse.
-async fn feed(runtime: Runtime, process: Selector) {
+async fn feed(runtime: &Runtime, process: &Selector) -> Result<(), CliError> {
     let mut input = standard_input::read();
+    let call = CallOptions::default();
     while let Some(piece) = input.recv().await {
-        let Ok(bytes) = piece else { break };
-        let call = InputCall { process: process.clone(), bytes, to_terminal: false };
-        if runtime.send_input(&call, &CallOptions::default()).await.is_err() {
-            return;
+        let bytes = piece.map_err(CliError::system("can't read standard input"))?;
+        let begun = Instant::now();
+        match runtime.send_input(&InputCall { process: process.clone(), bytes, to_terminal: false }, &call).await {
+            Ok(()) => {}
+            // Whoever takes no input any more says so at once.
+            Err(ClientError::Api(_)) if begun.elapsed() < AT_ONCE => return Ok(()),
+            Err(error) => {
+                // It must not wait for what does not come.
+                let _ = runtime.close_stdin(process, &call).await;
+                return Err(error.into());
+            }
         }
     }
-    let _ = runtime.close_stdin(&process, &CallOptions::default()).await;
+    // It may have ended in between.
+    let _ = runtime.close_stdin(process, &call).await;
+    Ok(())
 }
