@@ -9,13 +9,17 @@ use sandbar_engine::{AdmissionLimits, Settings};
 use sandbar_protocol::check_template_id;
 
 use crate::exit::CliError;
+use crate::local_engine::{LocalEngine, default_data_dir};
 use crate::{api_key, host};
+
+/// Where the engine listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7410";
 
 /// Options of `sandbar serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7410")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
     /// Folder for records, files and templates, made if it does not exist. Default: sandbar in XDG_DATA_HOME, that is
     /// ~/.local/share/sandbar.
@@ -83,6 +87,9 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let key = args.api_key.unwrap_or_else(api_key::generate);
     let mut ended = Ended::listen()?;
     let engine = host::start(args.listen, &data_dir, &key, Duration::from_secs(args.outlive), settings).await?;
+    // Commands of this machine can do without: they are told the address by their environment then.
+    let _found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
+        .inspect_err(|error| tracing::warn!("commands can't find this engine by themselves: {error}"));
     let announced = announce(generated.then_some(&key), engine.address());
     if announced.is_ok() {
         ended.wait().await;
@@ -98,12 +105,6 @@ fn announce(key: Option<&String>, address: SocketAddr) -> Result<(), CliError> {
     let mut out = std::io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|source| CliError::System { what: "can't write to standard output".to_owned(), source })
-}
-
-fn default_data_dir() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    base.map(|base| base.join("sandbar"))
 }
 
 /// SIGTERM and SIGINT.
