@@ -43,7 +43,9 @@ export function Detail({ id, tab }: { id: string; tab: Tab }) {
 
   function onKeyDown(event: KeyboardEvent) {
     const target = event.target as Element;
-    if (event.key !== "Escape" || event.defaultPrevented || target.closest(".terminal, input, [popover]")) return;
+    if (event.key !== "Escape" || event.defaultPrevented || target.closest(".terminal, input")) return;
+    // Then the key closes the menu.
+    if (document.querySelector(":popover-open")) return;
     back();
   }
 
