@@ -2,6 +2,7 @@
 
 mod auth;
 mod body;
+mod events;
 mod health;
 mod observability;
 mod openapi;
@@ -67,6 +68,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(templates::resolve))
         .routes(routes!(observability::summary))
         .routes(routes!(observability::limits))
+        .routes(routes!(events::events))
 }
 
 /// The routes that need no key.
