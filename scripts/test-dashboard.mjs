@@ -10,7 +10,9 @@ if (process.platform !== "linux") {
   process.exit(1);
 }
 if (!existsSync(chromium)) {
-  console.error(`There is no Chromium at ${chromium}. Install it: \`apt install chromium\`, or say where it is in CHROMIUM_PATH.`);
+  console.error(
+    `There is no Chromium at ${chromium}. Install it: \`apt install chromium\`, or say where it is in CHROMIUM_PATH.`,
+  );
   process.exit(1);
 }
 needBubblewrap();

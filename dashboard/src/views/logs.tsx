@@ -24,6 +24,7 @@ export function Logs({ id, state }: { id: string; state: string }) {
   const search = useSignal("");
   const follows = useSignal(true);
   const place = useRef<HTMLDivElement>(null);
+  const top = useRef(0);
   const all = follower.lines.value;
   const matching = matchingLines(all, level.value, search.value);
   const shown = matching.slice(-SHOWN_LINES);
@@ -33,7 +34,11 @@ export function Logs({ id, state }: { id: string; state: string }) {
   }, [shown.at(-1)?.number, shown.length, follows.value, follows]);
 
   function onScroll({ currentTarget: at }: { currentTarget: HTMLDivElement }) {
-    follows.value = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX;
+    const isAtEnd = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX;
+    // Only who scrolls up stops following: new lines alone move the end away.
+    if (isAtEnd) follows.value = true;
+    else if (at.scrollTop < top.current) follows.value = false;
+    top.current = at.scrollTop;
   }
 
   return (

@@ -1,5 +1,6 @@
 import { closeMessage, message } from "../state/messages.ts";
 import { Icon } from "./icons.tsx";
+import { Prose } from "./prose.tsx";
 
 /** What the last action came to. */
 export function Messages() {
@@ -10,7 +11,9 @@ export function Messages() {
       <div role="alert">
         {told?.failed && (
           <p class="message is-failure">
-            <span>{told.text}</span>
+            <span>
+              <Prose text={told.text} />
+            </span>
             <button type="button" class="button is-quiet is-icon" aria-label="Close the message" onClick={closeMessage}>
               <Icon name="close" />
             </button>

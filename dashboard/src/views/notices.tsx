@@ -1,5 +1,6 @@
 import { summary } from "../state/engine-health.ts";
 import { Icon } from "./icons.tsx";
+import { Prose } from "./prose.tsx";
 
 /** What the engine's summary says is wrong or near a limit, and what to do. */
 export function Notices() {
@@ -11,7 +12,9 @@ export function Notices() {
           {notices.map(({ level, text }) => (
             <li key={text} data-level={level}>
               <Icon name="warning" />
-              <span>{text}</span>
+              <span>
+                <Prose text={text} />
+              </span>
             </li>
           ))}
         </ul>

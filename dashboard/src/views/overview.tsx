@@ -4,6 +4,7 @@ import type { Row } from "../state/sandbox-table.ts";
 import { selection } from "../state/sandboxes.ts";
 import { Icon } from "./icons.tsx";
 import { Metrics } from "./metrics.tsx";
+import { Prose } from "./prose.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** What a sandbox is and has been through. */
@@ -28,10 +29,12 @@ function DiagnosticCard({ diagnostic, isFailure }: { diagnostic: Diagnostic; isF
         <h3 id="diagnostic-title">
           <code>{diagnostic.reason}</code>
         </h3>
-        <p>{diagnostic.message}</p>
+        <p>
+          <Prose text={diagnostic.message} />
+        </p>
         {diagnostic.recommendation && (
           <p class="recommendation">
-            <b>What to do:</b> {diagnostic.recommendation}
+            <b>What to do:</b> <Prose text={diagnostic.recommendation} />
           </p>
         )}
       </div>
