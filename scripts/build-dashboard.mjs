@@ -9,7 +9,6 @@ const built = path.join(folder, "dist", "index.html");
 
 /** Builds it if something of it is newer than what is built: a new build makes the engine, whose build takes long, anew. */
 export function buildDashboard() {
-  if (!existsSync(path.join(folder, "index.html"))) return;
   installDependencies();
   if (existsSync(built) && statSync(built).mtimeMs > newestSource()) {
     console.log("\nThe dashboard is up to date.");
