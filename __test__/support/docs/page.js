@@ -4,6 +4,7 @@ const os = require("node:os");
 const path = require("node:path");
 const { Sandbox } = require("../../..");
 const { ROOT } = require("../child.js");
+const { until } = require("../outcome.js");
 const { checkJson, checkWorkflow } = require("./data.js");
 const { holdAgainst } = require("./output.js");
 const { runJavaScript } = require("./programs.js");
@@ -104,12 +105,21 @@ class Page {
 
   async close() {
     const pids = await readFile(this.#context.env.DOCS_PIDS, "utf8").catch(() => "");
-    for (const pid of pids.split("\n").filter(Boolean)) process.kill(Number(pid), "SIGTERM");
+    for (const pid of pids.split("\n").filter(Boolean)) {
+      process.kill(Number(pid), "SIGTERM");
+      await until(() => hasEnded(pid), Boolean);
+    }
     for await (const { sandboxId } of Sandbox.list(this.#engine.clientOptions)) {
       await Sandbox.kill(sandboxId, this.#engine.clientOptions);
     }
     await rm(this.#temporary, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Whether a process is gone, or a zombie that nobody has waited for. */
+async function hasEnded(pid) {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
+  return stat.includes(") Z");
 }
 
 async function addCommand(file, name) {

@@ -14,11 +14,22 @@ async function runProgram(command, args, { cwd, env, input = "", timeoutMs = 30_
   });
   child.stdin.on("error", () => {});
   child.stdin.end(input);
-  const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), timeoutMs);
+  const timer = setTimeout(() => endAll(child), timeoutMs);
   const [code, signal] = await new Promise((resolve) => child.once("close", (...end) => resolve(end)));
   clearTimeout(timer);
   if (code !== 0) throw new Error(`it ended with ${signal ?? `code ${code}`}, and printed\n\n${all}`);
   return printed;
+}
+
+/** Ends a program with all that it has started, and stops listening to what may be left. */
+function endAll(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+  child.stdout.destroy();
+  child.stderr.destroy();
 }
 
 module.exports = { runProgram };

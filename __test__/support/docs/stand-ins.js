@@ -66,14 +66,14 @@ const STAND_INS = {
       if (args[0] !== "serve" || args.includes("--help")) return pass(process.env.SANDBAR_BINARY, args);
       const child = spawn(process.env.SANDBAR_BINARY, [...args, "--listen", "127.0.0.1:0"], {
         detached: true,
-        stdio: ["ignore", "pipe", "inherit"],
+        stdio: ["ignore", "pipe", "ignore"],
       });
       writeFileSync(process.env.DOCS_PIDS, `${child.pid}\n`, { flag: "a" });
       for await (const text of child.stdout.setEncoding("utf8")) {
         process.stdout.write(text);
-        if (text.includes("listening on")) break;
+        if (text.includes("listening on")) process.exit();
       }
-      process.exit();
+      throw new Error("it ended before it listened");
     },
   },
 };
