@@ -67,6 +67,7 @@ class Page {
       ...inherited,
       ...this.#engine.environment,
       DOCS_PIDS: path.join(this.#temporary, "pids"),
+      DOCS_SERVED: path.join(this.#temporary, "served"),
       HOME: home,
       PATH: `${bin}:${process.env.PATH}`,
       SANDBAR_BINARY: path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release", "sandbar"),

@@ -1,24 +1,37 @@
+const { readFile } = require("node:fs/promises");
 const { holdAgainst } = require("./output.js");
 const { runProgram } = require("./run-program.js");
 
 const MARK = "\u0001";
 
+/** Where `sandbar serve` listens by itself; in a test, on a free port. */
+const USUAL = "127.0.0.1:7410";
+
 /** Runs a block of shell commands in the page's folder; gives back what they printed. */
-function runShell(block, { folder, env }) {
-  return runProgram("bash", ["-e"], { cwd: folder, env, input: `${block.before}\n${block.code}` });
+async function runShell(block, { folder, env }) {
+  const code = await atServed(block.code, env);
+  return await runProgram("bash", ["-e"], { cwd: folder, env, input: `${block.before}\n${code}` });
 }
 
 /** Types what a transcript has behind `$ `, and holds what comes against what stands below it. */
 async function replay(block, { folder, env }) {
   const steps = stepsOf(block.code);
-  const script = steps.map(({ command }) => `${command}\nprintf '${MARK}'\n`).join("");
-  const printed = await runProgram("bash", ["-c", `exec 2>&1; set -e\n${block.before}\n${script}`], {
-    cwd: folder,
-    env,
-  });
-  const answers = printed.split(MARK);
+  const commands = steps.map(({ command }) => `${command}\nprintf '${MARK}'\n`).join("");
+  const script = `exec 2>&1; set -e\n${block.before}\n${await atServed(commands, env)}`;
+  const printed = await runProgram("bash", ["-c", script], { cwd: folder, env });
+  const served = await servedAt(env);
+  const answers = printed.replaceAll(served, USUAL).split(MARK);
   for (const [index, { shown }] of steps.entries()) if (shown !== "") holdAgainst(shown, answers[index]);
   return printed;
+}
+
+async function atServed(code, env) {
+  return code.replaceAll(USUAL, await servedAt(env));
+}
+
+/** Where the page's `sandbar serve` listens, if there is one. */
+function servedAt({ DOCS_SERVED }) {
+  return readFile(DOCS_SERVED, "utf8").catch(() => USUAL);
 }
 
 function stepsOf(code) {

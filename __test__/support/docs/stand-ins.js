@@ -71,7 +71,10 @@ const STAND_INS = {
       writeFileSync(process.env.DOCS_PIDS, `${child.pid}\n`, { flag: "a" });
       for await (const text of child.stdout.setEncoding("utf8")) {
         process.stdout.write(text);
-        if (text.includes("listening on")) process.exit();
+        const [, address] = /listening on http:\/\/(\S+)/.exec(text) ?? [];
+        if (address === undefined) continue;
+        writeFileSync(process.env.DOCS_SERVED, address);
+        process.exit();
       }
       throw new Error("it ended before it listened");
     },
