@@ -84,9 +84,9 @@ class Page {
       const known = Object.keys(USES).join(", ");
       throw new Error(`a block in \`${block.language}\` is not tested by anything: its language is one of ${known}`);
     }
+    for (const file of this.#files) file.used ||= block.code.includes(file.stem);
     if (block.file !== undefined && block.language !== "toml") return await this.#write(block);
     if (block.language === "text" && block.isOutput) return holdAgainst(block.code, this.#printed);
-    for (const file of this.#files) file.used ||= block.code.includes(file.stem);
     this.#printed = (await use(block, this.#context)) ?? "";
   }
 
@@ -107,7 +107,7 @@ class Page {
   async close() {
     const pids = await readFile(this.#context.env.DOCS_PIDS, "utf8").catch(() => "");
     for (const pid of pids.split("\n").filter(Boolean)) {
-      process.kill(Number(pid), "SIGTERM");
+      if (!(await hasEnded(pid))) process.kill(Number(pid), "SIGTERM");
       await until(() => hasEnded(pid), Boolean);
     }
     for await (const { sandboxId } of Sandbox.list(this.#engine.clientOptions)) {

@@ -64,7 +64,8 @@ const STAND_INS = {
     reason: "`sandbar serve` does not end by itself: it runs until the page is through, on a free port",
     run: async (args) => {
       if (args[0] !== "serve" || args.includes("--help")) return pass(process.env.SANDBAR_BINARY, args);
-      const child = spawn(process.env.SANDBAR_BINARY, [...args, "--listen", "127.0.0.1:0"], {
+      const others = args.filter((word, index) => word !== "--listen" && args[index - 1] !== "--listen");
+      const child = spawn(process.env.SANDBAR_BINARY, [...others, "--listen", "127.0.0.1:0"], {
         detached: true,
         stdio: ["ignore", "pipe", "ignore"],
       });
