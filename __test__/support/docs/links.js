@@ -34,7 +34,7 @@ function anchorsOf(text) {
 
 /** A page without its blocks, and without code between backticks unless that is kept. */
 function prose(text, code) {
-  const without = text.replace(/^(\s*)```[\s\S]*?^\1```/gm, "");
+  const without = text.replace(/^([ \t]*)```[\s\S]*?^\1```/gm, "");
   return code === "keep" ? without : without.replace(/`[^`\n]*`/g, "");
 }
 
