@@ -137,6 +137,11 @@ async function useTemplate({ code, file }, { env }) {
   await Sandbox.with(path.basename(file, ".toml"), options, () => {});
 }
 
+/** Complains about code in disguise. */
+function checkText({ code }) {
+  if (/^\$ /m.test(code)) throw new Error("what is typed and what comes of it is a block in `console`");
+}
+
 /** What is done with a block in each language; `text` is no code. */
 const USES = {
   js: runJavaScript,
@@ -147,7 +152,7 @@ const USES = {
   json: checkJson,
   yaml: checkWorkflow,
   toml: useTemplate,
-  text: () => {},
+  text: checkText,
 };
 
 module.exports = { Page };
