@@ -1,24 +1,18 @@
-const { existsSync } = require("node:fs");
-const { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } = require("node:fs/promises");
-const os = require("node:os");
+const { mkdir, readFile, rm, writeFile } = require("node:fs/promises");
 const path = require("node:path");
 const { Sandbox } = require("../../..");
-const { ROOT } = require("../child.js");
 const { until } = require("../outcome.js");
 const { checkJson, checkWorkflow } = require("./data.js");
 const { holdAgainst } = require("./output.js");
+const { makePlace } = require("./place.js");
 const { runJavaScript } = require("./programs.js");
 const { replay, runShell } = require("./shell.js");
-const { STAND_INS } = require("./stand-ins.js");
 const { runTypeScript } = require("./types.js");
-
-const STAND_INS_FILE = path.join(__dirname, "stand-ins.js");
-const LINKED = ["express", "jest", "typescript", "vitest", "ws"];
 
 /** A page's blocks in use, one after the other, in a folder that they share. */
 class Page {
   #engine;
-  #temporary;
+  #place;
   #printed = "";
   #files = [];
   #context;
@@ -27,54 +21,9 @@ class Page {
   static async open(name, engine) {
     const page = new Page();
     page.#engine = engine;
-    page.#temporary = await mkdtemp(path.join(os.tmpdir(), "sandbar-docs-"));
-    const folder = path.join(page.#temporary, "project");
-    const bin = path.join(page.#temporary, "bin");
-    const modules = path.join(folder, "node_modules");
-    const home = path.join(page.#temporary, "home");
-    for (const made of [
-      bin,
-      path.join(modules, "@sandbar"),
-      path.join(modules, ".bin"),
-      path.join(home, ".local/share"),
-    ]) {
-      await mkdir(made, { recursive: true });
-    }
-    for (const command of Object.keys(STAND_INS)) await addCommand(path.join(bin, command), command);
-    await addCommand(path.join(modules, ".bin", "sandbar"), "sandbar");
-    await mkdir(path.join(folder, "target/release"), { recursive: true });
-    await addCommand(path.join(folder, "target/release/sandbar"), "sandbar");
-    await symlink(path.join(ROOT, "examples"), path.join(folder, "examples"));
-    await symlink(ROOT, path.join(modules, "sandbar"));
-    // A copy, which finds `sandbar` as an installed one does.
-    await cp(path.join(ROOT, "packages/local"), path.join(modules, "@sandbar/local"), { recursive: true });
-    for (const linked of LINKED) {
-      const target = path.join(ROOT, "node_modules", linked);
-      if (existsSync(target)) await symlink(target, path.join(modules, linked));
-    }
-    for (const command of ["jest", "vitest", "tsc"]) {
-      await symlink(path.join(ROOT, "node_modules/.bin", command), path.join(modules, ".bin", command));
-    }
-    await mkdir(path.join(engine.dataDir, "templates"), { recursive: true });
-    await symlink(engine.dataDir, path.join(home, ".local/share/sandbar"));
-    page.#context = { name, folder, env: page.#environment(bin, home) };
+    page.#place = await makePlace(engine);
+    page.#context = { name, folder: page.#place.folder, env: page.#place.env };
     return page;
-  }
-
-  #environment(bin, home) {
-    const { NODE_OPTIONS: _ours, JEST_WORKER_ID: _jests, ...inherited } = process.env;
-    return {
-      ...inherited,
-      ...this.#engine.environment,
-      DOCS_PIDS: path.join(this.#temporary, "pids"),
-      DOCS_SERVED: path.join(this.#temporary, "served"),
-      HOME: home,
-      PATH: `${bin}:${process.env.PATH}`,
-      SANDBAR_BINARY: path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release", "sandbar"),
-      XDG_DATA_HOME: "",
-      npm_config_offline: "true",
-      npm_config_update_notifier: "false",
-    };
   }
 
   /** Does with a block what its language asks for. */
@@ -113,7 +62,7 @@ class Page {
     for await (const { sandboxId } of Sandbox.list(this.#engine.clientOptions)) {
       await Sandbox.kill(sandboxId, this.#engine.clientOptions);
     }
-    await rm(this.#temporary, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.#place.temporary, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -121,11 +70,6 @@ class Page {
 async function hasEnded(pid) {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
   return stat.includes(") Z");
-}
-
-async function addCommand(file, name) {
-  await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${STAND_INS_FILE}' ${name} "$@"\n`);
-  await chmod(file, 0o755);
 }
 
 /** Makes a sandbox of a template. */
