@@ -35,7 +35,7 @@ test.each([
   ["an installed package that .ci/run does not know", fenced("sh", "apt-get install emacs"), /emacs/],
   ["a script that there is not", fenced("sh", "npm run nothing"), /nothing/],
   ["a transcript that shows what is not printed", fenced("console", "$ echo one\ntwo"), /one/],
-  ["a transcript whose command fails", fenced("console", "$ false"), /code 1/],
+  ["a transcript whose command fails and shows nothing", fenced("console", "$ false"), /code 1/],
   ["a transcript that says it is no code", fenced("text", "$ echo one\none"), /console/],
   ["an output that is not printed", fenced("js", "console.log(1)") + fenced("text", "2", "<!-- output -->"), /shows/],
   ["JSON that is none", fenced("json", "{,}"), /JSON/],

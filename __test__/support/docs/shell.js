@@ -16,11 +16,13 @@ async function runShell(block, { folder, env }) {
 /** Types what a transcript has behind `$ `, and holds what comes against what stands below it. */
 async function replay(block, { folder, env }) {
   const steps = stepsOf(block.code);
-  const commands = steps.map(({ command }) => `${command}\nprintf '${MARK}'\n`).join("");
-  const script = `exec 2>&1; set -e\n${block.before}\n${await atServed(commands, env)}`;
+  // What a command shows says whether it failed; one that shows nothing has to succeed.
+  const typed = ({ command, shown }) => (shown === "" ? command : `set +e\n${command}\nset -e`);
+  const commands = steps.map((step) => `${typed(step)}\nprintf '${MARK}'\n`).join("");
+  const script = `exec 2>&1; set -e\n${block.before}\nprintf '${MARK}'\n${await atServed(commands, env)}`;
   const printed = await runProgram("bash", ["-c", script], { cwd: folder, env });
   const served = await servedAt(env);
-  const answers = printed.replaceAll(served, USUAL).split(MARK);
+  const [, ...answers] = printed.replaceAll(served, USUAL).split(MARK);
   for (const [index, { shown }] of steps.entries()) if (shown !== "") holdAgainst(shown, answers[index]);
   return printed;
 }
