@@ -1,4 +1,4 @@
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const path = require("node:path");
 const { Sandbox, SandboxClient } = require("..");
 const sandbar = require("..");
@@ -20,6 +20,10 @@ const FOREIGN = new Set([
   "ValueError",
 ]);
 
+const PLACE =
+  /`((?:\.ci|__test__|bench|crates|docs|examples|fuzz|interop|lib|npm|packages|scripts|src|types)\/[\w./-]*)`/g;
+// Made by builds and measurements.
+const GENERATED = new Set(["bench/node_modules", "bench/results/latest.json"]);
 const HIDDEN = new Set(["length", "name", "prototype", "constructor", "toJSON"]);
 
 let things;
@@ -48,6 +52,11 @@ test.each(pages())("the calls that %s names exist", (name) => {
 test.each(pages())("the errors that %s names exist", (name) => {
   const named = new Set([...textOf(name).matchAll(CLASS)].map(([, error]) => error));
   expect([...named].filter((error) => !(error in sandbar) && !FOREIGN.has(error))).toEqual([]);
+});
+
+test.each(pages())("the files that %s names exist", (name) => {
+  const named = [...textOf(name).matchAll(PLACE)].map(([, place]) => place);
+  expect(named.filter((place) => !GENERATED.has(place) && !existsSync(path.join(ROOT, place)))).toEqual([]);
 });
 
 test("every error is in docs/errors.md", () => {
