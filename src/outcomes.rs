@@ -139,18 +139,16 @@ impl Shared {
             settled.push((place, outcome));
             settled.len() == 1
         };
-        if !is_first {
-            return;
+        if is_first && others == 0 {
+            self.wake();
+        } else if is_first {
+            // Those whose answers have come already settle first: to wake the JS thread costs much of what a call does.
+            let shared = Arc::clone(self);
+            drop(spawn(async move {
+                yield_now().await;
+                shared.wake();
+            }));
         }
-        if others == 0 {
-            return self.wake();
-        }
-        // Those whose answers have come already settle first: to wake the JS thread costs much of what a call does.
-        let shared = Arc::clone(self);
-        drop(spawn(async move {
-            yield_now().await;
-            shared.wake();
-        }));
     }
 
     fn wake(&self) {
