@@ -1,6 +1,8 @@
-// Builds the addon beside index.js, and on Linux the `sandbar` command and the agent that it runs inside sandboxes.
+// Builds the addon beside index.js, and on Linux the `sandbar` command, with the dashboard in it, and the agent that it runs
+// inside sandboxes.
 import { copyFileSync, renameSync } from "node:fs";
 import path from "node:path";
+import { buildDashboard } from "./build-dashboard.mjs";
 import { need, outputOf, root, run, target } from "./tools.mjs";
 
 const { platform, arch } = process;
@@ -19,12 +21,14 @@ if (platform === "linux") {
 const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
 const linux = platform === "linux";
 
-console.log(linux ? "Building the addon, the `sandbar` command and the agent." : "Building the addon.");
+console.log(linux ? "Building the addon, the dashboard, the `sandbar` command and the agent." : "Building the addon.");
 // Apart from the command, whose crates need more of those that both are built of.
 run("cargo", ["build", "--profile", "addon", "-p", "sandbar-node"]);
 install(path.join(target, "addon", library), path.join(root, `sandbar.${platform}-${arch}${variant()}.node`));
 
 if (linux) {
+  // Before the command, which has it inside.
+  buildDashboard();
   run("cargo", ["build", "--release", "-p", "sandbar-cli"]);
   // Static, as it runs in any root file system.
   const flags = `CARGO_TARGET_${triple.toUpperCase().replaceAll("-", "_")}_RUSTFLAGS`;

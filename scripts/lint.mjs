@@ -5,6 +5,7 @@ installDependencies();
 const steps = [
   [bin("biome"), ["ci", "."]],
   [bin("tsc"), ["--noEmit"]],
+  [bin("tsc"), ["--noEmit", "-p", "dashboard"]],
   // Every public type has its words, and every link in them leads somewhere.
   [bin("typedoc"), ["--emit", "none"]],
   ["cargo", ["fmt", "--all", "--check"]],

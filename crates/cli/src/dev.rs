@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::exit::CliError;
 use crate::output::Output;
+use crate::serve::dashboard_line;
 use crate::{api_key, host, signals};
 
 /// What the program gets, whatever the shell had set.
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Folder to keep sandboxes and templates in; without it, a temporary one that is removed at the end.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Serve the dashboard, a page in the browser, and print its address to standard error.
+    #[arg(long)]
+    dashboard: bool,
     /// The program and its arguments [default: your shell]; it finds the engine by SEACLOUD_BASE_URL and SEACLOUD_API_KEY.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -45,9 +49,12 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<u8, CliError> {
     let folder = args.data_dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
     let folder = folder.unwrap_or_default();
     let key = api_key::generate();
-    let engine =
-        host::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &folder, &key, Duration::ZERO, Settings::default())
-            .await?;
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let engine = host::start(listen, &folder, &key, Duration::ZERO, args.dashboard, Settings::default()).await?;
+    if args.dashboard {
+        // Not worth ending the program for, if nobody reads it.
+        let _ = writeln!(std::io::stderr(), "{}", dashboard_line(engine.address(), Some(&key)));
+    }
     let result = match spawn(&command, &format!("http://{}", engine.address()), &key) {
         Ok(child) => wait(child, &mut signals).await.map_err(system("can't wait for the program")),
         Err(error) => Err(error),

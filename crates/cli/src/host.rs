@@ -16,12 +16,13 @@ pub(crate) async fn start(
     data_dir: &Path,
     api_key: &str,
     outlive: Duration,
+    dashboard: bool,
     settings: Settings,
 ) -> Result<Engine, CliError> {
     let data_dir = DataDir::open(data_dir)?;
     let config = KeeperConfig { driver: BubblewrapConfig::new(data_dir.path(), agent()?), outlive };
     let driver = driver(config).await?;
-    let config = EngineConfig { listen, api_key: Secret::new(api_key), settings };
+    let config = EngineConfig { listen, api_key: Secret::new(api_key), dashboard, settings };
     Ok(Engine::start(config, data_dir, driver, Arc::new(SystemClock)).await?)
 }
 

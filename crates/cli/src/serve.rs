@@ -46,6 +46,30 @@ pub(crate) struct Args {
     /// times.
     #[arg(long, value_name = "TEMPLATE=N", default_value = "base=2", value_parser = warm)]
     warm: Vec<(String, usize)>,
+    /// Whether to serve the dashboard, a page in the browser, at `/`.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    dashboard: Dashboard,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Dashboard {
+    /// While other machines can't reach the engine.
+    #[default]
+    Auto,
+    /// Always. Its data is behind the API key.
+    On,
+    /// Never.
+    Off,
+}
+
+impl Dashboard {
+    fn is_served(self, listen: SocketAddr) -> bool {
+        match self {
+            Self::Auto => listen.ip().is_loopback(),
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
 }
 
 const MAX_WARM: usize = 1_000;
@@ -86,11 +110,13 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let generated = args.api_key.is_none();
     let key = args.api_key.unwrap_or_else(api_key::generate);
     let mut ended = Ended::listen()?;
-    let engine = host::start(args.listen, &data_dir, &key, Duration::from_secs(args.outlive), settings).await?;
+    let dashboard = args.dashboard.is_served(args.listen);
+    let outlive = Duration::from_secs(args.outlive);
+    let engine = host::start(args.listen, &data_dir, &key, outlive, dashboard, settings).await?;
     // Commands of this machine can do without: they are told the address by their environment then.
     let found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
         .inspect_err(|error| tracing::warn!("commands can't find this engine by themselves: {error}"));
-    let announced = announce(generated.then_some(&key), engine.address());
+    let announced = announce(generated.then_some(key.as_str()), engine.address(), dashboard);
     if announced.is_ok() {
         ended.wait().await;
         tracing::info!("shutting down");
@@ -101,12 +127,21 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     announced.map(|()| 0)
 }
 
-fn announce(key: Option<&String>, address: SocketAddr) -> Result<(), CliError> {
+fn announce(key: Option<&str>, address: SocketAddr, dashboard: bool) -> Result<(), CliError> {
     let mut text = key.map(|key| format!("api key: {key}\n")).unwrap_or_default();
+    if dashboard {
+        text.push_str(&format!("{}\n", dashboard_line(address, key)));
+    }
     text.push_str(&format!("listening on http://{address}\n"));
     let mut out = std::io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|source| CliError::System { what: "can't write to standard output".to_owned(), source })
+}
+
+/// Where the dashboard is. The key is in the fragment, which browsers send to no server.
+pub(crate) fn dashboard_line(address: SocketAddr, key: Option<&str>) -> String {
+    let fragment = key.map(|key| format!("#key={key}")).unwrap_or_default();
+    format!("dashboard: http://{address}/{fragment}")
 }
 
 /// SIGTERM and SIGINT.

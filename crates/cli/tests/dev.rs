@@ -46,6 +46,18 @@ fn the_program_finds_the_engine_by_its_environment() {
 }
 
 #[test]
+fn the_dashboard_is_there_when_it_is_asked_for() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = sandbar();
+    command.env("TMPDIR", temporary.path()).args(["dev", "--dashboard", "--", "sh", "-c"]);
+    let output = run(command.arg(r#"echo "dashboard: $SEACLOUD_BASE_URL/#key=$SEACLOUD_API_KEY""#));
+    let line = text(&output.stdout);
+    assert_eq!(text(&output.stderr), line, "it is told on standard error");
+    let silent = run(&mut dev(&temporary, "true"));
+    assert_eq!((text(&silent.stdout).as_str(), text(&silent.stderr).as_str()), ("", ""));
+}
+
+#[test]
 fn the_exit_code_is_the_programs_and_nothing_is_left() {
     let temporary = tempfile::tempdir().unwrap();
     let create = r#"node -e "$CALL" '{"waitReady":true}'; exit 3"#;

@@ -5,18 +5,22 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbar_client::{CallOptions, ClientError};
 use sandbar_protocol::ListQuery;
 use support::{KEY, Serve, agent, alive, for_everyone, open_folder, run, sandbar, text};
 
 #[tokio::test]
-async fn it_prints_one_line_and_leaves_nothing_when_terminated() {
+async fn it_prints_where_it_is_and_leaves_nothing_when_terminated() {
     let mut serve = Serve::start();
-    assert_eq!(serve.lines.len(), 1);
+    assert_eq!(serve.lines, [format!("dashboard: {}/", serve.url()), format!("listening on {}", serve.url())]);
     assert!(serve.url().starts_with("http://127.0.0.1:"));
     let id = serve.sandbox().await;
     let processes = serve.processes();
@@ -37,6 +41,54 @@ async fn without_a_key_it_makes_one_and_prints_it() {
     serve.client(key).list(&ListQuery::default(), CallOptions::default()).await.unwrap();
     let refused = serve.client("guess").list(&ListQuery::default(), CallOptions::default()).await.unwrap_err();
     assert!(matches!(refused, ClientError::Api(error) if error.status == 401));
+}
+
+#[test]
+fn the_dashboards_address_has_a_key_that_was_made_and_none_that_was_chosen() {
+    let serve = Serve::start_with(&[]);
+    let key = serve.lines[0].strip_prefix("api key: ").unwrap();
+    assert_eq!(serve.lines[1], format!("dashboard: {}/#key={key}", serve.url()));
+    assert!(!text(&run(Command::new("ps").args(["-eo", "args"])).stdout).contains(key));
+}
+
+#[test]
+fn the_dashboard_is_served_on_loopback_alone_unless_it_is_asked_for() {
+    for (options, served) in [
+        (["--listen", "127.0.0.1:0", "--dashboard", "off"], false),
+        (["--listen", "[::1]:0", "--dashboard", "auto"], true),
+        (["--listen", "0.0.0.0:0", "--dashboard", "auto"], false),
+        (["--listen", "0.0.0.0:0", "--dashboard", "on"], true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = sandbar();
+        command.args(["serve", "--api-key", KEY, "--outlive", "0", "--warm", "base=0", "--data-dir"]);
+        let mut child = command.arg(folder.path()).args(options).stdout(Stdio::piped()).spawn().unwrap();
+        let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        assert_eq!(first.starts_with("dashboard: http://"), served, "{options:?}: {first}");
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_termination_ends_open_streams_of_events_at_once() {
+    let mut serve = Serve::start();
+    let address = serve.url().strip_prefix("http://").unwrap().to_owned();
+    let streams = (0..100).map(|number| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        // Half of them do not read.
+        write!(stream, "GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\nx-api-key: {KEY}\r\n\r\n").unwrap();
+        if number % 2 == 0 {
+            let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+            assert!(lines.take(20).any(|line| line == "event: hello"));
+        }
+        stream
+    });
+    let streams: Vec<TcpStream> = streams.collect();
+    let begun = Instant::now();
+    assert_eq!(serve.terminate(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(4), "requests have 5 s to finish, and none of these needs them");
+    drop(streams);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::driver::Driver;
 use crate::error::EngineError;
-use crate::http;
+use crate::http::{self, HttpConfig};
 use crate::logs::SqliteLogs;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -30,6 +30,8 @@ pub struct EngineConfig {
     pub listen: SocketAddr,
     /// The key that clients must send.
     pub api_key: Secret,
+    /// Whether the dashboard is served at `/`.
+    pub dashboard: bool,
     /// What the operator chose.
     pub settings: Settings,
 }
@@ -84,7 +86,9 @@ impl Engine {
         templates.remove_stale().await;
         let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
         let service = Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, settings).await?;
-        let router = http::router(service.clone(), config.api_key, &format!("http://{address}"));
+        let origin = format!("http://{address}");
+        let http = HttpConfig { api_key: config.api_key, origin, dashboard: config.dashboard };
+        let router = http::router(service.clone(), http);
         let stop_serving = CancellationToken::new();
         let listener = listener.tap_io(|stream| {
             // Answers are small: waiting to fill a packet only costs time.

@@ -4,6 +4,7 @@
 //! (`store`) and carries out its effects through a `driver`.
 
 mod admission;
+mod changes;
 mod clock;
 mod data_dir;
 mod deadlines;

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Of these, every test is an attack.
-const ATTACKS: [&str; 8] = [
+const ATTACKS: [&str; 9] = [
     "hostile_agent",
     "imposter",
+    "runtime::pages",
     "walls::agent",
     "walls::files",
     "walls::identity",

@@ -203,7 +203,8 @@ async fn no_header_of_an_agent_speaks_for_the_engine() {
     assert_eq!(answer.headers()["x-request-id"].len(), 36, "the engine's own");
     let mut names: Vec<&str> = answer.headers().keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["content-length", "x-own", "x-request-id"]);
+    let ours = ["content-security-policy", "x-content-type-options"];
+    assert_eq!(names, ["content-length", ours[0], ours[1], "x-own", "x-request-id"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,9 @@ async fn every_operation_that_is_described_is_served() {
         let response = tower::ServiceExt::oneshot(engine.router.clone(), request.body(Body::empty()).unwrap());
         let response = response.await.unwrap();
         assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        if response.status() != StatusCode::NOT_FOUND {
+            continue;
+        }
         let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
         assert!(!String::from_utf8_lossy(&body).contains("route_not_found"), "{method} {path}");
     }

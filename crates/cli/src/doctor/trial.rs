@@ -26,7 +26,7 @@ async fn engine_of_its_own() -> Result<Finding, CliError> {
     let system = |source| CliError::System { what: "can't use a temporary folder".to_owned(), source };
     let folder = tempfile::Builder::new().prefix("sandbar-").tempdir().map_err(system)?;
     let (listen, key) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), api_key::generate());
-    let engine = host::start(listen, folder.path(), &key, Duration::ZERO, Settings::default()).await?;
+    let engine = host::start(listen, folder.path(), &key, Duration::ZERO, false, Settings::default()).await?;
     let options = ClientOptions {
         base_url: Some(format!("http://{}", engine.address())),
         api_key: Some(Secret::new(key)),

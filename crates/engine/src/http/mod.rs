@@ -2,6 +2,8 @@
 
 mod auth;
 mod body;
+mod dashboard;
+mod events;
 mod health;
 mod observability;
 mod openapi;
@@ -67,6 +69,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(templates::resolve))
         .routes(routes!(observability::summary))
         .routes(routes!(observability::limits))
+        .routes(routes!(events::events))
 }
 
 /// The routes that need no key.
@@ -79,14 +82,26 @@ fn closed() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(health::metrics))
 }
 
+/// How the engine is to be reached.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// The key that clients must send.
+    pub api_key: Secret,
+    /// `http://127.0.0.1:port`, for a request that names no host.
+    pub origin: String,
+    /// Whether the dashboard is at `/`.
+    pub dashboard: bool,
+}
+
 /// The engine's whole HTTP surface.
-pub fn router(service: Service, api_key: Secret, origin: &str) -> Router {
+pub fn router(service: Service, config: HttpConfig) -> Router {
     let (api, api_document) = api().split_for_parts();
     let (open, mut document) = open().split_for_parts();
     let (closed, closed_document) = closed().split_for_parts();
     document.merge(closed_document);
     let document = openapi::document(document, PREFIXES[0], api_document);
     let agents = AgentClient::new(service.driver());
+    let HttpConfig { api_key, origin, dashboard } = config;
     let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), agents, document };
     let require_key = middleware::from_fn_with_state(app.clone(), auth::require_key);
     let api = api.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(require_key.clone());
@@ -95,6 +110,9 @@ pub fn router(service: Service, api_key: Secret, origin: &str) -> Router {
         .route("/envd/{sandboxID}", any(runtime::forward))
         .route("/envd/{sandboxID}/", any(runtime::forward))
         .route("/envd/{sandboxID}/{*path}", any(runtime::forward));
+    if dashboard {
+        router = router.merge(dashboard::routes());
+    }
     for prefix in PREFIXES {
         router = router.nest(prefix, api.clone());
     }

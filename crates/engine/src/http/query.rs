@@ -1,4 +1,6 @@
-use sandbar_protocol::{Fields, ListQuery, LogsQuery, MAX_PAGE, ValidationError};
+use std::collections::BTreeMap;
+
+use sandbar_protocol::{Fields, ListQuery, LogsQuery, MAX_PAGE, ValidationError, check_sandbox_id};
 use serde_json::{Map, Value, json};
 
 /// Reads a query string as the JSON that the protocol checks; names outside `known` are other clients' business.
@@ -23,13 +25,29 @@ fn to_json(query: &str, known: &[&str], numbers: &[&str], lists: &[&str]) -> Map
 /// Reads `metadata=app%3Dprod&state=running&state=paused&limit=10&nextToken=MQ`.
 pub(super) fn list(query: &str) -> Result<ListQuery, ValidationError> {
     let mut object = to_json(query, &["metadata", "state", "limit", "nextToken"], &["limit"], &["state"]);
+    read_metadata(&mut object);
+    ListQuery::from_json(&Value::Object(object))
+}
+
+/// Reads `metadata=app%3Dprod&sandboxID=sb-1`.
+pub(super) fn events(query: &str) -> Result<(BTreeMap<String, String>, Option<String>), ValidationError> {
+    let known = ["metadata", "sandboxID"];
+    let mut object = to_json(query, &known, &[], &[]);
+    read_metadata(&mut object);
+    let id = object.get("sandboxID").map(|id| check_sandbox_id(id).map(str::to_owned)).transpose()?;
+    let object = Value::Object(object);
+    let metadata = Fields::of("events options", &object, &known)?.string_map("metadata")?;
+    Ok((metadata.unwrap_or_default(), id))
+}
+
+/// `metadata` is a query string in itself.
+fn read_metadata(object: &mut Map<String, Value>) {
     if let Some(pairs) = object.get("metadata").and_then(Value::as_str) {
         let pairs: Map<String, Value> = form_urlencoded::parse(pairs.as_bytes())
             .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
             .collect();
         object.insert("metadata".to_owned(), Value::Object(pairs));
     }
-    ListQuery::from_json(&Value::Object(object))
 }
 
 /// Reads `cursor=0&limit=100&direction=backward&level=error&search=text`.

@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::request_id::RequestId;
 use super::{App, query, view};
 use crate::error::EngineError;
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, SandboxRecord};
 use crate::service::Applied;
 use crate::store::ListFilter;
 
@@ -106,7 +106,7 @@ pub(super) async fn create(
     }
     let options = CreateOptions::from_json(&body).map_err(EngineError::from)?;
     let record = app.service.create(options, key, project).await?;
-    Ok((StatusCode::CREATED, Json(view::sandbox(record, &origin))))
+    Ok((StatusCode::CREATED, Json(view::sandbox(&record, &origin))))
 }
 
 /// The request's idempotency key.
@@ -186,7 +186,7 @@ pub(super) async fn list(
     let page = app.service.list(&filter).await?;
     let has_next = page.has_next;
     let next = if has_next { PageToken(offset.saturating_add(limit)).encode() } else { String::new() };
-    let sandboxes: Vec<Sandbox> = page.records.into_iter().map(view::listed).collect();
+    let sandboxes: Vec<Sandbox> = page.records.iter().map(SandboxRecord::listed).collect();
     let has_next_header = (HeaderName::from_static(HAS_NEXT_HEADER), has_next.to_string());
     if has_next {
         let next_header = (HeaderName::from_static(NEXT_TOKEN_HEADER), next);
@@ -219,7 +219,7 @@ pub(super) async fn detail(
     PreferredWait(wait): PreferredWait,
 ) -> Result<Response, Problem> {
     let record = app.service.detail_held(&id, wait.unwrap_or_default()).await?;
-    let detail = Json(view::detail(record, app.service.limits_level(), &origin));
+    let detail = Json(view::detail(&record, app.service.limits_level(), &origin));
     if wait.is_some() {
         return Ok(([(HeaderName::from_static(PREFERENCE_APPLIED_HEADER), WAIT_PREFERENCE)], detail).into_response());
     }
@@ -259,7 +259,7 @@ pub(super) async fn connect(
     let applied = app.service.connect(&id, options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS), key).await?;
     let resumed = applied.previous == PublicState::Paused && applied.record.state.public() != PublicState::Paused;
     let status = if resumed { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(view::sandbox(applied.record, &origin))))
+    Ok((status, Json(view::sandbox(&applied.record, &origin))))
 }
 
 /// POST /sandboxes/:sandboxID/pause

@@ -1,5 +1,6 @@
 //! The lifecycle rules, pure: `(record, event, now) → (record, effects)`. No I/O, no clock, no randomness.
 
+mod listed;
 mod machine;
 mod record;
 #[cfg(test)]

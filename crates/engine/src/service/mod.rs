@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Admission, LimitReached, Metric};
+use crate::changes::{ChangeFilter, Changes, Follower};
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::disk::DiskLimits;
@@ -56,6 +57,7 @@ struct Inner {
     warm: Arc<WarmPool>,
     deadlines: Deadlines,
     slots: Slots,
+    changes: Changes,
     probes: Probes,
     telemetry: Telemetry,
     disk_limits: DiskLimits,
@@ -112,6 +114,8 @@ impl Service {
         let (passed_sender, passed) = mpsc::unbounded_channel();
         let (notices_sender, notices) = mpsc::channel(NOTICE_QUEUE);
         let deadlines = Deadlines::start(clock.clone(), passed_sender);
+        let closing = CancellationToken::new();
+        let changes = Changes::new(clock.now(), closing.clone());
         let service = Self {
             inner: Arc::new(Inner {
                 store: Arc::new(CachedStore::new(store)),
@@ -123,6 +127,7 @@ impl Service {
                 warm: Arc::new(WarmPool::new(settings.warm)),
                 deadlines,
                 slots: Slots::default(),
+                changes,
                 probes: Probes::default(),
                 telemetry: Telemetry::default(),
                 disk_limits: settings.disk,
@@ -130,7 +135,7 @@ impl Service {
                 logs,
                 notices: notices_sender,
                 tasks: TaskTracker::new(),
-                closing: CancellationToken::new(),
+                closing,
             }),
         };
         service.watch_deadlines(passed);
@@ -178,6 +183,7 @@ impl Service {
                 self.inner.admission.moved(None, outcome.record.state, places);
                 claim.into_iter().for_each(Claim::used);
                 tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
+                self.inner.changes.publish(&outcome.record);
                 self.announce(&slot, None, &outcome.record).await;
                 self.carry_out(&slot, &mut turn, outcome).await
             }
@@ -239,6 +245,12 @@ impl Service {
     pub async fn list(&self, filter: &ListFilter) -> Result<Page, EngineError> {
         let filter = ListFilter { tombstones_since: Some(self.oldest_tombstone()), ..filter.clone() };
         Ok(self.inner.store.list(&filter).await?)
+    }
+
+    /// Follows the changes of records, from now on or after one that was seen before.
+    pub fn follow(&self, filter: ChangeFilter, after: Option<u64>) -> Result<Follower, EngineError> {
+        self.check_open()?;
+        Ok(self.inner.changes.follow(filter, after))
     }
 
     /// How each limit stands.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sandbar_protocol::{LogLevel, PhaseStatus, TimelineEvent};
 
 use super::{Applied, Service};
+use crate::admission::Places;
 use crate::clock::after;
 use crate::error::EngineError;
 use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, transition};
@@ -31,13 +32,26 @@ impl Service {
         let previous = before.state.public();
         let outcome = transition(before.clone(), event, self.now())?;
         let places = self.inner.admission.admit(Some(before.state), outcome.record.state, self.now())?;
-        if outcome.record != before {
-            self.inner.store.save(&outcome.record).await?;
-        }
-        self.inner.admission.moved(Some(before.state), outcome.record.state, places);
-        self.announce(&slot, Some(&before), &outcome.record).await;
+        self.keep(&slot, &before, &outcome.record, places).await?;
         let record = self.carry_out(&slot, &mut turn, outcome).await?;
         Ok(Applied { record, previous })
+    }
+
+    /// Stores what an event made of the record, and tells of it.
+    async fn keep(
+        &self,
+        slot: &Slot,
+        before: &SandboxRecord,
+        record: &SandboxRecord,
+        places: Option<Places<'_>>,
+    ) -> Result<(), EngineError> {
+        if record != before {
+            self.inner.store.save(record).await?;
+            self.inner.changes.publish(record);
+        }
+        self.inner.admission.moved(Some(before.state), record.state, places);
+        self.announce(slot, Some(before), record).await;
+        Ok(())
     }
 
     /// Tells the timer, the log and those who wait.
@@ -93,11 +107,7 @@ impl Service {
 
     async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
         let outcome = transition(before.clone(), event, self.now())?;
-        if outcome.record != before {
-            self.inner.store.save(&outcome.record).await?;
-        }
-        self.inner.admission.moved(Some(before.state), outcome.record.state, None);
-        self.announce(slot, Some(&before), &outcome.record).await;
+        self.keep(slot, &before, &outcome.record, None).await?;
         Ok(outcome.record)
     }
 

@@ -49,7 +49,8 @@ impl Scene {
         let data_dir = DataDir::open(folder.path()).unwrap();
         let driver = Arc::new(Bubblewrap::new(BubblewrapConfig::new(folder.path(), agent())).unwrap());
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = EngineConfig { listen, api_key: Secret::new(KEY), settings: Settings::default() };
+        let config =
+            EngineConfig { listen, api_key: Secret::new(KEY), dashboard: false, settings: Settings::default() };
         let engine = Engine::start(config, data_dir, driver, Arc::new(SystemClock)).await.unwrap();
         let mut scene = Self { engine, id: String::new(), token: String::new(), _folder: folder };
         let created = scene.control("POST", "/sandboxes", json!({ "waitReady": true })).await;

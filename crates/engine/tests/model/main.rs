@@ -20,6 +20,7 @@ use model::{Model, Operation, State};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sandbar_engine::driver::RuntimeNotice;
+use sandbar_engine::http::HttpConfig;
 use sandbar_engine::service::Service;
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings};
@@ -54,7 +55,8 @@ async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<V
     let (logs, settings) = (Arc::new(NoLogs), Settings::default());
     let service =
         Service::start(store.clone(), logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
-    let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
+    let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
+    let router = sandbar_engine::http::router(service.clone(), http);
     (service, router)
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::scene::{Scene, header, status};
 
 /// A query with its signature; the expiration is in the query and in the signature.
-fn signed(scene: &Scene, operation: &str, path: &str, expiration: Option<i64>) -> String {
+pub(crate) fn signed(scene: &Scene, operation: &str, path: &str, expiration: Option<i64>) -> String {
     let end = expiration.map(|end| format!(":{end}")).unwrap_or_default();
     let digest = Sha256::digest(format!("{path}:{operation}::{}{end}", scene.token));
     let signature = format!("v1_{}", BASE64_STANDARD_NO_PAD.encode(digest));

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use sandbar_engine::driver::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
+use sandbar_engine::http::HttpConfig;
 use sandbar_engine::logs::{Logs, SqliteLogs};
 use sandbar_engine::service::Service;
 use sandbar_engine::store::{SqliteStore, Store};
@@ -262,7 +263,8 @@ impl TestEngine {
         let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
         let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
-        let router = sandbar_engine::http::router(service.clone(), Secret::new(KEY), "http://127.0.0.1:1");
+        let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
+        let router = sandbar_engine::http::router(service.clone(), http);
         Self { clock, driver, service, router, folder }
     }
 

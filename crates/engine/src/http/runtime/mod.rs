@@ -60,13 +60,15 @@ pub(super) async fn forward(
         headers::tell_the_way(&mut request, &path, &app.origin, preview.is_none().then_some(id.as_str()));
     }
     let limit = if open { OPEN_WAIT } else { Duration::MAX };
-    let asked = ask(&app, &record, &path, request);
-    tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(format!("it said nothing for {limit:?}"))).map_err(
-        |why| {
-            tracing::warn!(sandbox = id, "the agent did not answer: {why}");
-            Refusal::no_answer()
-        },
-    )
+    let asked = tokio::time::timeout(limit, ask(&app, &record, &path, request)).await;
+    let mut response = asked.unwrap_or_else(|_| Err(format!("it said nothing for {limit:?}"))).map_err(|why| {
+        tracing::warn!(sandbox = id, "the agent did not answer: {why}");
+        Refusal::no_answer()
+    })?;
+    if preview.is_none() {
+        untrusted::confine(response.headers_mut(), &path, open);
+    }
+    Ok(response)
 }
 
 async fn find(app: &App, id: &str) -> Result<SandboxRecord, Refusal> {

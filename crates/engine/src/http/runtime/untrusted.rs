@@ -1,6 +1,7 @@
 //! What of an agent's answer reaches a client: code in a sandbox can imitate its agent.
 
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sandbar_protocol::ACCESS_TOKEN_HEADER;
 
 use super::PORTS;
 
@@ -42,6 +43,20 @@ pub(super) fn clean(headers: &mut HeaderMap, path: &str) {
     let names: Vec<HeaderName> = headers.keys().filter(cross_origin).cloned().collect();
     for name in names {
         headers.remove(name);
+    }
+}
+
+/// Keeps an answer under the engine's own name from being a page or a script of the dashboard's origin, whose key it could read.
+pub(super) fn confine(headers: &mut HeaderMap, path: &str, open: bool) {
+    if path.starts_with(PORTS) {
+        // No browser opens it: an address carries no token. Nor may it be opened out of a cache.
+        headers.append(header::VARY, HeaderValue::from_static(ACCESS_TOKEN_HEADER));
+        return;
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if open {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
 }
 
