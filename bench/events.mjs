@@ -18,9 +18,10 @@ const SECONDS = Number(process.env.SECONDS ?? 5);
 const PARALLEL = 8;
 /** Of a processor, a second has so many in /proc. */
 const TICKS = 100;
-const HELLO = "event: hello\n";
-const SANDBOX = "event: sandbox\n";
-const RESET = "event: reset\n";
+/** Of one length: a piece of a stream may end within them. */
+const HELLO = "event: h";
+const SANDBOX = "event: s";
+const RESET = "event: r";
 
 if (process.argv[2] === "readers") readers();
 else await main(process.argv.slice(2));
@@ -156,9 +157,11 @@ function readers() {
     const request = `GET /api/v1/events HTTP/1.1\r\nhost: ${hostname}\r\nx-api-key: ${message.apiKey}\r\n\r\n`;
     for (let n = 0; n < message.count; n++) {
       const socket = net.connect({ host: hostname, port: Number(port) }, () => socket.write(request));
+      let rest = "";
       socket.on("data", (bytes) => {
         seen.bytes += bytes.length;
-        const text = bytes.latin1Slice();
+        const text = rest + bytes.latin1Slice();
+        rest = text.slice(1 - HELLO.length);
         const greeted = occurrences(text, HELLO);
         seen.hello += greeted;
         seen.events += occurrences(text, SANDBOX);

@@ -21,8 +21,6 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// How many outcomes the JS thread takes in one go: others of its work come in between.
 const AT_ONCE: usize = 64;
-/// With how many outcomes the JS thread is woken in any case, to begin with them while others come.
-const ENOUGH: usize = 16;
 
 /// What calls have come to, until the JS face takes it.
 ///
@@ -136,20 +134,20 @@ impl Mailbox {
 impl Shared {
     fn put(self: &Arc<Self>, place: u32, outcome: Outcome<Given>) {
         let others = self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1;
-        let count = {
+        let is_first = {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
             settled.push((place, outcome));
-            settled.len()
+            settled.len() == 1
         };
-        if count == 1 && others > 0 {
+        if is_first && others == 0 {
+            self.wake();
+        } else if is_first {
             // Those whose answers have come already settle first: to wake the JS thread costs much of what a call does.
             let shared = Arc::clone(self);
             drop(spawn(async move {
                 yield_now().await;
                 shared.wake();
             }));
-        } else if count == 1 || count == ENOUGH {
-            self.wake();
         }
     }
 

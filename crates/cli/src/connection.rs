@@ -11,6 +11,11 @@ use crate::local_engine::LocalEngine;
 
 /// A client of the server that options and environment name, by the SDK's rules; else of the engine that runs here.
 pub(crate) fn client(global: &GlobalArgs) -> Result<Client, CliError> {
+    Ok(Client::new(config(global)?))
+}
+
+/// Its configuration.
+pub(crate) fn config(global: &GlobalArgs) -> Result<Config, CliError> {
     let mut options = ClientOptions {
         base_url: global.base_url.clone(),
         api_key: global.api_key.clone().map(Secret::new),
@@ -24,7 +29,7 @@ pub(crate) fn client(global: &GlobalArgs) -> Result<Client, CliError> {
         options.base_url = Some(url);
         options.api_key = Some(api_key);
     }
-    Ok(Client::new(Config::new(&options, &environment)?))
+    Ok(Config::new(&options, &environment)?)
 }
 
 /// Whether nothing at all says which server: half of it is a mistake that the person must hear of.

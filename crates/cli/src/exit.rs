@@ -1,6 +1,7 @@
 //! What can go wrong, and the exit code that tells programs.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use sandbar_client::{ApiError, ClientError, TransportKind};
 
@@ -23,11 +24,13 @@ pub(crate) const USED_UP: u8 = 6;
 pub(crate) const UNREACHABLE: u8 = 7;
 /// No answer in time.
 pub(crate) const TIMED_OUT: u8 = 8;
+/// A command in a sandbox was killed because its time was over: as `timeout` has it.
+pub(crate) const COMMAND_TIMED_OUT: u8 = 124;
 /// Nobody reads the output any more: as shells have it for SIGPIPE.
 pub(crate) const OUTPUT_CLOSED: u8 = 141;
 
 /// What each code says, for the help and the docs.
-pub(crate) const CODES: [(u8, &str); 11] = [
+pub(crate) const CODES: [(u8, &str); 12] = [
     (0, "done"),
     (FAILURE, "failed"),
     (USAGE, "the command line or the configuration is wrong; nothing was done"),
@@ -37,6 +40,7 @@ pub(crate) const CODES: [(u8, &str); 11] = [
     (USED_UP, "a quota, rate limit or disk is used up"),
     (UNREACHABLE, "the server could not be reached, or failed"),
     (TIMED_OUT, "no answer in time"),
+    (COMMAND_TIMED_OUT, "the command of `exec` was killed after its `--timeout`"),
     (130, "interrupted by Ctrl-C"),
     (OUTPUT_CLOSED, "nobody reads the output any more"),
 ];
@@ -46,7 +50,7 @@ pub(crate) const CODES: [(u8, &str); 11] = [
 pub(crate) enum CliError {
     /// A call failed.
     #[error(transparent)]
-    Call(Box<ClientError>),
+    Call(Arc<ClientError>),
     /// Nothing says which server to call.
     #[error("no server is configured, and no engine runs here")]
     NoServer,
@@ -101,7 +105,13 @@ pub(crate) enum CliError {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
-        Self::Call(Box::new(error))
+        Self::Call(Arc::new(error))
+    }
+}
+
+impl From<Arc<ClientError>> for CliError {
+    fn from(error: Arc<ClientError>) -> Self {
+        Self::Call(error)
     }
 }
 

@@ -4,6 +4,7 @@ mod api_key;
 mod commands;
 mod connection;
 mod dev;
+mod doctor;
 mod exit;
 mod global;
 mod host;
@@ -16,9 +17,12 @@ mod progress_terminal;
 #[cfg(test)]
 mod reference;
 mod serve;
+mod signals;
 mod span;
+mod standard_input;
 mod state;
 mod table;
+mod terminal;
 mod terminal_text;
 mod timeline;
 mod wording;
@@ -50,6 +54,8 @@ enum Command {
     Serve(serve::Args),
     /// Run a program against an engine of its own, which ends with it
     Dev(dev::Args),
+    /// Find out what is wrong on this machine or with the service, and how to mend it
+    Doctor(doctor::Args),
     /// Hold an engine's sandboxes: `serve` starts this by itself.
     #[command(hide = true)]
     Keep,
@@ -63,6 +69,7 @@ Examples:
   sandbar create                       a sandbox, usable when the command returns
   id=$(sandbar create --timeout 3600)  the same for scripts: only the ID is printed
   sandbar ls                           what there is
+  sandbar exec $id -- uname -a         a command in it; `connect` opens a shell, `cp` copies files
   sandbar rm --metadata app=demo       delete what matches, after a question
 
 Another server:
@@ -107,7 +114,11 @@ async fn run(cli: Cli, output: &Output) -> Result<u8, CliError> {
         }
         Command::Dev(args) => {
             start_engine_log(global.log_json, "warn");
-            dev::run(args).await
+            dev::run(args, output).await
+        }
+        Command::Doctor(args) => {
+            start_engine_log(global.log_json, "warn");
+            doctor::run(args, &global, output).await
         }
         Command::Keep => {
             start_engine_log(global.log_json, "info");

@@ -16,6 +16,9 @@ const NO_SERVER: [&str; 2] = [
     "  or name another:  export SEACLOUD_BASE_URL=https://… SEACLOUD_API_KEY=…",
 ];
 
+const ENGINE: &str =
+    "  `sandbar doctor`, with the same --listen and --data-dir, looks for the cause and says how to mend it";
+
 /// Tells an error on standard error: to a person in lines, with `--json` as one JSON value.
 pub(crate) fn tell(error: &CliError, output: &Output) {
     // Whoever pressed Ctrl-C knows it.
@@ -57,6 +60,7 @@ fn lines(error: &CliError) -> String {
     match error {
         CliError::NoServer => lines.extend(NO_SERVER.map(str::to_owned)),
         CliError::Call(call) => lines.extend(particulars(call)),
+        CliError::Engine(_) | CliError::DataDir(_) => lines.push(ENGINE.to_owned()),
         _ => {}
     }
     lines.join("\n")

@@ -12,11 +12,14 @@ use crate::exit::CliError;
 use crate::local_engine::{LocalEngine, default_data_dir};
 use crate::{api_key, host};
 
+/// Where the engine listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7410";
+
 /// Options of `sandbar serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7410")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
     /// Folder for records, files and templates, made if it does not exist. Default: sandbar in XDG_DATA_HOME, that is
     /// ~/.local/share/sandbar.

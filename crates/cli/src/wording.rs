@@ -27,6 +27,9 @@ const WORDS: &[(&str, &str)] = &[
         "`sandbar serve` starts a server here, which commands find by themselves",
     ),
     ("`sandbar dev -- <command>` starts a local one", "`sandbar serve` starts a local one"),
+    ("it goes on: connect(", "it goes on: `sandbar connect ID --pid "),
+    (") follows it again", "` takes it up again"),
+    ("it may have been started: list() shows it then", "it may have been started"),
     ("delete() it", "delete it"),
     (
         "connect({ timeout }) resumes it with a new one",
@@ -60,6 +63,9 @@ mod tests {
         let said = "the API key was refused (401): check SEACLOUD_API_KEY or the `apiKey` option";
         let own = "the API key was refused (401): check SEACLOUD_API_KEY or --api-key";
         assert_eq!(for_command_line(said, None), own);
+        let said = "the connection to process 42 was lost: it goes on: connect(42) follows it again";
+        let own = "process 42 was lost: it goes on: `sandbar connect sb-1 --pid 42` takes it up again";
+        assert!(for_command_line(said, Some("sb-1")).ends_with(own));
         assert_eq!(for_command_line("port 80 is taken", None), "port 80 is taken");
     }
 }

@@ -1,6 +1,10 @@
 //! The commands that people type.
 
+pub(crate) mod command;
+mod connect;
+mod cp;
 mod create;
+mod exec;
 mod info;
 mod logs;
 mod ls;
@@ -37,6 +41,12 @@ pub(crate) enum SandboxCommand {
     Logs(logs::Args),
     /// Show what sandboxes use: CPU, memory, disk, network
     Metrics(metrics::Args),
+    /// Run a command in a sandbox
+    Exec(exec::Args),
+    /// Open a shell in a sandbox
+    Connect(connect::Args),
+    /// Copy files between this machine and a sandbox
+    Cp(cp::Args),
     /// Stop a sandbox and keep its files
     Pause(pause::Args),
     /// Start a paused sandbox again
@@ -74,7 +84,12 @@ impl SandboxCommand {
             _ => {}
         }
         let session = Session { client: connection::client(global)?, output };
-        interrupt::or_give_up(&session.client, output, self.call(&session)).await
+        match self {
+            // These pass signals on.
+            Self::Exec(args) => exec::run(args, &session).await,
+            Self::Connect(args) => connect::run(args, &session).await,
+            command => interrupt::or_give_up(&session.client, output, command.call(&session)).await,
+        }
     }
 
     async fn call(self, session: &Session<'_>) -> Result<u8, CliError> {
@@ -91,8 +106,8 @@ impl SandboxCommand {
             Self::Rm(args) => rm::run(args, session).await,
             Self::Templates(args) => templates::run(args, session).await,
             Self::Status(args) => status::run(args, session).await,
-            // These call nobody.
-            Self::Completions(_) | Self::Man(_) => Ok(0),
+            Self::Cp(args) => cp::run(args, session).await,
+            Self::Exec(_) | Self::Connect(_) | Self::Completions(_) | Self::Man(_) => Ok(0),
         }
     }
 }

@@ -111,3 +111,18 @@ fn on_a_terminal_the_phases_are_shown_and_a_way_to_go_on() {
     }
     assert!(printed.contains("\u{1b}[32m✓"), "in colour: {printed:?}");
 }
+
+#[test]
+fn progress_leaves_the_terminal_room_for_its_ctrl_c() {
+    let serve = Serve::start();
+    template(&serve, "tpl-slow", "ready_command = \"exit 1\"\n");
+    let mut terminal = Terminal::run(command(serve.url(), &["create", "tpl-slow"]), 80);
+    terminal.shows("created › starting");
+    terminal.type_in("\u{3}");
+    assert_eq!(terminal.ends(), Some(130));
+    terminal.shows("interrupted: ");
+    let printed = console::strip_ansi_codes(&terminal.printed()).into_owned();
+    let widest = printed.split(['\r', '\n']).map(console::measure_text_width).max().unwrap();
+    assert!(widest <= 80, "a line with ^C at its end wraps: {printed:?}");
+    assert_eq!(prints(&serve, &["ls", "-q"]), "");
+}

@@ -40,6 +40,11 @@ impl Terminal {
         (&*self.pty).write_all(text.as_bytes()).unwrap();
     }
 
+    /// Gives it another size, in lines and columns.
+    pub fn resize(&self, lines: u16, columns: u16) {
+        self.pty.resize(Size::new(lines, columns)).unwrap();
+    }
+
     /// All that was printed so far.
     pub fn printed(&self) -> String {
         String::from_utf8_lossy(&self.printed.lock().unwrap()).into_owned()

@@ -105,9 +105,12 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
-        let mut query = QueryBuilder::new("SELECT record FROM sandboxes WHERE ");
+        // Inside, an index has what is sorted and skipped; records are read for the page alone.
+        let page = "SELECT record FROM sandboxes WHERE seq IN (SELECT seq FROM sandboxes WHERE ";
+        let mut query = QueryBuilder::new(page);
         push_states(&mut query, &filter.states);
-        if let Some(since) = filter.tombstones_since {
+        let has_tombstones = filter.states.contains(&InternalState::Destroyed);
+        if let Some(since) = filter.tombstones_since.filter(|_| has_tombstones) {
             query.push(" AND (deleted_ms IS NULL OR deleted_ms >= ").push_bind(since.as_millisecond()).push(")");
         }
         if let Some(project) = &filter.project {
@@ -121,6 +124,7 @@ impl Store for SqliteStore {
         let limit = i64::try_from(filter.limit.saturating_add(1)).unwrap_or(i64::MAX);
         query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit);
         query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
+        query.push(") ORDER BY seq DESC");
         let rows = query.build().fetch_all(&self.pool).await?;
         let mut records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
