@@ -7,7 +7,9 @@ test("of a thousand sandboxes only those in sight are drawn, and the last is a k
   await page.route("**/api/v1/sandboxes?*", async (route) => {
     const token = new URL(route.request().url()).searchParams.get("nextToken") ?? "MA";
     const offset = Number(Buffer.from(token, "base64url").toString());
-    const json = Array.from({ length: PAGE }, (_, index) => sandbox(offset + index));
+    const json = Array.from({ length: Math.min(PAGE, Math.max(0, COUNT - offset)) }, (_, index) =>
+      sandbox(offset + index),
+    );
     await route.fulfill({ json, headers: { "X-Has-Next": String(offset + PAGE < COUNT) } });
   });
   await page.goto(engine.page);
