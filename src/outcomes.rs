@@ -1,4 +1,5 @@
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use sandbar_client::{Answer, ErrorRecord};
 use sandbar_protocol::Sandbox;
+use tokio::task::yield_now;
 
 use crate::copied_buffer::CopiedBuffer;
 
@@ -34,6 +36,7 @@ pub struct Outcomes {
 pub(crate) struct Mailbox(Arc<Shared>);
 
 struct Shared {
+    in_flight: AtomicUsize,
     settled: Mutex<Vec<(u32, Outcome<Given>)>>,
     wake: RwLock<Wake>,
 }
@@ -53,7 +56,13 @@ impl Outcomes {
     #[napi(constructor)]
     pub fn new(wake: Function<'_, (), ()>) -> Result<Self> {
         let wake = wake.build_threadsafe_function::<()>().callee_handled::<false>().weak::<true>().build()?;
-        Ok(Self { shared: Arc::new(Shared { settled: Mutex::default(), wake: RwLock::new(wake) }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                in_flight: AtomicUsize::new(0),
+                settled: Mutex::default(),
+                wake: RwLock::new(wake),
+            }),
+        })
     }
 
     /// How many are taken at once, at most.
@@ -113,6 +122,7 @@ impl Mailbox {
     /// Runs a call on the addon's runtime, and puts what it comes to at this place. A panic of the call is an error, too.
     pub(crate) fn settle<T: Into<Given>>(&self, place: u32, call: impl Future<Output = Outcome<T>> + Send + 'static) {
         let shared = Arc::clone(&self.0);
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
         drop(spawn(async move {
             let outcome = AssertUnwindSafe(call).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| Err(Box::new(defect())));
@@ -122,16 +132,28 @@ impl Mailbox {
 }
 
 impl Shared {
-    fn put(&self, place: u32, outcome: Outcome<Given>) {
-        let was_empty = {
+    fn put(self: &Arc<Self>, place: u32, outcome: Outcome<Given>) {
+        let others = self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1;
+        let is_first = {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
             settled.push((place, outcome));
             settled.len() == 1
         };
-        if was_empty {
-            // Refused only when the JS thread is at its end.
-            self.wake.read().unwrap_or_else(PoisonError::into_inner).call((), ThreadsafeFunctionCallMode::NonBlocking);
+        if is_first && others == 0 {
+            self.wake();
+        } else if is_first {
+            // Those whose answers have come already settle first: to wake the JS thread costs much of what a call does.
+            let shared = Arc::clone(self);
+            drop(spawn(async move {
+                yield_now().await;
+                shared.wake();
+            }));
         }
+    }
+
+    fn wake(&self) {
+        // Refused only when the JS thread is at its end.
+        self.wake.read().unwrap_or_else(PoisonError::into_inner).call((), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 
@@ -145,7 +167,7 @@ impl From<Answer<Sandbox>> for Given {
     /// The ID, a line feed, and the answer: the ID is mostly all that is read of it. None that has a line feed itself.
     fn from(answer: Answer<Sandbox>) -> Self {
         let id = Some(answer.value.sandbox_id).filter(|id| !id.contains('\n')).unwrap_or_default();
-        Self::Text(format!("{id}\n{}", answer.text))
+        Self::Text([&id, "\n", &answer.text].concat())
     }
 }
 

@@ -9,13 +9,18 @@ import { packages } from "../settings.mjs";
 
 const folder = path.dirname(import.meta.dirname);
 const BARE = "bare Node.js";
-const specifiers = { sandbar: pathToFileURL(entry).href, ...packages };
+const EMPTY = "an empty module";
+const specifiers = {
+  [EMPTY]: pathToFileURL(path.join(import.meta.dirname, "empty-module.cjs")).href,
+  sandbar: pathToFileURL(entry).href,
+  ...packages,
+};
 
 export const title = "Import";
 
 export async function run({ contestants, imports }) {
   const names = contestants.filter((name) => name in specifiers);
-  const cases = [BARE, ...names].map((contestant) => ({ contestant, measure: () => once(specifiers[contestant]) }));
+  const cases = [BARE, EMPTY, ...names].map((contestant) => ({ contestant, measure: () => once(specifiers[contestant]) }));
   return { rows: await inTurns(imports, cases) };
 }
 

@@ -1,13 +1,15 @@
 //! The arguments of calls, as they come from another language: JSON values that nobody has checked yet.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, Fields, ListQuery, LogsQuery, RefreshOptions, TimeoutOptions, ValidationError,
-    check_idempotency_key, check_sandbox_id, closest,
+    check_idempotency_key, check_sandbox_id, check_template_id, closest,
 };
 use serde_json::{Map, Value};
 
+use crate::ids::new_id;
 use crate::options::{CLIENT_OPTION_NAMES, call_options, split};
 use crate::{MetricsBatchQuery, TraceContext};
 
@@ -43,6 +45,14 @@ impl CallOptions {
         let mut options = Self::new();
         options.max_retries = Some(0);
         options
+    }
+
+    /// The key of its request.
+    pub(crate) fn key(&self) -> Result<String, ValidationError> {
+        match &self.idempotency_key {
+            Some(key) => Ok(check_idempotency_key(key)?.to_owned()),
+            None => Ok(new_id().to_string()),
+        }
     }
 }
 
@@ -109,14 +119,15 @@ impl Args {
             call.on_failure = OnFailure::Keep;
         }
         call.idempotency_key = take_key(&mut body)?;
-        if let (Some(template), Some(map)) = (self.map.get("template"), body.as_object_mut()) {
-            if map.contains_key("templateID") {
+        let mut options = CreateOptions::from_json(&body)?;
+        if let Some(template) = self.map.get("template") {
+            if body.get("templateID").is_some() {
                 let message = "the template is given twice, as the first argument and as `templateID`: give it once";
                 return Err(ValidationError::new("templateID", message));
             }
-            map.insert("templateID".to_owned(), template.clone());
+            check_template_id(template)?.clone_into(&mut options.template_id);
         }
-        Ok((CreateOptions::from_json(&body)?, call))
+        Ok((options, call))
     }
 
     /// Arguments of connect.
@@ -234,27 +245,28 @@ impl Args {
     }
 
     /// The options of the route itself, and the call's time limits.
-    pub(crate) fn options(&self) -> Result<(Value, CallOptions), ValidationError> {
+    pub(crate) fn options(&self) -> Result<(Cow<'_, Value>, CallOptions), ValidationError> {
         let Some(options) = self.map.get("options") else {
-            return Ok((Value::Object(Map::new()), CallOptions::default()));
+            return Ok((Cow::Owned(Value::Object(Map::new())), CallOptions::default()));
         };
         let (own, rest) = split(options);
         refuse_misspelt(&rest)?;
-        Ok((rest, call_options(&own)?))
+        Ok((rest, own.as_ref().map(call_options).transpose()?.unwrap_or_default()))
     }
 }
 
 /// Takes a field out that is not sent, and gives it back alone.
-fn take(body: &mut Value, name: &str) -> Value {
-    let value = body.as_object_mut().and_then(|map| map.remove(name));
+fn take(body: &mut Cow<'_, Value>, name: &str) -> Value {
+    let is_there = body.get(name).is_some();
+    let value = is_there.then(|| body.to_mut().as_object_mut()?.remove(name)).flatten();
     Value::Object(value.map(|value| (name.to_owned(), value)).into_iter().collect())
 }
 
-fn take_flag(body: &mut Value, of: &'static str, name: &'static str) -> Result<Option<bool>, ValidationError> {
+fn take_flag(body: &mut Cow<'_, Value>, of: &'static str, name: &'static str) -> Result<Option<bool>, ValidationError> {
     Fields::of(of, &take(body, name), &[name])?.boolean(name)
 }
 
-fn take_key(body: &mut Value) -> Result<Option<String>, ValidationError> {
+fn take_key(body: &mut Cow<'_, Value>) -> Result<Option<String>, ValidationError> {
     let alone = take(body, "idempotencyKey");
     let fields = Fields::of("options", &alone, &["idempotencyKey"])?;
     let key = fields.text("idempotencyKey")?.map(check_idempotency_key).transpose()?;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use sandbar_protocol::{CreateOptions, Sandbox};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::answer::RawAnswer;
 use crate::journal::EventFields;
-use crate::request::{Limits, Request};
+use crate::request::{Limits, Request, json_bytes};
 use crate::retry::{self, Fate};
 use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
 
@@ -24,16 +25,36 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 type Outcome = Result<Answer<Sandbox>, ClientError>;
 
-/// One create. It runs in a task of its own, so that it ends well also when nobody waits for it any more.
+/// One create. It runs to its end also when nobody waits for it any more.
 pub(crate) struct Creation {
-    pub(crate) client: Client,
-    pub(crate) options: CreateOptions,
-    pub(crate) onlooker: Onlooker,
-    pub(crate) call: CallOptions,
-    pub(crate) key: String,
+    client: Client,
+    /// The options on the wire.
+    body: Bytes,
+    wait: Wait,
+    onlooker: Onlooker,
+    call: CallOptions,
+    key: String,
 }
 
 impl Creation {
+    pub(crate) fn new(
+        client: &Client,
+        options: &CreateOptions,
+        onlooker: &Onlooker,
+        call: CallOptions,
+    ) -> Result<Self, ClientError> {
+        let key = call.key()?;
+        let wait = if options.wait_ready { Wait::UntilReady } else { Wait::No };
+        // Who has less time to wait than the service may hold the create waits here alone, as does one before an onlooker.
+        let may_hold = client.ready_timeout(&call) > HELD && !onlooker.is_there();
+        let body = if wait == Wait::No || may_hold {
+            json_bytes(options)
+        } else {
+            json_bytes(&CreateOptions { wait_ready: false, ..options.clone() })
+        };
+        Ok(Self { client: client.clone(), body, wait, onlooker: onlooker.clone(), call, key })
+    }
+
     /// Tells the outcome; a caller that is gone by then has aborted it. What is rare is boxed: it would make each create larger.
     pub(crate) async fn run(self, mut caller: oneshot::Sender<Outcome>) {
         let begun = Instant::now();
@@ -44,11 +65,10 @@ impl Creation {
                 Err(error) => return Box::pin(self.tell_refused(error, caller)).await,
             };
         let sandbox_id = answer.value.sandbox_id.clone();
-        let wait = if self.options.wait_ready { Wait::UntilReady } else { Wait::No };
         let outcome = tokio::select! {
             biased;
             () = caller.closed() => None,
-            outcome = self.client.settle(answer, wait, begun, &self.onlooker, &self.call) => Some(outcome),
+            outcome = self.client.settle(answer, self.wait, begun, &self.onlooker, &self.call) => Some(outcome),
         };
         match outcome {
             Some(Err(error)) => Box::pin(self.tell_failed(error, &sandbox_id, caller)).await,
@@ -64,19 +84,12 @@ impl Creation {
     }
 
     fn request(&self, limits: Limits) -> Request {
-        Request::post("/sandboxes", limits).json(&self.on_the_wire()).keyed(self.key.clone())
-    }
-
-    /// Who has less time to wait than the service may hold the create waits here alone, as does one before an onlooker.
-    fn on_the_wire(&self) -> CreateOptions {
-        let mut options = self.options.clone();
-        options.wait_ready &= self.client.ready_timeout(&self.call) > HELD && !self.onlooker.is_there();
-        options
+        Request::post("/sandboxes", limits).json_bytes(self.body.clone()).keyed(self.key.clone())
     }
 
     fn limits(&self) -> Limits {
         let mut limits = self.client.limits(&self.call);
-        if self.options.wait_ready && self.call.request_timeout.is_none() {
+        if self.wait == Wait::UntilReady && self.call.request_timeout.is_none() {
             limits.timeout = limits.timeout.max(LEAST_HELD_TIMEOUT);
         }
         limits

@@ -39,7 +39,7 @@ impl Args {
         let (options, call) = self.options()?;
         let fields = Fields::of("deleteAll options", &options, &["metadata", "state", "concurrency"])?;
         let concurrency = fields.integer("concurrency", 1, MAX_CONCURRENCY, "deletes")?;
-        let mut query = options.clone();
+        let mut query = options.into_owned();
         if let Some(map) = query.as_object_mut() {
             map.remove("concurrency");
         }

@@ -46,6 +46,7 @@ mod sandboxes;
 mod sending;
 mod timeline;
 mod tls;
+mod to_the_end;
 mod trace_context;
 mod transport;
 mod unreachable;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sandbar_protocol::{Fields, Secret, ValidationError, bare_kind};
@@ -98,13 +99,16 @@ fn secret(fields: &Fields<'_>, name: &str) -> Result<Option<Secret>, ValidationE
     }
 }
 
-/// Parts an options object into the client's own fields and the rest. What is no object is all rest.
-pub(crate) fn split(options: &Value) -> (Value, Value) {
-    let Some(map) = options.as_object() else { return (Value::Object(Map::new()), options.clone()) };
+/// Parts an options object into the client's own fields, if there are some, and the rest. What is no object is all rest.
+pub(crate) fn split(options: &Value) -> (Option<Value>, Cow<'_, Value>) {
+    let Some(map) = options.as_object() else { return (None, Cow::Borrowed(options)) };
+    if !map.keys().any(|name| CLIENT_OPTION_NAMES.contains(&name.as_str())) {
+        return (None, Cow::Borrowed(options));
+    }
     let fields = map.iter().map(|(name, value)| (name.clone(), value.clone()));
     let (own, rest): (Map<_, _>, Map<_, _>) =
         fields.partition(|(name, _)| CLIENT_OPTION_NAMES.contains(&name.as_str()));
-    (Value::Object(own), Value::Object(rest))
+    (Some(Value::Object(own)), Cow::Owned(Value::Object(rest)))
 }
 
 /// Reads what a single call may say differently out of a client's own fields: `requestTimeoutMs` and `readyTimeoutMs`,

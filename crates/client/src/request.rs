@@ -58,7 +58,7 @@ pub(crate) enum Takes {
 #[derive(Debug)]
 pub(crate) enum Body {
     /// JSON text.
-    Json(String),
+    Json(Bytes),
     /// As it is.
     Bytes(Bytes),
     /// What is made while it is sent: it can be sent once.
@@ -80,14 +80,18 @@ impl Body {
     /// The body to send now; a stream is empty the second time.
     pub(crate) fn take(&self) -> Outgoing {
         match self {
-            Self::Json(text) => Outgoing::Left(text.clone().into()),
-            Self::Bytes(bytes) => Outgoing::Left(bytes.clone().into()),
+            Self::Json(bytes) | Self::Bytes(bytes) => Outgoing::Left(bytes.clone().into()),
             Self::Stream(stream) => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 stream.unwrap_or_else(|| Outgoing::Left(Bytes::new().into()))
             }
         }
     }
+}
+
+/// A body as JSON; the contract's always serialise.
+pub(crate) fn json_bytes(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).unwrap_or_default().into()
 }
 
 /// How long a request may take, and how often it may be repeated.
@@ -137,9 +141,14 @@ impl Request {
         self
     }
 
-    /// Puts a body on; the contract's requests always serialise.
-    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_string(body).ok().map(Body::Json);
+    /// Puts a body on.
+    pub(crate) fn json(self, body: &impl Serialize) -> Self {
+        self.json_bytes(json_bytes(body))
+    }
+
+    /// Puts a body on that is JSON already.
+    pub(crate) fn json_bytes(mut self, body: Bytes) -> Self {
+        self.body = Some(Body::Json(body));
         self
     }
 

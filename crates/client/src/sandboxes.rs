@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, END_AT_HEADER, HAS_NEXT_HEADER, Heartbeat, HeartbeatAnswer, HeartbeatStatus,
     ListQuery, NEXT_TOKEN_HEADER, PREVIOUS_STATE_HEADER, PublicState, RefreshOptions, Sandbox, TimeoutOptions,
-    check_idempotency_key,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -12,10 +11,10 @@ use url::form_urlencoded;
 
 use crate::answer::RawAnswer;
 use crate::creation::Creation;
-use crate::ids::new_id;
 use crate::looker::Looker;
 use crate::readiness::{self, Readiness};
 use crate::request::Request;
+use crate::to_the_end::ToTheEnd;
 use crate::{Answer, CallOptions, Client, ClientError, Onlooker, Page, Wait};
 
 impl Client {
@@ -49,15 +48,14 @@ impl Client {
         onlooker: &Onlooker,
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
-        let key = idempotency_key(&call)?;
-        let (client, options, onlooker) = (self.clone(), options.clone(), onlooker.clone());
+        let creation = Creation::new(self, options, onlooker, call)?;
         let entered = self.transport().transport.creations.enter();
         let (caller, outcome) = oneshot::channel();
-        tokio::spawn(async move {
-            Creation { client, options, onlooker, call, key }.run(caller).await;
+        let creation = ToTheEnd::new(async move {
+            creation.run(caller).await;
             drop(entered);
         });
-        outcome.await.unwrap_or_else(|_| Err(self.transport().transport.stopped()))
+        creation.until(outcome).await.unwrap_or_else(|| Err(self.transport().transport.stopped()))
     }
 
     /// Lists sandboxes, one page of at most 100.
@@ -114,7 +112,7 @@ impl Client {
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
-        let request = self.post_to(sandbox_id, "/connect", &call)?.json(options).keyed(idempotency_key(&call)?);
+        let request = self.post_to(sandbox_id, "/connect", &call)?.json(options).keyed(call.key()?);
         let answer = self.transport().send(&request, RawAnswer::object).await?;
         self.settle(answer, wait, begun, onlooker, &call).await
     }
@@ -263,13 +261,6 @@ impl Client {
         let sandbox_id = seen.sandbox_id.clone();
         let mut looker = Looker::new(self, &sandbox_id, onlooker, self.limits(call));
         readiness::wait(seen, begun, self.ready_timeout(call), &mut looker).await
-    }
-}
-
-fn idempotency_key(call: &CallOptions) -> Result<String, ClientError> {
-    match &call.idempotency_key {
-        Some(key) => Ok(check_idempotency_key(key)?.to_owned()),
-        None => Ok(new_id().to_string()),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod openapi;
 mod options;
 mod runtime;
 mod sandbox;
+mod sandbox_reader;
 mod secret;
 mod state;
 mod template;

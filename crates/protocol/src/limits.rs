@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::lenient::lenient;
+use crate::lenient::{Lenient, lenient};
 
 /// Answer of `GET /usage/limits`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct UsageScope {
     pub limits: Option<BTreeMap<String, UsageLimit>>,
 }
 
+impl Lenient for UsageScope {}
+
 /// One limit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -75,3 +77,5 @@ pub struct RuntimeLimits {
     #[cfg_attr(feature = "openapi", schema(required))]
     pub max_runtime_seconds: u64,
 }
+
+impl Lenient for RuntimeLimits {}

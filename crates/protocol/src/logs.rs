@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fields::Fields;
-use crate::lenient::{lenient, lenient_list};
+use crate::lenient::{Lenient, lenient, lenient_list};
 use crate::{Diagnostic, ValidationError};
 
 /// The most lines of one answer.
@@ -25,6 +25,12 @@ pub enum LogLevel {
     Warn,
     /// Something broke; also what processes print to standard error.
     Error,
+}
+
+impl Lenient for LogLevel {
+    fn of_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
 }
 
 impl LogLevel {
@@ -129,6 +135,8 @@ pub struct LogEntry {
     pub fields: BTreeMap<String, Value>,
 }
 
+impl Lenient for LogEntry {}
+
 /// Answer of `GET /sandboxes/:sandboxID/logs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -145,7 +153,7 @@ pub struct SandboxLogs {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub has_more: Option<bool>,
     /// The query as the server understood it.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Value>,
     /// Why there are no lines: `filters_applied`, `cursor_window_empty`, `no_logs_yet`.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]

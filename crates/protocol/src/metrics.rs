@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::lenient::{lenient, lenient_list};
+use crate::lenient::{Lenient, lenient, lenient_list};
 
 /// Counters of one sandbox at one moment; `None` (null) is "not known", never 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,8 @@ pub struct MetricSnapshot {
     #[serde(deserialize_with = "lenient")]
     pub task_max: Option<f64>,
 }
+
+impl Lenient for MetricSnapshot {}
 
 impl MetricSnapshot {
     /// A snapshot without numbers, and why.

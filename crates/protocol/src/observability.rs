@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lenient::{lenient, lenient_list};
+use crate::lenient::{Lenient, lenient, lenient_list};
 
 /// Answer of `GET /observability/summary`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct UsageCheck {
     pub usage_endpoint: String,
 }
 
+impl Lenient for UsageCheck {}
+
 /// What to do next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -105,3 +107,5 @@ pub struct SuggestedAction {
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
+
+impl Lenient for SuggestedAction {}

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::lenient::{lenient, lenient_list};
+use crate::lenient::{Lenient, lenient};
 use crate::{Diagnostic, PublicState, Secret, TimelineEvent};
 
 /// A sandbox as the service shows it: the answer of create and connect, of the detail, and an entry of the list.
 ///
 /// Create and connect leave out the sizes, `metadata` and `lifecycle`; the list leaves out `envd`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sandbox {
@@ -18,59 +18,59 @@ pub struct Sandbox {
     #[serde(rename = "sandboxID")]
     pub sandbox_id: String,
     /// The template it was made from.
-    #[serde(rename = "templateID", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "templateID", skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
     /// The template's other name.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
     /// The node or engine that holds it.
-    #[serde(rename = "clientID", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "clientID", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// How its runtime is reached; both null while it does not run.
     #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(ignore))]
     pub envd: Option<Envd>,
     /// The public state.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<PublicState>,
     /// The same word again.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<PublicState>,
     /// When it was accepted.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub started_at: Option<Timestamp>,
     /// When its runtime last became usable.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub activated_at: Option<Timestamp>,
     /// When its TTL ends; for a paused sandbox, what was left of it at the pause is kept in here.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub end_at: Option<Timestamp>,
     /// CPUs of its runtime.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_count: Option<u32>,
     /// Memory of its runtime in MiB.
-    #[serde(rename = "memoryMB", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "memoryMB", skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u64>,
     /// Disk of its runtime in MiB.
-    #[serde(rename = "diskSizeMB", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "diskSizeMB", skip_serializing_if = "Option::is_none")]
     pub disk_size_mb: Option<u64>,
     /// Which limits hold, and by what.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<SandboxLimits>,
     /// The user's own words about it.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
     /// What its TTL does.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
     /// What happened so far, oldest first.
-    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEvent>,
     /// Why it is where it is, when that needs a word.
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostic: Option<Diagnostic>,
     /// Fields that this version does not know.
     #[serde(flatten)]
@@ -132,6 +132,8 @@ pub struct Lifecycle {
     pub on_timeout: OnTimeout,
 }
 
+impl Lenient for Lifecycle {}
+
 /// The two ends of a TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -164,6 +166,8 @@ pub struct SandboxLimits {
     #[serde(rename = "diskSizeMB", deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub disk_size_mb: Option<u64>,
 }
+
+impl Lenient for SandboxLimits {}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 use jiff::Timestamp;
+use serde::de::MapAccess;
+use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Serialize};
 
-use crate::lenient::lenient;
+use crate::lenient::{Lenient, lenient, word};
 
 /// One step of a sandbox's life, oldest first in `timeline`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,31 @@ pub struct TimelineEvent {
     pub duration_ms: Option<f64>,
 }
 
+impl Lenient for TimelineEvent {
+    /// Without keeping it aside, as every answer has some.
+    fn of_map<'de, A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
+        let Draft { phase, status, timestamp, message, duration_ms } =
+            Draft::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(phase.map(|phase| Self { phase, status, timestamp, message, duration_ms }))
+    }
+}
+
+/// A [`TimelineEvent`] of which nothing is certain.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Draft {
+    #[serde(deserialize_with = "lenient")]
+    phase: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    status: Option<PhaseStatus>,
+    #[serde(deserialize_with = "lenient")]
+    timestamp: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    message: Option<String>,
+    #[serde(rename = "durationMs", deserialize_with = "lenient")]
+    duration_ms: Option<f64>,
+}
+
 /// How far a phase is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -35,6 +62,12 @@ pub enum PhaseStatus {
     InProgress,
     /// Failed.
     Failed,
+}
+
+impl Lenient for PhaseStatus {
+    fn of_text(text: &str) -> Option<Self> {
+        word(text)
+    }
 }
 
 /// Why a sandbox is where it is, in product terms.
@@ -51,6 +84,8 @@ pub struct Diagnostic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<String>,
 }
+
+impl Lenient for Diagnostic {}
 
 impl Diagnostic {
     /// A diagnostic without advice.

@@ -12,7 +12,7 @@ use super::Runtime;
 use super::frames::Frames;
 use crate::answer::RawAnswer;
 use crate::client::LONGEST_TIMEOUT;
-use crate::request::{Body, Request, Takes, Target};
+use crate::request::{Body, Request, Takes, Target, json_bytes};
 use crate::retry::Repeat;
 use crate::sending::Reading;
 use crate::transport::Opened;
@@ -55,13 +55,13 @@ impl RuntimeRequest {
 
     /// Puts a body on; the contract's requests always serialise.
     pub(super) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_string(body).ok().map(Body::Json);
+        self.body = Some(Body::Json(json_bytes(body)));
         self
     }
 
     /// Puts JSON text on that is made already.
     pub(super) fn text(mut self, json: String) -> Self {
-        self.body = Some(Body::Json(json));
+        self.body = Some(Body::Json(json.into()));
         self
     }
 
