@@ -49,6 +49,10 @@ class Engine {
     return { SEACLOUD_BASE_URL: this.url, SEACLOUD_API_KEY: API_KEY };
   }
 
+  get dataDir() {
+    return this.#dataDir;
+  }
+
   get clientOptions() {
     return { baseUrl: this.url, apiKey: API_KEY };
   }

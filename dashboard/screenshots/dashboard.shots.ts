@@ -62,7 +62,7 @@ test.describe("on a phone", () => {
 
 /** Sandboxes as a team may have them. */
 async function aDaysWork(engine: Engine): Promise<{ busy: Created; paused: Created; failed: Created }> {
-  engine.addTemplate("tpl-web", 'start_command = "pip install flask && flask run"\nmemory_mb = 256\n');
+  engine.addTemplate("tpl-web", 'start_command = "echo server.js: PORT is not set >&2; exit 2"\nmemory_mb = 256\n');
   engine.addTemplate("tpl-slow", 'ready_command = "false"\n');
   for (const run of ["311", "312", "313"]) {
     await engine.create({ timeout: 3600, metadata: { app: "tests", run } });

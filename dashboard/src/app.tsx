@@ -1,4 +1,5 @@
 import { useSignalEffect } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { keepLooking } from "./state/engine-health.ts";
 import { route } from "./state/route.ts";
 import { keepUpToDate } from "./state/sandboxes.ts";
@@ -22,8 +23,12 @@ export function App() {
     void keepLooking(stop.signal);
     return () => stop.abort();
   });
-  if (apiKey.value === undefined) return <SignIn />;
   const { id, tab } = route.value;
+  const isSignedIn = apiKey.value !== undefined;
+  useEffect(() => {
+    document.title = isSignedIn && id !== undefined ? `${id} · Sandbar` : "Sandbar";
+  }, [id, isSignedIn]);
+  if (!isSignedIn) return <SignIn />;
   return (
     <div class="app">
       <Header />

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
 const SANDBAR = path.resolve(ROOT, process.env.SANDBAR_BIN ?? "target/release/sandbar");
@@ -70,6 +71,13 @@ export class Engine {
   addTemplate(name: string, definition: string): void {
     mkdirSync(path.join(this.#folder, "templates"), { recursive: true });
     writeFileSync(path.join(this.#folder, "templates", `${name}.toml`), definition);
+  }
+
+  /** Runs `sandbar` with these arguments, and gives back what it prints. */
+  async command(...args: string[]): Promise<string> {
+    const env = { ...process.env, SEACLOUD_BASE_URL: this.url, SEACLOUD_API_KEY: this.key };
+    const { stdout } = await promisify(execFile)(SANDBAR, args, { env });
+    return stdout.trim();
   }
 
   /** Creates a sandbox, as any client does. */

@@ -1,14 +1,17 @@
 import { expect, openSandbox, rowOf, test, typeInTerminal } from "./fixture.ts";
 
-test("a sandbox that is created elsewhere appears by itself, and goes when it is deleted", async ({ page, engine }) => {
+test("a sandbox that the command line creates appears by itself, and goes when it is deleted", async ({
+  page,
+  engine,
+}) => {
   await page.goto(engine.page);
   await expect(page.getByRole("heading", { name: "No sandboxes yet" })).toBeVisible();
-  const { sandboxID } = await engine.create({ metadata: { app: "shop" } });
+  const sandboxID = await engine.command("create", "base", "--metadata", "app=shop");
   await expect(rowOf(page, sandboxID)).toContainText("running");
   await expect(rowOf(page, sandboxID)).toContainText("app=shop");
-  await engine.call("POST", `/sandboxes/${sandboxID}/pause`);
+  await engine.command("pause", sandboxID);
   await expect(rowOf(page, sandboxID)).toContainText("paused");
-  await engine.call("DELETE", `/sandboxes/${sandboxID}`);
+  await engine.command("rm", sandboxID);
   await expect(page.getByRole("heading", { name: "No sandboxes yet" })).toBeVisible();
 });
 

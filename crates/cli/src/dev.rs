@@ -10,12 +10,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 use sandbar_engine::Settings;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::exit::CliError;
+use crate::output::Output;
 use crate::serve::dashboard_line;
-use crate::{api_key, host};
+use crate::{api_key, host, signals};
 
 /// What the program gets, whatever the shell had set.
 const REMOVED: [&str; 3] = ["SEACLOUD_PROJECT_ID", "E2B_DOMAIN", "E2B_API_KEY"];
@@ -29,18 +29,19 @@ pub(crate) struct Args {
     /// Serve the dashboard, a page in the browser, and print its address to standard error.
     #[arg(long)]
     dashboard: bool,
-    /// The program and its arguments; it finds the engine by SEACLOUD_BASE_URL and SEACLOUD_API_KEY.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The program and its arguments [default: your shell]; it finds the engine by SEACLOUD_BASE_URL and SEACLOUD_API_KEY.
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
 /// Runs the program against an engine of its own; the exit code is the program's.
-pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
+pub(crate) async fn run(args: Args, output: &Output) -> Result<u8, CliError> {
     let system = |what: &str| {
         let what = what.to_owned();
         move |source| CliError::System { what, source }
     };
-    let mut signals = listen().map_err(system("can't listen for signals"))?;
+    let command = if args.command.is_empty() { shell(output)? } else { args.command };
+    let mut signals = signals::listen().map_err(system("can't listen for signals"))?;
     let temporary = match args.data_dir {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("sandbar-").tempdir().map_err(system("can't make a folder"))?),
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
         // Not worth ending the program for, if nobody reads it.
         let _ = writeln!(std::io::stderr(), "{}", dashboard_line(engine.address(), Some(&key)));
     }
-    let result = match spawn(&args.command, &format!("http://{}", engine.address()), &key) {
+    let result = match spawn(&command, &format!("http://{}", engine.address()), &key) {
         Ok(child) => wait(child, &mut signals).await.map_err(system("can't wait for the program")),
         Err(error) => Err(error),
     };
@@ -63,6 +64,15 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
         folder.close().map_err(system("can't remove the temporary folder"))?;
     }
     result.map(exit_code)
+}
+
+/// A person who names no program gets a shell in which every program finds the engine.
+fn shell(output: &Output) -> Result<Vec<OsString>, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::Usage("no command was given: name one, as `sandbar dev -- node app.js`".to_owned()));
+    }
+    output.note("a shell with an engine of its own: `exit` ends both");
+    Ok(vec![std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into())])
 }
 
 fn spawn(command: &[OsString], base_url: &str, key: &str) -> Result<Child, CliError> {
@@ -98,17 +108,6 @@ fn terminal_sends(signal: Signal) -> bool {
     matches!(signal, Signal::SIGINT | Signal::SIGQUIT)
         && stdin.is_terminal()
         && tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp())
-}
-
-fn listen() -> std::io::Result<mpsc::Receiver<Signal>> {
-    let (sender, receiver) = mpsc::channel(8);
-    let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
-    for name in all {
-        let mut stream = signal(SignalKind::from_raw(name as i32))?;
-        let sender = sender.clone();
-        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(name).await.is_ok() {} });
-    }
-    Ok(receiver)
 }
 
 /// As shells have it: 128 + signal for a program that was killed.

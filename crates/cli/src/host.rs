@@ -45,7 +45,7 @@ pub(crate) async fn keep() -> Result<u8, CliError> {
 }
 
 /// The agent's binary: `SANDBAR_AGENT`, else beside this one.
-fn agent() -> Result<PathBuf, CliError> {
+pub(crate) fn agent() -> Result<PathBuf, CliError> {
     if let Some(path) = std::env::var_os("SANDBAR_AGENT") {
         return Ok(path.into());
     }

@@ -9,13 +9,17 @@ use sandbar_engine::{AdmissionLimits, Settings};
 use sandbar_protocol::check_template_id;
 
 use crate::exit::CliError;
+use crate::local_engine::{LocalEngine, default_data_dir};
 use crate::{api_key, host};
+
+/// Where the engine listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7410";
 
 /// Options of `sandbar serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7410")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
     /// Folder for records, files and templates, made if it does not exist. Default: sandbar in XDG_DATA_HOME, that is
     /// ~/.local/share/sandbar.
@@ -109,6 +113,9 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let dashboard = args.dashboard.is_served(args.listen);
     let outlive = Duration::from_secs(args.outlive);
     let engine = host::start(args.listen, &data_dir, &key, outlive, dashboard, settings).await?;
+    // Commands of this machine can do without: they are told the address by their environment then.
+    let _found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
+        .inspect_err(|error| tracing::warn!("commands can't find this engine by themselves: {error}"));
     let announced = announce(generated.then_some(key.as_str()), engine.address(), dashboard);
     if announced.is_ok() {
         ended.wait().await;
@@ -133,12 +140,6 @@ fn announce(key: Option<&str>, address: SocketAddr, dashboard: bool) -> Result<(
 pub(crate) fn dashboard_line(address: SocketAddr, key: Option<&str>) -> String {
     let fragment = key.map(|key| format!("#key={key}")).unwrap_or_default();
     format!("dashboard: http://{address}/{fragment}")
-}
-
-fn default_data_dir() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    base.map(|base| base.join("sandbar"))
 }
 
 /// SIGTERM and SIGINT.

@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use support::terminal::Terminal;
 use support::{run, sandbar, text, until};
 use tempfile::TempDir;
 
@@ -88,6 +89,19 @@ fn a_program_that_does_not_exist_is_named() {
     assert!(is_empty(&temporary));
     let output = run(sandbar().args(["dev"]));
     assert_eq!(output.status.code(), Some(2), "a command is needed");
+}
+
+#[test]
+fn without_a_program_a_person_gets_a_shell_with_an_engine() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = sandbar();
+    command.env("TMPDIR", temporary.path()).env("SHELL", "/bin/sh").arg("dev");
+    let mut terminal = Terminal::run(command, 100);
+    terminal.shows("`exit` ends both");
+    terminal.type_in("echo it is at ${SEACLOUD_BASE_URL%:*}; exit 4\r");
+    terminal.shows("it is at http://127.0.0.1");
+    assert_eq!(terminal.ends(), Some(4));
+    assert!(is_empty(&temporary));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use sandbar_protocol::{
     Fields, LogsQuery, MetricBatch, MetricSnapshot, ObservabilitySummary, SandboxLogs, SandboxUsageLimits,
-    ValidationError, check_sandbox_id, kind_of,
+    TemplateInfo, ValidationError, check_sandbox_id, kind_of,
 };
 use serde_json::Value;
 
@@ -108,5 +108,15 @@ impl Client {
     /// Route: `GET /usage/limits`.
     pub async fn usage_limits(&self, call: CallOptions) -> Result<Answer<SandboxUsageLimits>, ClientError> {
         self.transport().send(&Request::get("/usage/limits", self.limits(&call)), RawAnswer::object).await
+    }
+
+    /// Lists what sandboxes can be made from.
+    ///
+    /// # Errors
+    /// As every call; 404 from a service that has no such list.
+    ///
+    /// Route: `GET /templates`.
+    pub async fn templates(&self, call: CallOptions) -> Result<Answer<Vec<TemplateInfo>>, ClientError> {
+        self.transport().send(&Request::get("/templates", self.limits(&call)), RawAnswer::array).await
     }
 }

@@ -3,6 +3,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+
 use crate::keeper;
 use crate::templates::{TEMPLATES, UNPACKED};
 
@@ -41,10 +43,7 @@ impl DataDir {
         let unusable = |source| DataDirError::Unusable { folder: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
         let folder = folder.canonicalize().map_err(unusable)?;
-        // A folder with other things in it is not ours to close: `--data-dir /tmp` is a slip.
-        if !folder.join(STORE_FILE).exists() && !fs::read_dir(&folder).map_err(unusable)?.all(is_fresh) {
-            return Err(unusable(io::Error::other("it holds other files and was not made by an engine")));
-        }
+        check_content(&folder).map_err(unusable)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
         let lock = File::create(folder.join(LOCK)).map_err(unusable)?;
         match lock.try_lock() {
@@ -52,6 +51,35 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(folder)),
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
+    }
+
+    /// Whether [`Self::open`] would do, as far as can be told without changing anything.
+    pub fn check(folder: &Path) -> Result<(), DataDirError> {
+        let unusable = |source: io::Error| DataDirError::Unusable { folder: folder.to_owned(), source };
+        let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        if !nearest.is_dir() {
+            return Err(unusable(io::ErrorKind::NotADirectory.into()));
+        }
+        access(nearest, wanted).map_err(|error| unusable(error.into()))?;
+        if nearest != folder {
+            return Ok(());
+        }
+        check_content(folder).map_err(unusable)?;
+        let lock = match File::open(folder.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            lock => lock.map_err(unusable)?,
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    /// What the engine that uses a folder holds open.
+    pub fn lock_file(folder: &Path) -> PathBuf {
+        folder.join(LOCK)
     }
 
     /// The folder itself, as an absolute path.
@@ -66,6 +94,14 @@ impl DataDir {
     pub(crate) fn logs_file(&self) -> PathBuf {
         self.folder.join(LOGS_FILE)
     }
+}
+
+/// A folder with other things in it is not ours to close: `--data-dir /tmp` is a slip.
+fn check_content(folder: &Path) -> io::Result<()> {
+    if folder.join(STORE_FILE).exists() || fs::read_dir(folder)?.all(is_fresh) {
+        return Ok(());
+    }
+    Err(io::Error::other("it holds other files and was not made by an engine"))
 }
 
 /// Templates may be laid into a folder before its engine first starts; the others are left by one that failed to.
@@ -84,8 +120,10 @@ mod tests {
         let folder = parent.path().join("a/b");
         let first = DataDir::open(&folder).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        let message = DataDir::open(&folder).unwrap_err().to_string();
-        assert!(message.starts_with("another engine uses the data folder "), "{message}");
+        for refused in [DataDir::open(&folder).map(drop), DataDir::check(&folder)] {
+            let message = refused.unwrap_err().to_string();
+            assert!(message.starts_with("another engine uses the data folder "), "{message}");
+        }
         drop(first);
         assert!(DataDir::open(&folder).is_ok());
     }
@@ -96,10 +134,24 @@ mod tests {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(folder.path().join(TEMPLATES)).unwrap();
         fs::write(folder.path().join("thesis.txt"), "").unwrap();
-        let message = DataDir::open(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("it holds other files and was not made by an engine"), "{message}");
+        for refused in [DataDir::open(folder.path()).map(drop), DataDir::check(folder.path())] {
+            let message = refused.unwrap_err().to_string();
+            assert!(message.contains("it holds other files and was not made by an engine"), "{message}");
+        }
         assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o755);
         fs::remove_file(folder.path().join("thesis.txt")).unwrap();
+        assert!(DataDir::check(folder.path()).is_ok());
         assert!(DataDir::open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_check_changes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        DataDir::check(&folder).unwrap();
+        assert!(!parent.path().join("a").exists());
+        fs::write(parent.path().join("file"), "").unwrap();
+        let message = DataDir::check(&parent.path().join("file/b")).unwrap_err().to_string();
+        assert!(message.contains("not a directory"), "{message}");
     }
 }

@@ -20,31 +20,32 @@ impl Default for DiskLimits {
 
 /// What a disk has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Room {
+pub struct Room {
     /// In bytes, or in files.
-    pub(crate) total: u64,
+    pub total: u64,
     /// What the engine's user may still take.
-    pub(crate) free: u64,
+    pub free: u64,
 }
 
 impl Room {
-    pub(crate) fn free_percent(self) -> f64 {
+    /// The free share of the total, in percent.
+    pub fn free_percent(self) -> f64 {
         self.free as f64 / self.total as f64 * 100.0
     }
 }
 
 /// The disk of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Disk {
+pub struct Disk {
     /// In bytes.
-    pub(crate) bytes: Room,
+    pub bytes: Room,
     /// In files; none where the file system does not count them.
-    pub(crate) files: Option<Room>,
+    pub files: Option<Room>,
 }
 
 impl Disk {
     /// Asks the file system.
-    pub(crate) fn of(folder: &Path) -> io::Result<Self> {
+    pub fn of(folder: &Path) -> io::Result<Self> {
         let stat = rustix::fs::statvfs(folder)?;
         // What is kept back for root is neither used nor free.
         let total = stat.f_blocks.saturating_sub(stat.f_bfree.saturating_sub(stat.f_bavail));

@@ -34,7 +34,7 @@ mod warm;
 pub use admission::{AdmissionLimits, LimitReached, Metric};
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDir, DataDirError};
-pub use disk::DiskLimits;
+pub use disk::{Disk, DiskLimits, Room};
 pub use engine::{Engine, EngineConfig, StartError};
 pub use error::EngineError;
 pub use settings::Settings;

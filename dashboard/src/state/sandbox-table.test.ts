@@ -38,3 +38,10 @@ test("a list during which something was deleted is read again", () => {
   expect(table.endList()).toBe(true);
   expect(statesOf(table)).toEqual({ a: "deleted", b: "running" });
 });
+
+test("of the deleted, the latest thousand stay", () => {
+  const table = new SandboxTable();
+  for (let index = 0; index < 1500; index++) table.apply(sandbox(`sb-${index}`, "deleted"));
+  expect(table.rows.size).toBe(1000);
+  expect(table.rows.has("sb-1499")).toBe(true);
+});

@@ -10,12 +10,16 @@ export interface Row {
   text: string;
 }
 
+/** Of the deleted, so many of the latest stay, however long the page is open. */
+const KEPT_DELETED = 1000;
+
 /** All sandboxes known. Events may come before, during and after the list is read: an event is newer than the list. */
 export class SandboxTable {
   readonly rows = new Map<string, Row>();
   #touched: Set<string> | undefined;
   #listed: Set<string> | undefined;
   #shifted = false;
+  readonly #deleted = new Set<string>();
 
   /** The list is about to be read. */
   beginList(): void {
@@ -53,12 +57,20 @@ export class SandboxTable {
   /** Nothing is known any more. */
   clear(): void {
     this.rows.clear();
+    this.#deleted.clear();
     this.#touched = undefined;
     this.#listed = undefined;
   }
 
   #put(sandbox: Sandbox): void {
-    this.rows.set(sandbox.sandboxID, rowOf(sandbox));
+    const row = rowOf(sandbox);
+    this.rows.set(sandbox.sandboxID, row);
+    if (row.state !== "deleted") return;
+    this.#deleted.add(sandbox.sandboxID);
+    const [oldest] = this.#deleted;
+    if (this.#deleted.size <= KEPT_DELETED || oldest === undefined) return;
+    this.#deleted.delete(oldest);
+    this.rows.delete(oldest);
   }
 }
 

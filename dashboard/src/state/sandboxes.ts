@@ -8,6 +8,8 @@ import { type Row, SandboxTable } from "./sandbox-table.ts";
 import { type Selection, select } from "./selection.ts";
 
 const PAGES_AT_ONCE = 4;
+/** Where something is deleted all the time, no reading of the list is whole. */
+const LIST_TRIES = 3;
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 /** The engine sends something every 15 s. */
 const SILENCE_MS = 40_000;
@@ -103,10 +105,11 @@ async function followEvents(outer: AbortSignal, onLive: () => void): Promise<voi
 }
 
 async function readList(signal: AbortSignal): Promise<void> {
-  do {
+  for (let isWhole = false, tries = 0; !isWhole && tries < LIST_TRIES; tries++) {
     table.beginList();
     await readPages(signal);
-  } while (!table.endList());
+    isWhole = table.endList();
+  }
   listed.value = true;
   changed();
 }

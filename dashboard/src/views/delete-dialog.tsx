@@ -12,9 +12,11 @@ export function DeleteDialog() {
   function closed() {
     toDelete.value = undefined;
   }
-  function confirmed() {
-    if (row) void remove(row.sandbox.sandboxID);
+  async function confirmed() {
     closed();
+    if (row) await remove(row.sandbox.sandboxID);
+    // The button that had the focus may be gone with the sandbox.
+    if (document.activeElement === document.body) document.getElementById("detail-title")?.focus();
   }
   const metadata = Object.entries(row?.sandbox.metadata ?? {});
   return (

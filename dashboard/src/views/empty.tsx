@@ -17,9 +17,9 @@ export function Empty() {
     <div class="empty">
       <h2>No sandboxes yet</h2>
       <p class="muted">The first one shows up here by itself, as soon as it is created.</p>
-      <Snippet title="Lead programs to this engine, with its key" code={settings} />
-      <Snippet title="In a terminal" code={COMMAND} />
+      <Snippet title="In a terminal on the engine’s machine" code={COMMAND} />
       <Snippet title="In Node.js" code={PROGRAM} />
+      <Snippet title="Programs find this engine by two variables" code={settings} />
     </div>
   );
 }

@@ -2,6 +2,5 @@
 export function Prose({ text }: { text: string }) {
   // Every second part stood between backticks.
   const parts = text.split("`");
-  // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name.
   return <>{parts.map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
 }

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { pauseOrResume, toDelete } from "../state/actions.ts";
 import { open, route } from "../state/route.ts";
 import type { Row } from "../state/sandbox-table.ts";
@@ -37,6 +37,15 @@ export function SandboxGrid({ rows }: { rows: Row[] }) {
   const first = Math.max(0, Math.floor(top.value / height) - SPARE);
   const last = Math.min(rows.length, Math.ceil((top.value + size.value.height) / height) + SPARE);
   const position = active.value === undefined ? -1 : rows.findIndex((row) => row.sandbox.sandboxID === active.value);
+  const lastPosition = useRef(-1);
+  if (position >= 0) lastPosition.current = position;
+
+  // Where the active row is gone, the one in its place is the active one.
+  useEffect(() => {
+    if (position >= 0 || lastPosition.current < 0) return;
+    active.value = rows[Math.min(lastPosition.current, rows.length - 1)]?.sandbox.sandboxID;
+  }, [position, rows, active]);
+
   const isDrawn = position >= first && position < last;
 
   function moveTo(index: number) {

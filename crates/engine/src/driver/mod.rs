@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub(crate) use bubblewrap::{AgentSockets, disk_error};
-pub use bubblewrap::{Bubblewrap, BubblewrapConfig};
+pub use bubblewrap::{Bubblewrap, BubblewrapConfig, FIRST_UID, Survey};
 pub use limits::{LimitsLevel, RuntimeLimits};
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
 use serde::{Deserialize, Serialize};

@@ -25,6 +25,7 @@ mod sockets;
 mod stage;
 mod stats;
 mod supervisor;
+mod survey;
 mod tree;
 
 use std::collections::HashMap;
@@ -52,6 +53,10 @@ use runtimes::Runtimes;
 pub(crate) use sockets::Sockets as AgentSockets;
 use sockets::Sockets;
 use supervisor::{Handle, Order, Supervisor};
+pub use survey::Survey;
+
+/// As root, each sandbox runs under a user ID of its own, by default from here on.
+pub const FIRST_UID: u32 = 2_000_000;
 
 /// How a bubblewrap driver is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,7 +85,7 @@ impl BubblewrapConfig {
             agent,
             bwrap: "bwrap".into(),
             start_timeout: Duration::from_secs(60),
-            first_uid: 2_000_000,
+            first_uid: FIRST_UID,
             uid_count: 65_536,
             max_processes: 512,
         }

@@ -1,0 +1,98 @@
+//! A command in a sandbox: what it is started with, and what its end says.
+
+use std::time::Duration;
+
+use sandbar_client::{Args, Client, ClientError, CommandResult, Process, PtySize, StartCall};
+use serde_json::{Map, Value, json};
+
+use super::variables::Variables;
+use crate::exit::{COMMAND_TIMED_OUT, CliError, FAILURE};
+
+/// How long a kill is waited for whose sandbox may be out of reach.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Options of everything that is started in a sandbox.
+#[derive(clap::Args)]
+pub(super) struct CommandArgs {
+    /// Folder in the sandbox to start in [default: the workspace]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// User in the sandbox to run as, where it has more than root
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    #[command(flatten)]
+    variables: Variables,
+}
+
+impl CommandArgs {
+    /// A command without a terminal. One word is a shell command line; more are a program and its arguments.
+    pub(super) fn start(&self, words: &[String], timeout: Option<u64>, stdin: bool) -> Result<StartCall, CliError> {
+        let mut options = self.options(words)?;
+        options.insert("stdin".to_owned(), stdin.into());
+        options.extend(timeout.map(|seconds| ("timeoutMs".to_owned(), (seconds * 1000).into())));
+        Ok(arguments(words, options)?.start().map_err(ClientError::from)?)
+    }
+
+    /// The same in a terminal; without words, a shell.
+    pub(super) fn in_terminal(
+        &self,
+        words: &[String],
+        timeout: Option<u64>,
+        size: PtySize,
+    ) -> Result<StartCall, CliError> {
+        let mut options = self.options(words)?;
+        options.insert("size".to_owned(), json!({ "cols": size.cols, "rows": size.rows }));
+        options.extend(timeout.map(|seconds| ("timeoutMs".to_owned(), (seconds * 1000).into())));
+        Ok(arguments(words, options)?.create_pty().map_err(ClientError::from)?)
+    }
+
+    fn options(&self, words: &[String]) -> Result<Map<String, Value>, CliError> {
+        let given = [("cwd", &self.cwd), ("user", &self.user)].into_iter();
+        let given = given.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
+        let mut options: Map<String, Value> = given.collect();
+        options.insert("envs".to_owned(), json!(self.variables.read()?));
+        if let [_, args @ ..] = words
+            && !args.is_empty()
+        {
+            options.insert("args".to_owned(), json!(args));
+        }
+        Ok(options)
+    }
+}
+
+fn arguments(words: &[String], options: Map<String, Value>) -> Result<Args, ClientError> {
+    let arguments = json!({ "cmd": words.first(), "options": options });
+    Ok(Args::parse(&arguments.to_string())?)
+}
+
+/// The exit code that the command line passes on.
+pub(super) fn exit_code(result: &CommandResult) -> u8 {
+    // No field tells it: its clock began in the sandbox, so ours can't.
+    if result.error.as_deref().is_some_and(|error| error.starts_with("timed out")) {
+        return COMMAND_TIMED_OUT;
+    }
+    u8::try_from(result.exit_code).unwrap_or(FAILURE)
+}
+
+/// Kills what runs, and waits until that is done.
+pub(crate) async fn kill(process: Process, client: &Client) {
+    process.doom();
+    drop(process);
+    // One that can't be reached runs on: there is nothing more to do here.
+    let _ = tokio::time::timeout(KILL_LIMIT, client.settled()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_whose_time_is_over_has_an_exit_code_of_its_own() {
+        let killed = |error: &str| {
+            exit_code(&CommandResult { exit_code: 137, error: Some(error.to_owned()), ..CommandResult::default() })
+        };
+        assert_eq!(killed("timed out after 2000 ms and was killed"), 124);
+        assert_eq!(killed("killed by SIGKILL"), 137, "somebody else killed it");
+        assert_eq!(exit_code(&CommandResult { exit_code: -1, ..CommandResult::default() }), 1);
+    }
+}
