@@ -17,7 +17,7 @@ use crate::log::Log;
 use crate::problem::Problem;
 use crate::process::Processes;
 use crate::query::Query;
-use crate::system::CpuMeter;
+use crate::system::{CpuMeter, HomeMeter};
 use crate::{compression, files, filesystem, process, proxy, run, startup, system};
 
 /// The largest body that is read as a whole; what is streamed has no limit of its own.
@@ -33,6 +33,7 @@ pub(crate) struct Agent {
     pub(crate) processes: Processes,
     pub(crate) size: SandboxSize,
     pub(crate) cpu: CpuMeter,
+    pub(crate) home: HomeMeter,
     health: watch::Receiver<Health>,
 }
 
@@ -64,6 +65,7 @@ pub fn router(config: &BootConfig) -> Router {
             processes,
             size,
             cpu,
+            home: HomeMeter::default(),
         })
 }
 

@@ -15,7 +15,7 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::http::{self, HttpConfig};
 use crate::logs::SqliteLogs;
-use crate::service::Service;
+use crate::service::{Service, ServiceParts};
 use crate::settings::Settings;
 use crate::store::{SqliteStore, StoreError};
 use crate::templates::Templates;
@@ -85,7 +85,8 @@ impl Engine {
         let templates = Templates::in_data_dir(data_dir.path());
         templates.remove_stale().await;
         let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
-        let service = Service::start(Arc::new(store), Arc::new(logs), driver, clock, templates, settings).await?;
+        let parts = ServiceParts { store: Arc::new(store), logs: Arc::new(logs), driver, clock, templates };
+        let service = Service::start(parts, settings).await?;
         let origin = format!("http://{address}");
         let http = HttpConfig { api_key: config.api_key, origin, dashboard: config.dashboard };
         let router = http::router(service.clone(), http);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use sandbar_engine::service::Service;
+use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{EngineError, Settings, SystemClock};
 use sandbar_protocol::CreateOptions;
@@ -122,7 +122,8 @@ async fn code_interpreter_without_python_says_what_to_install() {
     let driver = Arc::new(FakeDriver::default());
     let store = Arc::new(MemoryStore::default());
     let (logs, clock) = (Arc::new(NoLogs), Arc::new(SystemClock));
-    let service = Service::start(store, logs, driver.clone(), clock, templates, Settings::default());
+    let service =
+        Service::start(ServiceParts { store, logs, driver: driver.clone(), clock, templates }, Settings::default());
     let service = service.await.unwrap();
     let options = CreateOptions::from_json(&json!({ "templateID": "code-interpreter" })).unwrap();
     let EngineError::Template(error) = service.create(options, None, None).await.unwrap_err() else { panic!() };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::future::join_all;
-use sandbar_engine::service::Service;
+use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Settings, SystemClock};
 use sandbar_protocol::Diagnostic;
@@ -116,7 +116,8 @@ async fn attempts_that_fail_wait_longer_each_time_and_leave_nothing() {
     settings.warm = BTreeMap::from([("base".to_owned(), 2)]);
     let (store, templates) = (Arc::new(MemoryStore::default()), Templates::in_data_dir("/nonexistent".as_ref()));
     let (logs, clock) = (Arc::new(NoLogs), Arc::new(SystemClock));
-    let service = Service::start(store, logs, driver.clone(), clock, templates, settings).await.unwrap();
+    let service =
+        Service::start(ServiceParts { store, logs, driver: driver.clone(), clock, templates }, settings).await.unwrap();
     let begun = tokio::time::Instant::now();
     let mut attempts = Vec::new();
     while attempts.len() < 6 {

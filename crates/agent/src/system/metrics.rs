@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::disk::{size_of_file_system, used_below};
+use super::disk::size_of_file_system;
 use super::memory::Memory;
 use crate::problem::Problem;
 use crate::server::Agent;
@@ -28,7 +28,7 @@ pub(super) struct Metrics {
     mem_used_mib: u64,
     /// Files that its processes have mapped, and files in memory, as in `/tmp`.
     mem_cache: u64,
-    /// What the files in the home take.
+    /// What the files in the home take, some seconds ago if there are many.
     disk_used: u64,
     /// What they may take; where there is no limit, the size of the file system.
     disk_total: u64,
@@ -56,7 +56,7 @@ fn measure(agent: &Agent) -> Metrics {
         mem_total_mib: mem_total / MIB,
         mem_used_mib: memory.used / MIB,
         mem_cache: memory.cache,
-        disk_used: used_below(home),
+        disk_used: agent.home.used(home),
         disk_total: size.disk_bytes.unwrap_or_else(|| size_of_file_system(home)),
     }
 }

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use crate::server::Agent;
 
 pub(crate) use cpu::CpuMeter;
+pub(crate) use disk::HomeMeter;
 
 pub(crate) fn routes() -> Router<Agent> {
     Router::new()

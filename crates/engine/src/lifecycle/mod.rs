@@ -1,8 +1,12 @@
 //! The lifecycle rules, pure: `(record, event, now) → (record, effects)`. No I/O, no clock, no randomness.
 
+mod deadline;
 mod listed;
 mod machine;
+mod moves;
 mod record;
+mod requests;
+mod runtime;
 #[cfg(test)]
 mod tests;
 

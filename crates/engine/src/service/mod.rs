@@ -2,6 +2,7 @@
 
 mod background;
 mod condition;
+mod creations;
 mod names;
 mod report;
 mod starts;
@@ -13,19 +14,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbar_protocol::{CreateOptions, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit};
+use sandbar_protocol::{InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Admission, LimitReached, Metric};
+use crate::admission::{Admission, Metric};
 use crate::changes::{ChangeFilter, Changes, Follower};
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::disk::DiskLimits;
 use crate::driver::{Driver, LimitsLevel, RuntimeNotice};
 use crate::error::EngineError;
-use crate::lifecycle::{Event, NewSandbox, Outcome, SandboxRecord};
+use crate::lifecycle::{Event, SandboxRecord};
 use crate::logs::Logs;
 use crate::probe::Probe;
 use crate::settings::Settings;
@@ -33,10 +34,10 @@ use crate::slots::Slots;
 use crate::store::{CachedStore, Created, IdempotencyKey, ListFilter, Page, Store};
 use crate::telemetry::Telemetry;
 use crate::templates::Templates;
-use crate::warm::{Claim, WarmPool};
+use crate::warm::WarmPool;
 pub use condition::Condition;
 pub(crate) use condition::is_exhausted;
-use names::{hash, new_id, new_token};
+use names::{hash, new_token};
 use starts::READY_HOLD;
 
 const NOTICE_QUEUE: usize = 1024;
@@ -45,6 +46,20 @@ const NOTICE_QUEUE: usize = 1024;
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<Inner>,
+}
+
+/// What a service works with.
+pub struct ServiceParts {
+    /// Where records are.
+    pub store: Arc<dyn Store>,
+    /// Where logs are.
+    pub logs: Arc<dyn Logs>,
+    /// What runs sandboxes.
+    pub driver: Arc<dyn Driver>,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What sandboxes are made from.
+    pub templates: Templates,
 }
 
 struct Inner {
@@ -101,14 +116,8 @@ impl Applied {
 
 impl Service {
     /// Takes up the work: what the store says was running is started again, what is over is ended.
-    pub async fn start(
-        store: Arc<dyn Store>,
-        logs: Arc<dyn Logs>,
-        driver: Arc<dyn Driver>,
-        clock: Arc<dyn Clock>,
-        templates: Templates,
-        settings: Settings,
-    ) -> Result<Self, EngineError> {
+    pub async fn start(parts: ServiceParts, settings: Settings) -> Result<Self, EngineError> {
+        let ServiceParts { store, logs, driver, clock, templates } = parts;
         let limits_level = driver.limits_level().await;
         tracing::info!("sandboxes' limits are {limits_level}");
         let (passed_sender, passed) = mpsc::unbounded_channel();
@@ -144,62 +153,6 @@ impl Service {
         service.sweep_tombstones();
         service.keep_warm();
         Ok(service)
-    }
-
-    /// Accepts a create; with `wait_ready` it answers once the sandbox is usable, failed, or 30 s have passed.
-    pub async fn create(
-        &self,
-        options: CreateOptions,
-        key: Option<String>,
-        project: Option<String>,
-    ) -> Result<SandboxRecord, EngineError> {
-        self.check_open()?;
-        let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&options) });
-        let template = self.inner.templates.find(&options.template_id).await?;
-        let wait_ready = options.wait_ready;
-        let claim = self.inner.warm.claim(&options.template_id, &template);
-        let id = claim.as_ref().and_then(Claim::sandbox_id).unwrap_or_else(new_id);
-        let new = NewSandbox { id, token: new_token(), options, template, project };
-        let outcome = SandboxRecord::create(new, self.now());
-        let service = self.clone();
-        let record = self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await?;
-        if wait_ready { self.wait_ready(record, READY_HOLD).await } else { Ok(record) }
-    }
-
-    async fn accept(
-        &self,
-        outcome: Outcome,
-        key: Option<&IdempotencyKey>,
-        claim: Option<Claim>,
-    ) -> Result<SandboxRecord, EngineError> {
-        let slot = self.inner.slots.get(&outcome.record.id);
-        let mut turn = slot.turn.lock().await;
-        let places = match self.inner.admission.admit(None, outcome.record.state, self.now()) {
-            Ok(places) => places,
-            Err(reached) => return self.repeated(key, reached).await,
-        };
-        match self.inner.store.create(&outcome.record, key).await? {
-            Created::New => {
-                self.inner.admission.moved(None, outcome.record.state, places);
-                claim.into_iter().for_each(Claim::used);
-                tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
-                self.inner.changes.publish(&outcome.record);
-                self.announce(&slot, None, &outcome.record).await;
-                self.carry_out(&slot, &mut turn, outcome).await
-            }
-            Created::Repeat(id) => self.detail(&id).await,
-            Created::KeyReused => Err(EngineError::IdempotencyKeyReused),
-        }
-    }
-
-    /// Where there is no room for another sandbox, the answer to a repeated create is still the first one's.
-    async fn repeated(&self, key: Option<&IdempotencyKey>, full: LimitReached) -> Result<SandboxRecord, EngineError> {
-        let Some(key) = key else { return Err(full.into()) };
-        match self.inner.store.created_with(key).await? {
-            Some(Created::Repeat(id)) => self.detail(&id).await,
-            Some(Created::KeyReused) => Err(EngineError::IdempotencyKeyReused),
-            Some(Created::New) | None => Err(full.into()),
-        }
     }
 
     /// Connects: extends the TTL, and resumes a paused sandbox. Answers once it is usable, or 30 s have passed.

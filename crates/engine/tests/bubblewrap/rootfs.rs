@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use sandbar_engine::logs::SqliteLogs;
-use sandbar_engine::service::Service;
+use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::store::SqliteStore;
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Settings, SystemClock};
@@ -214,7 +214,7 @@ async fn service(host: &Host, system: &TempDir) -> Service {
     let templates = Templates::in_data_dir(host.folder.path());
     let logs = Arc::new(SqliteLogs::open(&host.folder.path().join("logs.db")).await.unwrap());
     let (driver, clock) = (host.driver.clone(), Arc::new(SystemClock));
-    Service::start(store, logs, driver, clock, templates, Settings::default()).await.unwrap()
+    Service::start(ServiceParts { store, logs, driver, clock, templates }, Settings::default()).await.unwrap()
 }
 
 fn pack(system: &TempDir, tar: &Path) {

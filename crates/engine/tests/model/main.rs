@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sandbar_engine::driver::RuntimeNotice;
 use sandbar_engine::http::HttpConfig;
-use sandbar_engine::service::Service;
+use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings};
 use sandbar_protocol::{Diagnostic, Secret};
@@ -53,8 +53,12 @@ struct Engine {
 async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<VirtualClock>) -> (Service, Router) {
     let templates = Templates::in_data_dir("/nonexistent".as_ref());
     let (logs, settings) = (Arc::new(NoLogs), Settings::default());
-    let service =
-        Service::start(store.clone(), logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
+    let service = Service::start(
+        ServiceParts { store: store.clone(), logs, driver: driver.clone(), clock: clock.clone(), templates },
+        settings,
+    )
+    .await
+    .unwrap();
     let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
     let router = sandbar_engine::http::router(service.clone(), http);
     (service, router)

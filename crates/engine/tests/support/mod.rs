@@ -22,7 +22,7 @@ use sandbar_engine::driver::{
 };
 use sandbar_engine::http::HttpConfig;
 use sandbar_engine::logs::{Logs, SqliteLogs};
-use sandbar_engine::service::Service;
+use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::store::{SqliteStore, Store};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings, SystemClock};
@@ -262,7 +262,12 @@ impl TestEngine {
         let driver = Arc::new(driver);
         let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
-        let service = Service::start(store, logs, driver.clone(), clock.clone(), templates, settings).await.unwrap();
+        let service = Service::start(
+            ServiceParts { store, logs, driver: driver.clone(), clock: clock.clone(), templates },
+            settings,
+        )
+        .await
+        .unwrap();
         let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
         let router = sandbar_engine::http::router(service.clone(), http);
         Self { clock, driver, service, router, folder }

@@ -1,0 +1,41 @@
+//! The steps from state to state, which several events take.
+
+use jiff::Timestamp;
+use sandbar_protocol::{Diagnostic, InternalState, PhaseStatus, Secret};
+
+use super::SandboxRecord;
+use super::machine::Outcome;
+
+pub(super) fn unchanged(record: SandboxRecord) -> Outcome {
+    Outcome { record, effects: Vec::new() }
+}
+
+pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str, message: &str, now: Timestamp) {
+    record.state = InternalState::Creating;
+    record.generation += 1;
+    record.token = token;
+    record.note(phase, PhaseStatus::InProgress, now, message.to_owned());
+}
+
+/// Its runtime is yet to be stopped.
+pub(super) fn stop(record: &mut SandboxRecord, now: Timestamp, message: String) {
+    record.close_phase(PhaseStatus::Completed, now);
+    record.state = InternalState::Stopped;
+    record.paused_at = Some(now);
+    record.note("paused", PhaseStatus::InProgress, now, message);
+}
+
+pub(super) fn fail(record: &mut SandboxRecord, diagnostic: Diagnostic, now: Timestamp) {
+    record.close_phase(PhaseStatus::Failed, now);
+    record.note("failed", PhaseStatus::Failed, now, diagnostic.message.clone());
+    record.diagnostic = Some(diagnostic);
+    record.state = InternalState::Failed;
+}
+
+pub(super) fn destroy(record: &mut SandboxRecord, now: Timestamp, why: Diagnostic) {
+    record.close_phase(PhaseStatus::Completed, now);
+    record.state = InternalState::Destroying;
+    record.deleted_at = Some(now);
+    record.note("deleted", PhaseStatus::InProgress, now, why.message.clone());
+    record.diagnostic = Some(why);
+}
