@@ -17,11 +17,9 @@ const TO_MS = Number(process.env.TO_MS ?? 10_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CREATES_AT_ONCE = 32;
 
-const program = path.join(target, "release", "examples", "starting_sandboxes");
+const program = path.join(target, "release", "starting-sandboxes");
 if (!existsSync(program)) {
-  throw new Error(
-    `${program} is missing: run \`cargo build --release -p sandbar-client --example starting_sandboxes\``,
-  );
+  throw new Error(`${program} is missing: run \`cargo build --release -p sandbar-bench\``);
 }
 const chosen = process.argv.slice(2);
 const kinds = ["creates", "looks", "nothing"].filter((kind) => chosen.length === 0 || chosen.includes(kind));

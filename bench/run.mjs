@@ -70,7 +70,6 @@ function prepare() {
   if (!values["no-build"]) {
     run(process.execPath, ["scripts/build.mjs"]);
     run("cargo", ["build", "--release", "-p", "sandbar-bench"]);
-    run("cargo", ["build", "--release", "-p", "sandbar-client", "--example", "starting_sandboxes"]);
   }
   if (!isInstalled(import.meta.dirname)) succeeds("npm", ["--prefix", "bench", "ci"]);
 }

@@ -1,20 +1,13 @@
-// Makes the images of docs/images anew, of real sandboxes: `npm run screenshots`. Each part makes those of one thing.
+// Makes the images of docs/images anew, of real sandboxes, in Chromium: `npm run screenshots`.
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { bin, installDependencies, needBubblewrap, root, run } from "./tools.mjs";
 
-const parts = [dashboard];
-
 needBubblewrap();
 installDependencies();
-for (const part of parts) part();
+run(bin("playwright"), ["test", "--config", "dashboard/screenshots.config.ts"]);
 for (const name of existsSync(images()) ? readdirSync(images()) : []) {
   console.log(`${path.join("docs/images", name)}: ${Math.ceil(statSync(path.join(images(), name)).size / 1000)} kB`);
-}
-
-/** The dashboard in Chromium. */
-function dashboard() {
-  run(bin("playwright"), ["test", "--config", "dashboard/screenshots.config.ts"]);
 }
 
 function images() {

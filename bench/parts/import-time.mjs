@@ -20,7 +20,10 @@ export const title = "Import";
 
 export async function run({ contestants, imports }) {
   const names = contestants.filter((name) => name in specifiers);
-  const cases = [BARE, EMPTY, ...names].map((contestant) => ({ contestant, measure: () => once(specifiers[contestant]) }));
+  const cases = [BARE, EMPTY, ...names].map((contestant) => ({
+    contestant,
+    measure: () => once(specifiers[contestant]),
+  }));
   return { rows: await inTurns(imports, cases) };
 }
 

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
-const SANDBAR = path.resolve(ROOT, process.env.SANDBAR_BIN ?? "target/release/sandbar");
+/** The command that is tested. */
+export const SANDBAR = path.resolve(ROOT, process.env.SANDBAR_BIN ?? "target/release/sandbar");
 
 /** What a test needs of a created sandbox. */
 export interface Created {

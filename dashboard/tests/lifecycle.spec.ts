@@ -43,6 +43,7 @@ test("a command typed into the terminal runs in the sandbox", async ({ page, eng
   await typeInTerminal(page, "exit");
   await expect(page.getByText("The shell has ended")).toBeVisible();
   await page.getByRole("button", { name: "New shell" }).click();
+  await expect(page.getByText("The shell has ended")).toBeHidden();
   await typeInTerminal(page, "echo again $((20 + 3))");
   await expect(screen).toContainText("again 23");
 });

@@ -1,7 +1,6 @@
 //! The answers, made at the start: of each only the sandbox's ID is filled in.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
@@ -16,34 +15,25 @@ const TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// All answers with a body.
 pub(crate) struct Answers {
-    begun: Instant,
-    starting: Duration,
-    count: AtomicU32,
+    count: AtomicU64,
     end_at: HeaderValue,
     created: Template,
-    created_starting: Template,
     detail: Template,
-    detail_starting: Template,
     e2b: Peer,
     daytona: Peer,
 }
 
 impl Answers {
-    /// Answers whose URLs begin with this origin; sandboxes start for this long.
-    pub(crate) fn new(origin: &str, starting: Duration) -> Self {
+    /// Answers whose URLs begin with this origin.
+    pub(crate) fn new(origin: &str) -> Self {
         let now = Timestamp::now();
         let running = running(origin, now);
-        let starting_up = starting_up(&running);
         Self {
-            begun: Instant::now(),
-            starting,
-            count: AtomicU32::new(0),
+            count: AtomicU64::new(0),
             // Made of digits and punctuation, it is always a header's value.
             end_at: HeaderValue::from_str(&(now + TTL).to_string()).unwrap_or(HeaderValue::from_static("")),
             created: Template::new(&json!(running)),
-            created_starting: Template::new(&json!(starting_up)),
             detail: Template::new(&json!(detailed(running))),
-            detail_starting: Template::new(&json!(detailed(starting_up))),
             e2b: e2b(now),
             daytona: daytona(now),
         }
@@ -51,13 +41,12 @@ impl Answers {
 
     /// A new sandbox.
     pub(crate) fn created(&self) -> Bytes {
-        let template = if self.starting.is_zero() { &self.created } else { &self.created_starting };
-        template.fill(&self.new_id())
+        self.created.fill(&self.new_id())
     }
 
-    /// A sandbox as it is now.
+    /// A sandbox.
     pub(crate) fn detail(&self, id: &str) -> Bytes {
-        if self.is_starting(id) { self.detail_starting.fill(id) } else { self.detail.fill(id) }
+        self.detail.fill(id)
     }
 
     /// The service of another package, if the path is below its name.
@@ -74,14 +63,8 @@ impl Answers {
         self.end_at.clone()
     }
 
-    /// The ID says when its sandbox was made, so that nothing has to be kept.
     pub(crate) fn new_id(&self) -> String {
-        format!("sb-{:016x}{:08x}", self.begun.elapsed().as_micros(), self.count.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn is_starting(&self, id: &str) -> bool {
-        let made = id.get(3..19).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        made.is_some_and(|made| self.begun.elapsed() < Duration::from_micros(made) + self.starting)
+        format!("sb-{:024x}", self.count.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -148,20 +131,6 @@ fn running(origin: &str, now: Timestamp) -> Sandbox {
             event("ready", 21, None, None),
         ],
         ..Sandbox::with_id(MARK)
-    }
-}
-
-fn starting_up(running: &Sandbox) -> Sandbox {
-    let mut timeline = running.timeline[..2].to_vec();
-    timeline[1].status = Some(PhaseStatus::InProgress);
-    timeline[1].duration_ms = None;
-    Sandbox {
-        envd: Some(Envd::default()),
-        status: Some(PublicState::Starting),
-        state: Some(PublicState::Starting),
-        activated_at: None,
-        timeline,
-        ..running.clone()
     }
 }
 

@@ -36,9 +36,6 @@ struct Args {
     /// How long each answer is held back.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency_ms: u64,
-    /// How long a sandbox says `starting` after its create; then it is `running`.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    starting_ms: u64,
     /// Speak TLS, and write the certificate authority to trust to this file, as PEM.
     #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
@@ -55,7 +52,7 @@ async fn main() -> std::io::Result<()> {
     let tls = args.tls_ca.as_deref().map(|file| tls::acceptor(file, !args.http1)).transpose()?;
     let origin = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
     let server = Arc::new(Server {
-        answers: Answers::new(&origin, Duration::from_millis(args.starting_ms)),
+        answers: Answers::new(&origin),
         latency: Duration::from_millis(args.latency_ms),
         http1: args.http1,
     });

@@ -66,16 +66,6 @@ async fn every_call_gets_the_answer_of_a_running_sandbox() {
 }
 
 #[tokio::test]
-async fn a_sandbox_starts_for_as_long_as_asked() {
-    let server = Server::start(&["--starting-ms", "300"]);
-    let client = server.client(None);
-    let sandbox = client.create(&CreateOptions::default(), call()).await.unwrap().value;
-    assert_eq!(sandbox.state, Some(PublicState::Starting));
-    let ready = client.wait_ready(&sandbox.sandbox_id, call()).await.unwrap().value;
-    assert_eq!(ready.state, Some(PublicState::Running));
-}
-
-#[tokio::test]
 async fn answers_are_held_back_for_the_latency() {
     let server = Server::start(&["--latency-ms", "100"]);
     let begun = std::time::Instant::now();

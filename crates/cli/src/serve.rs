@@ -114,13 +114,15 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let outlive = Duration::from_secs(args.outlive);
     let engine = host::start(args.listen, &data_dir, &key, outlive, dashboard, settings).await?;
     // Commands of this machine can do without: they are told the address by their environment then.
-    let _found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
+    let found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
         .inspect_err(|error| tracing::warn!("commands can't find this engine by themselves: {error}"));
     let announced = announce(generated.then_some(key.as_str()), engine.address(), dashboard);
     if announced.is_ok() {
         ended.wait().await;
         tracing::info!("shutting down");
     }
+    // While it shuts down, its port is anybody's already.
+    drop(found_by);
     engine.shut_down().await;
     announced.map(|()| 0)
 }

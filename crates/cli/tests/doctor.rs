@@ -295,6 +295,8 @@ fn the_table_reads_without_colour_and_shows_each_fix() {
         assert!(table.contains(line), "{line}: {table}");
     }
     assert!(!table.contains('\u{1b}'), "{table}");
+    let short = text(&Patient { args: vec!["-q"], ..patient }.output().stdout);
+    assert!(short.contains('✗') && !short.contains('✓'), "{short}");
 }
 
 #[test]

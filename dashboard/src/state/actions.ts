@@ -10,8 +10,8 @@ export const MAX_TTL_SECONDS = 86_400;
 /** The sandbox that the dialog asks about. */
 export const toDelete = signal<Row | undefined>(undefined);
 
-/** Which sandboxes an action is under way for. */
-export const pending = signal<ReadonlySet<string>>(new Set());
+/** What is under way, by sandbox. The state may be told before the answer comes, and then the next action may begin. */
+export const pending = signal<ReadonlyMap<string, string>>(new Map());
 
 /** Whether a sandbox can be paused, or else resumed. */
 export function canPause(state: string): boolean {
@@ -19,8 +19,11 @@ export function canPause(state: string): boolean {
 }
 
 export async function pauseOrResume({ sandbox: { sandboxID: id }, state }: Row): Promise<void> {
-  if (state === "paused") await act(id, `${id} was not resumed`, () => api.resume(id), `${id} is running again`);
-  else if (canPause(state)) await act(id, `${id} was not paused`, () => api.pause(id), `${id} is paused`);
+  if (state === "paused") {
+    await act("resume", id, () => api.resume(id), `${id} is running again`, `${id} was not resumed`);
+  } else if (canPause(state)) {
+    await act("pause", id, () => api.pause(id), `${id} is paused`, `${id} was not paused`);
+  }
 }
 
 /** Adds seconds to the TTL, as far as it goes. */
@@ -28,27 +31,33 @@ export async function extend(row: Row, seconds: number): Promise<void> {
   const id = row.sandbox.sandboxID;
   const left = Math.max(0, Math.ceil((row.endMs - Date.now()) / 1000));
   const timeout = Math.min(MAX_TTL_SECONDS, left + seconds);
-  await act(
-    id,
-    `the TTL of ${id} is as it was`,
-    () => api.setTimeoutSeconds(id, timeout),
-    `${id} ends in ${span(timeout)}`,
-  );
+  const success = `${id} ends in ${span(timeout)}`;
+  await act("extend", id, () => api.setTimeoutSeconds(id, timeout), success, `the TTL of ${id} is as it was`);
 }
 
 export async function remove(id: string): Promise<void> {
-  await act(id, `${id} was not deleted`, () => api.remove(id), `${id} is deleted`);
+  await act("delete", id, () => api.remove(id), `${id} is deleted`, `${id} was not deleted`);
 }
 
-async function act(id: string, failure: string, action: () => Promise<void>, success: string): Promise<void> {
-  if (pending.peek().has(id)) return;
-  pending.value = new Set([...pending.peek(), id]);
+async function act(
+  name: string,
+  id: string,
+  send: () => Promise<void>,
+  success: string,
+  failure: string,
+): Promise<void> {
+  if (pending.peek().get(id) === name) return;
+  pending.value = new Map(pending.peek()).set(id, name);
   try {
-    await action();
+    await send();
     tell(success);
   } catch (error) {
     tellFailure(failure, error);
   } finally {
-    pending.value = new Set([...pending.peek()].filter((other) => other !== id));
+    if (pending.peek().get(id) === name) {
+      const rest = new Map(pending.peek());
+      rest.delete(id);
+      pending.value = rest;
+    }
   }
 }

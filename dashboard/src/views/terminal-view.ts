@@ -58,6 +58,7 @@ export class TerminalView {
   readonly #stop = new AbortController();
   readonly #observer: ResizeObserver;
   #pty: Pty | undefined;
+  #typedEarly = "";
 
   constructor(place: HTMLElement, id: string, dark: boolean, leave: () => void, onEnd: (how: string) => void) {
     installStrictStyles();
@@ -82,6 +83,11 @@ export class TerminalView {
     this.#observer.observe(place);
     this.show();
     addEventListener("pagehide", this.#endShell);
+    // What is typed before the shell is there is for it, too.
+    this.#terminal.onData((text) => {
+      if (this.#pty) this.#pty.write(text);
+      else this.#typedEarly += text;
+    });
     void this.#connect(id, onEnd);
   }
 
@@ -120,7 +126,7 @@ export class TerminalView {
       if (!this.#stop.signal.aborted) onEnd(`No terminal: ${error instanceof Error ? error.message : error}.`);
       return;
     }
-    terminal.onData((text) => this.#pty?.write(text));
+    this.#pty.write(this.#typedEarly);
     terminal.onResize((to) => this.#pty?.resize({ cols: to.cols, rows: to.rows }));
     void this.#pty?.resize(size());
   }

@@ -1,8 +1,13 @@
 //! A command in a sandbox: what it is started with, and what its end says.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use sandbar_client::{Args, Client, ClientError, CommandResult, Process, PtySize, StartCall};
+use futures_util::future::{Either, select};
+use sandbar_client::{
+    Args, CallOptions, Client, ClientError, CommandResult, DEFAULT_KEEP_ALIVE, KeepAliveCall, Process, PtySize,
+    StartCall,
+};
 use serde_json::{Map, Value, json};
 
 use super::variables::Variables;
@@ -22,6 +27,9 @@ pub(super) struct CommandArgs {
     user: Option<String>,
     #[command(flatten)]
     variables: Variables,
+    /// Keep the sandbox alive meanwhile: it has 100 to 300 s left at any time
+    #[arg(long)]
+    keep_alive: bool,
 }
 
 impl CommandArgs {
@@ -44,6 +52,20 @@ impl CommandArgs {
         options.insert("size".to_owned(), json!({ "cols": size.cols, "rows": size.rows }));
         options.extend(timeout.map(|seconds| ("timeoutMs".to_owned(), (seconds * 1000).into())));
         Ok(arguments(words, options)?.create_pty().map_err(ClientError::from)?)
+    }
+
+    /// Awaits work in a sandbox, which is kept alive meanwhile if that was asked for.
+    pub(super) async fn within<T>(&self, sandbox_id: &str, client: &Client, work: impl Future<Output = T>) -> T {
+        if !self.keep_alive {
+            return work.await;
+        }
+        let keep = KeepAliveCall { sandbox_id: sandbox_id.to_owned(), duration: DEFAULT_KEEP_ALIVE };
+        let keeping = pin!(client.keep_alive(&keep, CallOptions::default(), |_| ()));
+        match select(pin!(work), keeping).await {
+            Either::Left((outcome, _)) => outcome,
+            // It has ended, or can't be refreshed: the work tells of that when it comes to it.
+            Either::Right((_, work)) => work.await,
+        }
     }
 
     fn options(&self, words: &[String]) -> Result<Map<String, Value>, CliError> {

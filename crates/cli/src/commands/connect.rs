@@ -44,7 +44,8 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     };
     let runtime = usable(&args.sandbox_id, session).await?;
     let greeting = format!("connected to {}: ~. at the beginning of a line leaves it", args.sandbox_id);
-    let ended = terminal::hand_over(session, &runtime, start.begin(&runtime), &greeting).await?;
+    let work = terminal::hand_over(session, &runtime, start.begin(&runtime), &greeting);
+    let ended = args.command.within(&args.sandbox_id, &session.client, work).await?;
     Ok(told_end(ended, &args.sandbox_id, session))
 }
 

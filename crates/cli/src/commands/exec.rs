@@ -59,13 +59,15 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
         terminal::check()?;
         let start = args.command.in_terminal(&args.words, args.timeout, terminal::size())?;
         let greeting = "~. at the beginning of a line leaves it";
-        let ended = terminal::hand_over(session, &runtime, start.begin(&runtime), greeting).await?;
+        let work = terminal::hand_over(session, &runtime, start.begin(&runtime), greeting);
+        let ended = args.command.within(&args.sandbox_id, &session.client, work).await?;
         return Ok(told_end(ended, &args.sandbox_id, session));
     }
     let start = args.command.start(&args.words, args.timeout, !args.no_stdin)?;
     let signals = signals::listen().map_err(CliError::system("can't listen for signals"))?;
     let process = start.begin(&runtime);
-    let followed = follow(&process, &runtime, signals, !args.no_stdin, session).await;
+    let work = follow(&process, &runtime, signals, !args.no_stdin, session);
+    let followed = args.command.within(&args.sandbox_id, &session.client, work).await;
     let Followed { result, input_is_lost } = match followed {
         Ok(followed) => followed,
         // Nobody is left to read it, or wants it.

@@ -1,5 +1,5 @@
 use console::Style;
-use sandbar_client::CallOptions;
+use sandbar_client::{CallOptions, ClientError};
 use serde_json::Value;
 
 use super::Session;
@@ -16,7 +16,12 @@ pub(crate) struct Args {}
 
 pub(super) async fn run(Args {}: Args, session: &Session<'_>) -> Result<u8, CliError> {
     let output = session.output;
-    let answer = session.client.templates(CallOptions::default()).await?;
+    let answer = session.client.templates(CallOptions::default()).await.map_err(|error| match error {
+        ClientError::Api(error) if error.status == 404 => {
+            CliError::NotFound("this server does not list its templates: its documentation names them".to_owned())
+        }
+        error => error.into(),
+    })?;
     if output.json {
         output.value(&serde_json::from_str::<Value>(&answer.text).unwrap_or_default())?;
         return Ok(0);

@@ -16,8 +16,9 @@ pub(super) fn findings(system: &System, folder: Option<&Path>) -> Vec<Finding> {
         let message = "neither XDG_DATA_HOME nor HOME is set, so there is no place for the engine's files";
         return vec![Finding::problem(CHECK, message, "sandbar serve --data-dir /var/tmp/sandbar")];
     };
-    let mut found = vec![use_of(system, folder)];
-    found.extend(room(folder));
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut found = vec![use_of(system, &folder)];
+    found.extend(room(&folder));
     found
 }
 

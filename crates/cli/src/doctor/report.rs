@@ -24,7 +24,7 @@ impl Report {
     }
 
     pub(super) fn print(&self, output: &Output) -> Result<(), CliError> {
-        if output.json { output.value(&self.to_json()) } else { output.line(&self.table()) }
+        if output.json { output.value(&self.to_json()) } else { output.line(&self.table(!output.quiet)) }
     }
 
     fn to_json(&self) -> Value {
@@ -35,13 +35,15 @@ impl Report {
         Value::Object(report)
     }
 
-    fn table(&self) -> String {
+    /// For people; without what is fine if nobody wants to read that.
+    fn table(&self, with_ok: bool) -> String {
         let all = || self.0.iter().flat_map(|section| &section.findings);
         let width = all().map(|finding| finding.check.len()).max().unwrap_or_default();
         let mut lines = Vec::new();
         for section in &self.0 {
             lines.push(Style::new().bold().apply_to(section.title).to_string());
-            for Finding { check, level, message, fix } in &section.findings {
+            let shown = section.findings.iter().filter(|finding| with_ok || finding.level != Level::Ok);
+            for Finding { check, level, message, fix } in shown {
                 lines.push(format!("  {} {check:width$}  {}", symbol(*level), plain(message)));
                 let fix = fix.iter().flat_map(|fix| fix.lines());
                 lines.extend(

@@ -8,6 +8,7 @@ mod life;
 mod listing;
 mod local_engine;
 mod logs;
+mod other_server;
 mod printing;
 mod rm;
 #[path = "../support/mod.rs"]

@@ -1,8 +1,11 @@
 //! `sandbar connect`, at a real terminal.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use crate::Scene;
 use crate::support::terminal::Terminal;
-use crate::support::text;
+use crate::support::{KEY, Serve, text, until};
 
 fn connected(scene: &Scene, args: &[&str]) -> Terminal {
     let terminal = Terminal::run(scene.command(&[&["connect", &scene.id], args].concat()), 100);
@@ -61,6 +64,31 @@ async fn who_leaves_can_come_back() {
     terminal.type_in("echo it is $left; exit 6\r");
     terminal.shows("it is behind");
     assert_eq!(terminal.ends(), Some(6));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_is_made_again() {
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let serve = Serve::start_with(&["--api-key", KEY, "--listen", &listen]);
+    let id = serve.sandbox().await;
+    let mut scene = Scene { serve, id };
+    let mut terminal = connected(&scene, &["--", "sh"]);
+    terminal.type_in("kept=safe; echo $((40 + 2)) set\r");
+    terminal.shows("42 set");
+    scene.serve.kill_and_restart();
+    // Keys that are on their way while there is no connection are lost.
+    let asked = std::time::Instant::now();
+    let mut next = Duration::ZERO;
+    until("it answers", || {
+        if asked.elapsed() >= next {
+            terminal.type_in("echo it is $kept\r");
+            next += Duration::from_millis(500);
+        }
+        terminal.printed().contains("it is safe")
+    });
+    terminal.type_in("exit 7\r");
+    assert_eq!(terminal.ends(), Some(7));
+    assert_eq!(terminal.printed().matches("42 set").count(), 1, "nothing is shown twice");
 }
 
 #[tokio::test]

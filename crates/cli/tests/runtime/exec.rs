@@ -105,6 +105,22 @@ async fn an_output_that_nobody_reads_any_more_kills_the_command() {
 }
 
 #[tokio::test]
+async fn a_sandbox_can_be_kept_alive_meanwhile() {
+    let scene = Scene::new().await;
+    scene.runs(&["timeout", &scene.id, "60"]);
+    let mut child =
+        scene.command(&["exec", "--keep-alive", &scene.id, "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
+    let seconds_left = || {
+        let sandbox: Value = serde_json::from_str(&scene.runs(&["info", "--json", &scene.id])).unwrap();
+        let end: jiff::Timestamp = sandbox["endAt"].as_str().unwrap().parse().unwrap();
+        end.duration_since(jiff::Timestamp::now()).as_secs()
+    };
+    until("refreshed", || seconds_left() > 200);
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
 async fn json_holds_the_whole_result() {
     let scene = Scene::new().await;
     let output = scene.exec(&["--json", "--", "echo out; echo err >&2; exit 3"]);

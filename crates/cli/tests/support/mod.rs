@@ -169,7 +169,10 @@ impl Drop for Serve {
 
 /// `sandbar serve`, once it listens, and what it printed until then.
 fn spawn(mut command: Command, folder: &Path, args: &Vec<String>) -> (Child, Vec<String>, BufReader<ChildStdout>) {
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).args(args);
+    command.args(["serve", "--data-dir"]).arg(folder).args(args);
+    if !args.iter().any(|arg| arg == "--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut lines: Vec<String> = Vec::new();
@@ -215,7 +218,7 @@ pub fn descendants(pid: u32) -> Vec<u32> {
 }
 
 /// Waits until `condition` holds.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "never {what}");

@@ -138,7 +138,7 @@ impl Runtime {
         let (folder, parent) = (root.to_owned(), within.parent().map(Path::to_owned).unwrap_or_default());
         // Looked at again: a listing need not name the directories that its files are in.
         blocking(&place, move || make_dirs(&folder, &parent)).await?;
-        let mut file = NewLocalFile::begin(place).await?;
+        let mut file = NewLocalFile::begin(place)?;
         while let Some(bytes) = content.next().await? {
             file.write(&bytes).await?;
             reporter.moved(&remote, bytes.len() as u64);

@@ -2,7 +2,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::fs::{File, OpenOptions};
+use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
 use crate::ClientError;
@@ -28,13 +28,13 @@ impl Drop for Temporary {
 }
 
 impl NewLocalFile {
-    /// Begins a file beside its place, in a directory that is there.
-    pub(super) async fn begin(path: PathBuf) -> Result<Self, ClientError> {
+    /// Begins a file beside its place, in a directory that is there. At once: given up while it waits for the system, it
+    /// would leave a file that nobody removes.
+    pub(super) fn begin(path: PathBuf) -> Result<Self, ClientError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let beside = folder.join(format!(".sandbar-{}.tmp", new_id().simple()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&beside).await;
-        let file = file.map_err(|error| ClientError::local(&path, "write", error))?;
-        Ok(Self { file, temporary: Temporary(Some(beside)), path })
+        let file = fs::File::create_new(&beside).map_err(|error| ClientError::local(&path, "write", error))?;
+        Ok(Self { file: File::from_std(file), temporary: Temporary(Some(beside)), path })
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {

@@ -1,8 +1,9 @@
 //! A service whose sandboxes become usable at known times, to measure how their waiters notice.
 //!
-//! `starting_sandboxes [nothing|creates|looks] [from-ms] [to-ms]`: what it holds until then, and how long after its held
-//! create, or after `POST /begin`, the first and the last sandbox is usable. It prints the URL that it listens on, and ends with its standard input. Each
-//! answer of a usable sandbox ends its timeline with the time since when it is; `GET /counts` says how many requests there were.
+//! `starting-sandboxes [nothing|creates|looks] [from-ms] [to-ms]`: what it holds until then, and how long after its held
+//! create, or after `POST /begin`, the first and the last sandbox is usable. It prints the URL that it listens on, and ends
+//! with its standard input. Each answer of a usable sandbox ends its timeline with the time since when it is; `GET /counts`
+//! says how many requests there were.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -26,7 +27,6 @@ use sandbar_protocol::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
-use url::form_urlencoded;
 
 /// Consecutive sandboxes are usable at times that lie far apart, and all together evenly spread.
 const SPREAD: f64 = 0.618_033_988_749_895;
