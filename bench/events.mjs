@@ -18,10 +18,6 @@ const SECONDS = Number(process.env.SECONDS ?? 5);
 const PARALLEL = 8;
 /** Of a processor, a second has so many in /proc. */
 const TICKS = 100;
-/** Of one length: a piece of a stream may end within them. */
-const HELLO = "event: h";
-const SANDBOX = "event: s";
-const RESET = "event: r";
 
 if (process.argv[2] === "readers") readers();
 else await main(process.argv.slice(2));
@@ -123,10 +119,10 @@ async function withReaders(engine, count, sandboxes) {
   return {
     readers: count,
     "changes/s": Math.round((changes / took) * 1000),
-    "events/s": Math.round((seen.events / took) * 1000),
+    "events/s": Math.round((seen.sandbox / took) * 1000),
     "MiB/s": ms(seen.bytes / 1024 / 1024 / (took / 1000)),
-    missing: changes * count - seen.events,
-    resets: seen.resets,
+    missing: changes * count - seen.sandbox,
+    resets: seen.reset,
     "engine, % of a core": Math.round((used / took) * 100),
     "engine, µs a change": Math.round((used * 1000) / changes),
     "engine, MiB": ms(memory(engine.pid)),
@@ -150,7 +146,7 @@ async function change(sandboxes, seconds) {
 
 /** In a process of their own: follows with so many connections, and counts. */
 function readers() {
-  const seen = { hello: 0, events: 0, resets: 0, bytes: 0 };
+  const seen = { hello: 0, sandbox: 0, reset: 0, bytes: 0 };
   process.on("message", (message) => {
     if (message === "how many?") return settle(seen);
     const { hostname, port } = new URL(message.baseUrl);
@@ -160,13 +156,13 @@ function readers() {
       let rest = "";
       socket.on("data", (bytes) => {
         seen.bytes += bytes.length;
-        const text = rest + bytes.latin1Slice();
-        rest = text.slice(1 - HELLO.length);
-        const greeted = occurrences(text, HELLO);
-        seen.hello += greeted;
-        seen.events += occurrences(text, SANDBOX);
-        seen.resets += occurrences(text, RESET);
-        if (greeted > 0 && seen.hello === message.count) process.send("ready");
+        const events = (rest + bytes.latin1Slice()).split("\n\n");
+        rest = events.pop();
+        for (const event of events) seen[/^event: (\w+)$/m.exec(event)?.[1]]++;
+        if (seen.hello === message.count) {
+          process.send("ready");
+          seen.hello = 0;
+        }
       });
       socket.on("error", () => {});
     }
@@ -180,15 +176,9 @@ async function settle(seen) {
   let before = -1;
   while (before !== seen.bytes) {
     before = seen.bytes;
-    await wait(200);
+    await wait(1000);
   }
   process.send(seen);
-}
-
-function occurrences(text, part) {
-  let count = 0;
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
-  return count;
 }
 
 /** What a process has used of processors, in ms. */

@@ -32,6 +32,7 @@ pub mod templates;
 mod warm;
 
 pub use admission::{AdmissionLimits, LimitReached, Metric};
+pub use changes::{Change, ChangeFilter, Follower, Told};
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDir, DataDirError};
 pub use disk::{Disk, DiskLimits, Room};
