@@ -102,6 +102,9 @@ test("a signed URL downloads and uploads one file without a token", async () => 
   expect((await fetch(upload)).status).toBe(401);
   const old = await sandbox.downloadUrl("dir/up.txt", { useSignatureExpiration: 1_000_000_000 });
   expect((await fetch(old)).status).toBe(401);
+  const duration = await errorOf(sandbox.downloadUrl("x", { useSignatureExpiration: 600 }));
+  expect(duration).toBeInstanceOf(ValidationError);
+  expect(duration.message).toMatch(/a point in time in Unix seconds, got 600: pass .*`expiresInSeconds`/);
   const both = await errorOf(sandbox.downloadUrl("x", { useSignatureExpiration: 1, expiresInSeconds: 1 }));
   expect(both).toBeInstanceOf(ValidationError);
 });

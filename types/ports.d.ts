@@ -49,7 +49,7 @@ export interface ProxyRequest {
 export interface FileUrlOptions extends CallOptions {
   /** The user in the sandbox. Default: root, the only one there is. */
   user?: string;
-  /** Until when it holds, in Unix seconds. Default: as long as the sandbox's access token. */
+  /** Until when it holds, in Unix seconds, from 1,000,000,000. Default: as long as the sandbox's access token. */
   useSignatureExpiration?: number;
   /** The same as a number of seconds from now on; only one of the two may be given. */
   expiresInSeconds?: number;

@@ -11,6 +11,8 @@ use super::{Place, Runtime};
 use crate::{Args, CallOptions, ClientError};
 
 /// Until when a URL may be asked to hold, in Unix seconds: the year 9999.
+/// In Unix seconds: 2001. What is less was meant as a duration.
+const FIRST_EXPIRATION: u64 = 1_000_000_000;
 const MAX_EXPIRATION: u64 = 253_402_300_799;
 /// For how long: a hundred years.
 const MAX_SECONDS: u64 = 100 * 366 * 86_400;
@@ -87,6 +89,13 @@ impl Args {
             (Some(_), Some(_)) => {
                 let message = "`useSignatureExpiration` and `expiresInSeconds` say the same: pass one of them";
                 return Err(ValidationError::new("expiresInSeconds", message));
+            }
+            (Some(until), None) if until < FIRST_EXPIRATION => {
+                let message = format!(
+                    "`useSignatureExpiration` is a point in time in Unix seconds, got {until}: pass a duration in seconds as \
+                     `expiresInSeconds`"
+                );
+                return Err(ValidationError::new("useSignatureExpiration", message));
             }
             (until, None) => until,
             (None, Some(seconds)) => Some(unix_now() + seconds),
