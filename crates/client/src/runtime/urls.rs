@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::{Place, Runtime};
 use crate::{Args, CallOptions, ClientError};
 
-/// Until when a URL may be asked to hold, in Unix seconds: the year 9999.
-/// In Unix seconds: 2001. What is less was meant as a duration.
+/// What is less was meant as a duration: in Unix seconds it would be before 2001.
 const FIRST_EXPIRATION: u64 = 1_000_000_000;
+/// Until when a URL may be asked to hold, in Unix seconds: the year 9999.
 const MAX_EXPIRATION: u64 = 253_402_300_799;
 /// For how long: a hundred years.
 const MAX_SECONDS: u64 = 100 * 366 * 86_400;
