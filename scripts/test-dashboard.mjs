@@ -20,4 +20,6 @@ installDependencies();
 // Brings the page into the command, too.
 if (!process.env.SANDBAR_BIN) run(process.execPath, ["scripts/build.mjs"]);
 run(bin("vitest"), ["run", "--root", "dashboard", "--dir", path.join(root, "dashboard", "src")]);
-run(bin("playwright"), ["test", "--config", "dashboard", ...process.argv.slice(2)]);
+// Not in the system's temporary folder, where it would stay.
+const cache = { PWTEST_CACHE_DIR: path.join(root, "node_modules", ".cache", "playwright") };
+run(bin("playwright"), ["test", "--config", "dashboard", ...process.argv.slice(2)], cache);
