@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { expect, openSandbox, rowOf, test } from "./fixture.ts";
 
 test("a failed sandbox shows why, and what to do", async ({ page, engine }) => {
@@ -51,6 +52,23 @@ test("an engine that is gone is told, and found again when it is back", async ({
   await expect(rowOf(page, later.sandboxID)).toContainText("running");
 });
 
+test("a page that is hidden for long leaves its connection to others, and is up to date when it is shown", async ({
+  page,
+  engine,
+}) => {
+  await page.clock.install();
+  const { sandboxID } = await engine.create();
+  await page.goto(engine.page);
+  await expect(rowOf(page, sandboxID)).toContainText("running");
+  const given = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/events"));
+  await setHidden(page, true);
+  await page.clock.runFor(31_000);
+  await given;
+  await engine.call("POST", `/sandboxes/${sandboxID}/pause`);
+  await setHidden(page, false);
+  await expect(rowOf(page, sandboxID)).toContainText("paused");
+});
+
 test("the header has the limits, and what the summary warns of", async ({ page, engine }) => {
   await engine.create();
   await page.route("**/observability/summary", async (route) => {
@@ -64,3 +82,11 @@ test("the header has the limits, and what the summary warns of", async ({ page, 
   await expect(page.getByText("8,100 of 10,000 sandboxes are there")).toBeVisible();
   await expect(page.getByText("delete sandboxes that you no longer need")).toBeVisible();
 });
+
+/** Another tab is looked at, or this one again. */
+async function setHidden(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+}

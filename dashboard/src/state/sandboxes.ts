@@ -3,7 +3,7 @@ import { ApiError, request } from "../api/client.ts";
 import { EventParser } from "../api/event-stream.ts";
 import { listPage, PAGE_SIZE } from "../api/sandboxes.ts";
 import type { Sandbox } from "../api/types.ts";
-import { wait } from "../wait.ts";
+import { onceHiddenFor, untilShown, wait } from "../wait.ts";
 import { type Row, SandboxTable } from "./sandbox-table.ts";
 import { type Selection, select } from "./selection.ts";
 
@@ -13,6 +13,8 @@ const LIST_TRIES = 3;
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 /** The engine sends something every 15 s. */
 const SILENCE_MS = 40_000;
+/** A page that is hidden for so long gives its stream up: a browser has six connections to a host, for all its tabs. */
+const HIDDEN_MS = 30_000;
 
 /** How the connection is: `lost` means that the page tries again by itself. */
 export type Connection = "connecting" | "live" | "lost";
@@ -64,6 +66,11 @@ export async function keepUpToDate(signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted || (error instanceof ApiError && error.status === 401)) break;
     }
+    if (document.hidden) {
+      await untilShown(signal);
+      failures = 0;
+      continue;
+    }
     connection.value = "lost";
     const pause = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] ?? 0;
     await wait(Math.max(0, pause - (performance.now() - began)), signal);
@@ -76,17 +83,17 @@ export async function keepUpToDate(signal: AbortSignal): Promise<void> {
 async function followEvents(outer: AbortSignal, onLive: () => void): Promise<void> {
   const silence = new AbortController();
   const signal = AbortSignal.any([outer, silence.signal]);
-  const response = await request("/events", { signal, stream: true });
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  if (!reader) return;
+  const stopResting = onceHiddenFor(HIDDEN_MS, () => silence.abort());
   const parser = new EventParser();
   let listing: Promise<void> | undefined;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   try {
+    const response = await request("/events", { signal, stream: true });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       clearTimeout(watchdog);
       watchdog = setTimeout(() => silence.abort(), SILENCE_MS);
-      const { done, value } = await reader.read();
+      const { done, value } = (await reader?.read()) ?? { done: true };
       if (done) return;
       for (const { event, data } of parser.push(value)) {
         if (event === "sandbox") table.apply(JSON.parse(data) as Sandbox);
@@ -100,6 +107,7 @@ async function followEvents(outer: AbortSignal, onLive: () => void): Promise<voi
     }
   } finally {
     clearTimeout(watchdog);
+    stopResting();
     silence.abort();
   }
 }
