@@ -41,8 +41,12 @@ impl Report {
         let width = all().map(|finding| finding.check.len()).max().unwrap_or_default();
         let mut lines = Vec::new();
         for section in &self.0 {
+            let is_shown = |finding: &&Finding| with_ok || finding.level != Level::Ok;
+            let mut shown = section.findings.iter().filter(is_shown).peekable();
+            if shown.peek().is_none() {
+                continue;
+            }
             lines.push(Style::new().bold().apply_to(section.title).to_string());
-            let shown = section.findings.iter().filter(|finding| with_ok || finding.level != Level::Ok);
             for Finding { check, level, message, fix } in shown {
                 lines.push(format!("  {} {check:width$}  {}", symbol(*level), plain(message)));
                 let fix = fix.iter().flat_map(|fix| fix.lines());
