@@ -1,21 +1,13 @@
 // Builds the dashboard and the engine that serves it, and tests both in Chromium. Arguments are passed on to Playwright, as `-g deleted`.
-import { existsSync } from "node:fs";
 import path from "node:path";
-import { bin, installDependencies, needBubblewrap, root, run } from "./tools.mjs";
-
-const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+import { bin, installDependencies, needBubblewrap, needChromium, root, run } from "./tools.mjs";
 
 if (process.platform !== "linux") {
   console.error("The local engine, which serves the dashboard, runs on Linux only.");
   process.exit(1);
 }
-if (!existsSync(chromium)) {
-  console.error(
-    `There is no Chromium at ${chromium}. Install it: \`apt install chromium\`, or say where it is in CHROMIUM_PATH.`,
-  );
-  process.exit(1);
-}
 needBubblewrap();
+needChromium();
 installDependencies();
 // Brings the page into the command, too.
 if (!process.env.SANDBAR_BIN) run(process.execPath, ["scripts/build.mjs"]);

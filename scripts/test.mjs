@@ -1,7 +1,9 @@
-// Builds everything and runs every test: Rust, Jest and the types.
-import { bin, installDependencies, needBubblewrap, outputOf, run, succeeds } from "./tools.mjs";
+// Builds everything and runs every test: Rust, Jest, the types, and the dashboard in Chromium.
+import path from "node:path";
+import { bin, installDependencies, needBubblewrap, needChromium, outputOf, run, succeeds, target } from "./tools.mjs";
 
 needBubblewrap();
+needChromium();
 installDependencies();
 run(process.execPath, ["scripts/build.mjs"]);
 
@@ -10,6 +12,8 @@ const results = [
   timed("Jest tests", () => succeeds(bin("jest"), process.argv.slice(2))),
   timed("type tests", () => succeeds(bin("tsc"), ["--noEmit"])),
 ];
+// Where the engine runs that serves it, which was built above.
+if (process.platform === "linux") results.push(timed("dashboard tests", dashboardTests));
 
 console.log(
   `\n${results.map(({ name, ok, seconds }) => `${name}: ${ok ? "passed" : "FAILED"} (${seconds} s)`).join(" · ")}`,
@@ -19,6 +23,11 @@ process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 function rustTests() {
   if (outputOf("cargo", ["nextest", "--version"]) === undefined) return succeeds("cargo", ["test", "--workspace"]);
   return succeeds("cargo", ["nextest", "run", "--workspace"]) && succeeds("cargo", ["test", "--workspace", "--doc"]);
+}
+
+function dashboardTests() {
+  const built = { SANDBAR_BIN: path.join(target, "release", "sandbar") };
+  return succeeds(process.execPath, ["scripts/test-dashboard.mjs"], built);
 }
 
 function timed(name, step) {

@@ -52,6 +52,13 @@ export function needBubblewrap() {
   );
 }
 
+/** The browser that shows the dashboard to its tests. */
+export function needChromium() {
+  if (process.platform !== "linux") return;
+  const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+  need(chromium, ["--version"], "Install it: `apt install chromium`, or say where it is in CHROMIUM_PATH.");
+}
+
 /** Installs the development dependencies, unless they are those of the lock file. */
 export function installDependencies() {
   if (!isInstalled(root)) run("npm", ["ci"]);
