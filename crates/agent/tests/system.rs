@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -95,12 +96,17 @@ async fn counters_are_of_the_sandboxs_own_size() {
     assert!(used > 0 && before["mem_used_mib"] == used / MIB && before["mem_cache"].as_u64().unwrap() > 0);
     std::fs::write(home.path().join("file"), vec![1; 3 << 20]).unwrap();
     std::fs::hard_link(home.path().join("file"), home.path().join("again")).unwrap();
-    let mut grown = 0;
     // The look before is relied on for a moment.
-    while grown == 0 {
-        let after = get(&agent, "/metrics").await;
-        grown = after["disk_used"].as_u64().unwrap() - before["disk_used"].as_u64().unwrap();
-    }
+    let grows = async {
+        loop {
+            let after = get(&agent, "/metrics").await;
+            let grown = after["disk_used"].as_u64().unwrap() - before["disk_used"].as_u64().unwrap();
+            if grown > 0 {
+                return grown;
+            }
+        }
+    };
+    let grown = tokio::time::timeout(Duration::from_secs(20), grows).await.unwrap();
     assert!((3 * MIB..4 * MIB).contains(&grown), "{grown}");
 }
 
