@@ -117,21 +117,22 @@ async fn what_no_record_knows_is_removed() {
 }
 
 #[tokio::test]
-async fn when_the_keeper_is_killed_sandboxes_fail_with_the_reason_and_new_ones_start() {
+async fn sandboxes_restart_on_their_files_when_the_keeper_is_killed() {
     let serve = Serve::start();
     let id = serve.sandbox().await;
+    serve.says(&id, "echo kept > file").await;
     let keeper = serve.keeper().unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper.cast_signed()), nix::sys::signal::Signal::SIGKILL)
         .unwrap();
-    let failed = async {
+    let restarted = async {
         loop {
             let sandbox = detail(&serve, &id).await;
-            if sandbox.state.as_ref().is_some_and(PublicState::is_failed) {
-                return sandbox.diagnostic.unwrap();
+            if phases(&sandbox).contains(&"restarting") && sandbox.state == Some(PublicState::Running) {
+                return;
             }
         }
     };
-    let diagnostic = tokio::time::timeout(std::time::Duration::from_secs(10), failed).await.unwrap();
-    assert_eq!(diagnostic.reason, "keeper_lost");
+    tokio::time::timeout(std::time::Duration::from_secs(60), restarted).await.unwrap();
+    assert_eq!(serve.says(&id, "cat file").await, "kept");
     serve.sandbox().await;
 }

@@ -2,6 +2,7 @@
 
 mod bubblewrap;
 mod limits;
+mod outcome;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,12 +12,15 @@ use async_trait::async_trait;
 pub(crate) use bubblewrap::{AgentSockets, disk_error};
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig, FIRST_UID, Survey};
 pub use limits::{LimitsLevel, RuntimeLimits};
+pub(crate) use outcome::is_outcome_unknown;
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 /// Starts, stops and reaches runtimes. One runtime per sandbox ID at a time; the caller serialises calls on one ID.
+///
+/// `start`, `stop` and `destroy` can be repeated: where [`is_outcome_unknown`] holds for an error, the caller does so.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
     /// The driver's name in logs and diagnostics, as `bubblewrap`.
@@ -43,7 +47,7 @@ pub trait Driver: Send + Sync + 'static {
     async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic>;
 
     /// Starts the sandbox's runtime on its files (made if there are none), or claims the one that was warmed under its ID, and
-    /// resolves once its agent is healthy.
+    /// resolves once its agent is healthy. An earlier runtime that still runs is stopped first.
     ///
     /// Output lines, and the exit of a runtime that had become healthy, are sent to `notices`. On an error, or when the
     /// future is dropped, nothing of the runtime is left running; the files stay.

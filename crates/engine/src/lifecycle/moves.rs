@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sandbar_protocol::{Diagnostic, InternalState, PhaseStatus, Secret};
 
 use super::SandboxRecord;
-use super::machine::Outcome;
+use super::machine::{Effect, Outcome};
 
 pub(super) fn unchanged(record: SandboxRecord) -> Outcome {
     Outcome { record, effects: Vec::new() }
@@ -15,6 +15,14 @@ pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str
     record.generation += 1;
     record.token = token;
     record.note(phase, PhaseStatus::InProgress, now, message.to_owned());
+}
+
+/// Its runtime was lost with the process that held it, and nothing is wrong with the sandbox: clients keep their token.
+pub(super) fn restart(mut record: SandboxRecord, cause: &Diagnostic, now: Timestamp) -> Outcome {
+    record.close_phase(PhaseStatus::Failed, now);
+    let (token, message) = (record.token.clone(), format!("{}: same files, new processes", cause.message));
+    start_again(&mut record, token, "restarting", &message, now);
+    Outcome { record, effects: vec![Effect::StartRuntime] }
 }
 
 /// Its runtime is yet to be stopped.

@@ -6,8 +6,8 @@ use sandbar_protocol::{Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, 
 use super::SandboxRecord;
 use super::deadline::deadline_passed;
 use super::machine::{Effect, Outcome};
-use super::moves::{fail, start_again, stop, unchanged};
-use crate::driver::StartReport;
+use super::moves::{fail, restart, start_again, stop, unchanged};
+use crate::driver::{StartReport, is_outcome_unknown};
 
 pub(super) fn ready(mut record: SandboxRecord, generation: u64, report: StartReport, now: Timestamp) -> Outcome {
     if record.state == InternalState::Creating && record.generation == generation {
@@ -27,6 +27,10 @@ pub(super) fn start_failed(
     now: Timestamp,
 ) -> Outcome {
     if record.state == InternalState::Creating && record.generation == generation {
+        if generation == 1 && is_outcome_unknown(&diagnostic) {
+            // Once: a start that takes the keeper down may do so again.
+            return restart(record, &diagnostic, now);
+        }
         fail(&mut record, diagnostic, now);
         if record.activated_at.is_some() {
             // The files are someone's work, and the next connect may succeed.
@@ -53,6 +57,9 @@ pub(super) fn exited(
         if record.state == InternalState::Creating {
             // The word of its readiness comes after that of its end, and is stale then.
             return start_failed(record, generation, diagnostic, now);
+        }
+        if is_outcome_unknown(&diagnostic) {
+            return restart(record, &diagnostic, now);
         }
         let is_full = diagnostic.reason == "home_full";
         fail(&mut record, diagnostic, now);

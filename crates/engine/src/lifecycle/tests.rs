@@ -329,6 +329,31 @@ fn a_tombstone_has_no_deadline_and_no_secrets() {
     assert_eq!((tombstone.deadline(), tombstone.tombstone_since()), (None, Some(at(1))));
 }
 
+fn keeper_lost() -> Diagnostic {
+    Diagnostic::new("keeper_lost", "the process that holds the sandboxes has ended")
+}
+
+#[test]
+fn a_running_sandbox_restarts_with_its_token_when_the_keeper_is_lost() {
+    let lost = Event::RuntimeExited { generation: 1, status: "gone".into(), cause: Some(keeper_lost()) };
+    let outcome = apply(running(10, false), lost, at(4));
+    assert_eq!((outcome.record.state, outcome.effects), (InternalState::Creating, vec![Effect::StartRuntime]));
+    assert_eq!((outcome.record.generation, outcome.record.token.expose()), (2, "t1"));
+    assert_eq!(outcome.record.end_at, at(10), "its TTL goes on");
+    let lost = Event::RuntimeFailed { generation: 2, diagnostic: keeper_lost() };
+    let again = apply(outcome.record, lost, at(5)).record;
+    assert_eq!(again.state, InternalState::Stopped, "its files are kept");
+}
+
+#[test]
+fn a_first_start_is_repeated_once_when_its_answer_is_lost() {
+    let lost = |generation| Event::RuntimeFailed { generation, diagnostic: keeper_lost() };
+    let outcome = apply(created(10, false), lost(1), at(1));
+    assert_eq!((outcome.record.state, outcome.effects), (InternalState::Creating, vec![Effect::StartRuntime]));
+    let again = apply(outcome.record, lost(2), at(2)).record;
+    assert_eq!((again.state, again.diagnostic.unwrap().reason), (InternalState::Failed, "keeper_lost".to_owned()));
+}
+
 fn events() -> impl Strategy<Value = Event> {
     let generation = 1..5u64;
     prop_oneof![
@@ -340,11 +365,12 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::DeadlinePassed),
         generation.clone().prop_map(ready),
         generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
-        (generation, any::<bool>()).prop_map(|(generation, full)| Event::RuntimeExited {
-            generation,
-            status: "exit status: 1".into(),
-            cause: full.then(|| Diagnostic::new("home_full", "its home is full")),
-        }),
+        (generation, prop_oneof![Just(None), Just(Some("home_full")), Just(Some("keeper_lost"))])
+            .prop_map(|(generation, cause)| Event::RuntimeExited {
+                generation,
+                status: "exit status: 1".into(),
+                cause: cause.map(|reason| Diagnostic::new(reason, "as the test wants it")),
+            }),
         Just(Event::Stopped),
         Just(Event::StopFailed { diagnostic: boom() }),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),
@@ -379,7 +405,7 @@ proptest! {
             let starts = effects.contains(&Effect::StartRuntime);
             let ends = effects.contains(&Effect::StopRuntime) || effects.contains(&Effect::DestroyRuntime);
             prop_assert!(!starts || after.generation == before.generation + 1, "each start has its own generation");
-            prop_assert!(!starts || !live(&before) || restarted, "no second runtime beside the first");
+            prop_assert!(!starts || !live(&before) || restarted || by_itself, "no second runtime beside the first");
             prop_assert!(!(live(&before) && matches!(is, PublicState::Paused | PublicState::Deleted)) || ends
                 || by_itself, "no runtime is left behind");
             prop_assert!(live(&after) == after.deadline().is_some() || matches!(after.state, InternalState::Failed | InternalState::Destroyed));

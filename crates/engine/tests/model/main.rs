@@ -130,7 +130,12 @@ impl Engine {
             }
             Operation::Delete { which } => self.call("DELETE", &self.path(which, ""), Value::Null).await.0,
             Operation::Exit { which } => {
-                self.exit(which).await;
+                self.exit(which, None).await;
+                0
+            }
+            Operation::Lose { which, starts } => {
+                self.starts_succeed(starts);
+                self.exit(which, Some(Diagnostic::new("keeper_lost", "as the test wants it"))).await;
                 0
             }
             Operation::Pass { secs } => {
@@ -147,11 +152,11 @@ impl Engine {
         status
     }
 
-    async fn exit(&self, which: usize) {
+    async fn exit(&self, which: usize, cause: Option<Diagnostic>) {
         let Some(id) = self.ids.get(which) else { return };
         let Some(spec) = self.driver.running.lock().unwrap().remove(id) else { return };
         let (sandbox_id, status) = (spec.sandbox_id, "signal: 9".to_owned());
-        let notice = RuntimeNotice::Exited { sandbox_id, generation: spec.generation, status, cause: None };
+        let notice = RuntimeNotice::Exited { sandbox_id, generation: spec.generation, status, cause };
         let notices = self.driver.notices.lock().unwrap().clone().unwrap();
         notices.send(notice).await.unwrap();
     }
@@ -227,7 +232,8 @@ fn operations() -> impl Strategy<Value = Operation> {
             .prop_map(|(which, duration)| Operation::Refresh { which, duration }),
         2 => (which.clone(), 0..60i64).prop_map(|(which, timeout)| Operation::SetTimeout { which, timeout }),
         1 => which.clone().prop_map(|which| Operation::Delete { which }),
-        1 => which.prop_map(|which| Operation::Exit { which }),
+        1 => which.clone().prop_map(|which| Operation::Exit { which }),
+        1 => (which, starts).prop_map(|(which, starts)| Operation::Lose { which, starts }),
         4 => pass.clone().prop_map(|secs| Operation::Pass { secs }),
         1 => (pass, any::<bool>(), starts).prop_map(|(secs, adopts, starts)| Operation::Restart { secs, adopts, starts }),
     ]

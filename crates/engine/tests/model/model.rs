@@ -36,6 +36,11 @@ pub(crate) enum Operation {
     Exit {
         which: usize,
     },
+    /// The process that holds the runtime is lost, and with it the runtime.
+    Lose {
+        which: usize,
+        starts: bool,
+    },
     /// Time passes.
     Pass {
         secs: i64,
@@ -148,6 +153,12 @@ impl Model {
             Operation::Exit { which } => {
                 let one = self.sandboxes.get_mut(&which).filter(|one| one.state == State::Running);
                 one.into_iter().for_each(|one| one.state = State::Failed);
+                0
+            }
+            Operation::Lose { which, starts } => {
+                let one = self.sandboxes.get_mut(&which).filter(|one| one.state == State::Running && !starts);
+                // Its files are kept.
+                one.into_iter().for_each(|one| one.pause(self.now));
                 0
             }
             Operation::Pass { secs } => {
