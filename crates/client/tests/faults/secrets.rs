@@ -1,10 +1,13 @@
 //! Nothing secret is written down, whatever goes wrong and however much is logged.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use futures_util::future::join_all;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cell::{SECRETS, outcome};
@@ -13,13 +16,17 @@ use crate::operations::Operation;
 use crate::secure::Often;
 use crate::service::Keys;
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logs, while it records.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl io::Write for Log {
+/// Appends to the log of the current thread.
+struct ThreadLog;
+
+impl io::Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.as_mut().map(|log| log.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -28,26 +35,37 @@ impl io::Write for Log {
     }
 }
 
+/// Records what the current thread logs from here on, at every level.
+///
+/// The subscriber is that of the process: with one of the thread's own, an event that another thread emits first, where no
+/// subscriber is, would stay disabled everywhere.
+fn start_recording() {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let is_recording = dynamic_filter_fn(|_, _| LOG.try_with(|log| log.borrow().is_some()).unwrap_or(false));
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| ThreadLog);
+        tracing_subscriber::registry().with(lines.with_filter(is_recording)).init();
+    });
+    LOG.set(Some(Vec::new()));
+}
+
+/// What the current thread has logged.
+fn stop_recording() -> String {
+    String::from_utf8(LOG.take().unwrap()).unwrap()
+}
+
 /// A create sends the values of env vars, and is answered with an access token, as are the others.
 const OPERATIONS: [Operation; 3] = [Operation::CreateAndWait, Operation::Connect, Operation::Get];
 
-// One thread, as the log is this thread's. What the errors show is looked at in each cell.
+// On one thread, whose log it is. Each cell checks what its error shows.
 #[tokio::test]
 async fn no_log_shows_a_secret_at_the_most_verbose_level() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = subscriber.set_default();
+    start_recording();
     let rows: Vec<Row> = all().into_iter().filter(is_quick).collect();
     let cells = rows.iter().flat_map(|row| OPERATIONS.map(|operation| (row, operation)));
     let cells = cells.flat_map(|(row, operation)| [Often::Once, Often::Always].map(|often| (row, operation, often)));
     join_all(cells.map(|(row, operation, often)| outcome(row, often, operation, Keys::Unknown))).await;
-    drop(guard);
-    let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let log = stop_recording();
     for logged in [" TRACE ", "sandbar: sent again in"] {
         assert!(log.contains(logged), "nothing like {logged:?} was logged");
     }
