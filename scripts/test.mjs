@@ -20,9 +20,13 @@ console.log(
 );
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 
+/** All of them, also after one that fails. */
 function rustTests() {
-  if (outputOf("cargo", ["nextest", "--version"]) === undefined) return succeeds("cargo", ["test", "--workspace"]);
-  return succeeds("cargo", ["nextest", "run", "--workspace"]) && succeeds("cargo", ["test", "--workspace", "--doc"]);
+  if (outputOf("cargo", ["nextest", "--version"]) === undefined) {
+    return succeeds("cargo", ["test", "--workspace", "--no-fail-fast"]);
+  }
+  const passed = succeeds("cargo", ["nextest", "run", "--workspace", "--no-fail-fast"]);
+  return succeeds("cargo", ["test", "--workspace", "--doc", "--no-fail-fast"]) && passed;
 }
 
 function dashboardTests() {

@@ -29,7 +29,8 @@ async fn it_prints_where_it_is_and_leaves_nothing_when_terminated() {
     assert!(processes.iter().all(|pid| !alive(*pid)), "a process is left");
     assert!(!serve.folder.path().join("run").exists(), "a socket is left");
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(!mounts.contains("sandbar") && !mounts.contains(&id), "a mount is left");
+    let folder = serve.folder.path().to_str().unwrap();
+    assert!(!mounts.contains(folder) && !mounts.contains(&id), "a mount is left");
     assert!(serve.folder.path().join("sandboxes").join(id).join("home/workspace").is_dir(), "files stay");
 }
 
