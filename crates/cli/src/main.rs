@@ -143,6 +143,8 @@ fn start_engine_log(json: bool, default_level: &str) {
 fn start_log(json: bool, default_level: &str) {
     let filter = EnvFilter::try_from_env("SANDBAR_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would say on standard error that standard error can't be written, as to a file on a full disk, and panic.
+    let log = log.log_internal_errors(false);
     if json { log.json().init() } else { log.init() }
 }
 

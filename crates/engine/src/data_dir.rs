@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use crate::keeper;
+use crate::set_aside;
 use crate::templates::{TEMPLATES, UNPACKED};
 
 const STORE_FILE: &str = "engine.db";
 const LOGS_FILE: &str = "logs.db";
 const LOCK: &str = "lock";
+const OWN: [&str; 6] = [TEMPLATES, UNPACKED, LOCK, set_aside::FOLDER, "sandboxes", "run"];
+/// Both databases with what SQLite keeps beside them, the reserve, and where the engine listens.
+const OWN_PREFIXES: [&str; 3] = ["engine.", ".engine-", LOGS_FILE];
 
 /// The folder in which an engine keeps records, files and templates. It belongs to one engine at a time.
 #[derive(Debug)]
@@ -82,6 +86,11 @@ impl DataDir {
         folder.join(LOCK)
     }
 
+    /// What engines could not use and have set aside in a folder, by its path in there.
+    pub fn set_aside(folder: &Path) -> Vec<PathBuf> {
+        set_aside::list(folder)
+    }
+
     /// The folder itself, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.folder
@@ -98,16 +107,17 @@ impl DataDir {
 
 /// A folder with other things in it is not ours to close: `--data-dir /tmp` is a slip.
 fn check_content(folder: &Path) -> io::Result<()> {
-    if folder.join(STORE_FILE).exists() || fs::read_dir(folder)?.all(is_fresh) {
+    if folder.join(STORE_FILE).exists() || fs::read_dir(folder)?.all(is_ours) {
         return Ok(());
     }
     Err(io::Error::other("it holds other files and was not made by an engine"))
 }
 
-/// Templates may be laid into a folder before its engine first starts; the others are left by one that failed to.
-fn is_fresh(entry: io::Result<fs::DirEntry>) -> bool {
-    let mut known = [TEMPLATES, UNPACKED, LOCK, "sandboxes", "run"].into_iter().chain(keeper::FILES);
-    entry.is_ok_and(|entry| known.any(|name| entry.file_name() == name))
+/// Whether an engine made it, which may have lost its database since; or templates that were laid there before its first.
+fn is_ours(entry: io::Result<fs::DirEntry>) -> bool {
+    let Ok(name) = entry.map(|entry| entry.file_name().to_string_lossy().into_owned()) else { return false };
+    let mut known = OWN.into_iter().chain(keeper::FILES);
+    known.any(|own| own == name) || OWN_PREFIXES.into_iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod engine;
 mod error;
 mod priority;
 mod probe;
+mod reserve;
+mod set_aside;
 mod settings;
 mod slots;
 mod sqlite_file;

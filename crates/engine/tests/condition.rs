@@ -188,3 +188,57 @@ async fn an_engine_that_is_told_to_stop_is_not_healthy() {
         (StatusCode::SERVICE_UNAVAILABLE, Some("shutting_down"))
     );
 }
+
+/// The next engine on the same folder.
+async fn restarted(engine: TestEngine, driver: FakeDriver) -> TestEngine {
+    engine.service.shut_down().await;
+    let roomy = |settings: &mut Settings| settings.disk = DiskLimits { low_percent: 0.0, full_percent: 0.0 };
+    TestEngine::start_on(engine.folder, driver, roomy).await
+}
+
+#[tokio::test]
+async fn an_engine_starts_beside_a_record_that_it_can_not_read_and_keeps_its_files() {
+    let engine = engine(|_| {}).await;
+    let (good, bad) = (engine.running(json!({})).await, engine.running(json!({})).await);
+    let damage = sqlx::query("UPDATE sandboxes SET record = '{}' WHERE id = ?").bind(&bad);
+    damage.execute(&mut store_of(&engine).await).await.unwrap();
+    let driver = strong();
+    driver.files.lock().unwrap().insert(bad.clone());
+    let engine = restarted(engine, driver).await;
+    engine.until(&good, "running").await;
+    let list = engine.get("/sandboxes").await;
+    assert_eq!((list.status, list.json.as_array().unwrap().len()), (StatusCode::OK, 1));
+    assert!(engine.driver.files.lock().unwrap().contains(&bad));
+    let detail = engine.get(&format!("/sandboxes/{bad}")).await;
+    assert_eq!((detail.status.as_u16(), detail.json["error"]["code"].as_str()), (500, Some("record_unreadable")));
+    let (status, health) = health(&engine).await;
+    assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")));
+    assert!(health["reasons"][0].as_str().unwrap().contains(&bad), "{health}");
+    let summary = summary(&engine).await;
+    assert_eq!((&summary["status"], &action(&summary, "data")["status"]), (&json!("degraded"), &json!("review")));
+}
+
+#[tokio::test]
+async fn an_engine_starts_sandboxes_anew_when_its_driver_can_not_take_them_up() {
+    let engine = engine(|_| {}).await;
+    let id = engine.running(json!({})).await;
+    let driver = strong();
+    *driver.recovery_failure.lock().unwrap() = Some(Diagnostic::new("disk_error", "can't read the folder"));
+    let engine = restarted(engine, driver).await;
+    engine.until(&id, "running").await;
+    let (_, health) = health(&engine).await;
+    assert_eq!(health["status"], "degraded");
+    assert!(health["reasons"][0].as_str().unwrap().contains("can't read the folder"), "{health}");
+}
+
+#[tokio::test]
+async fn what_was_set_aside_degrades_until_it_is_removed() {
+    let engine = engine(|_| {}).await;
+    let set_aside = engine.folder.path().join("set-aside/2027-01-01T00-00-00Z");
+    std::fs::create_dir_all(set_aside.join("sandboxes/sb-lost")).unwrap();
+    let degraded = health(&engine).await.1;
+    assert_eq!(degraded["status"], "degraded");
+    assert!(degraded["reasons"][0].as_str().unwrap().contains("sandboxes/sb-lost"), "{degraded}");
+    std::fs::remove_dir_all(&set_aside).unwrap();
+    assert_eq!(health(&engine).await.1["status"], "ok");
+}

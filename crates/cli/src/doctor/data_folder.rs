@@ -8,6 +8,7 @@ use super::system::System;
 
 const CHECK: &str = "data folder";
 const ROOM: &str = "disk";
+const SET_ASIDE: &str = "set aside";
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 
 /// Whether an engine could use the folder, and how much room there is.
@@ -18,8 +19,30 @@ pub(super) fn findings(system: &System, folder: Option<&Path>) -> Vec<Finding> {
     };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let mut found = vec![use_of(system, &folder)];
+    found.extend(set_aside(&folder));
     found.extend(room(&folder));
     found
+}
+
+/// What engines could not use, and what can be done with it.
+fn set_aside(folder: &Path) -> Option<Finding> {
+    let pieces = DataDir::set_aside(folder);
+    let first = pieces.first()?.display();
+    let more = match pieces.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let message = format!("an engine could not use everything in the folder, and has kept it: {first}{more}");
+    let place = folder.display();
+    let fix = format!(
+        "ls -lR {place}/set-aside\n{}\n{}\nrm -r {place}/set-aside  # once nothing of it is needed",
+        comment("files of a sandbox whose record was lost are in sandboxes/ID/home: copy what is needed"),
+        comment(&format!(
+            "with an engine.db from a backup: stop the engine, put engine.db back, then \
+             mv {place}/set-aside/TIME/sandboxes/ID {place}/sandboxes/"
+        )),
+    );
+    Some(Finding::warning(SET_ASIDE, message, fix))
 }
 
 fn use_of(system: &System, folder: &Path) -> Finding {

@@ -17,6 +17,9 @@ const MOST_BYTES: usize = 64 * 1024;
 pub(super) struct Health {
     /// `ok` or `degraded`.
     pub(super) status: String,
+    /// Why it is degraded.
+    #[serde(default)]
+    pub(super) reasons: Vec<String>,
     pub(super) version: String,
 }
 

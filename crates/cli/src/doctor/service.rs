@@ -104,7 +104,8 @@ fn version(health: &health::Health) -> Finding {
     const CHECK: &str = "version";
     let own = env!("CARGO_PKG_VERSION");
     if health.status != "ok" {
-        let message = format!("the engine is {}", health.status);
+        let reasons = health.reasons.iter().map(|reason| format!(": {reason}")).collect::<String>();
+        let message = format!("the engine is {}{reasons}", health.status);
         let fix = "curl -H \"X-API-Key: $SEACLOUD_API_KEY\" \"$SEACLOUD_BASE_URL/api/v1/observability/summary\"";
         return Finding::warning("health", message, fix);
     }

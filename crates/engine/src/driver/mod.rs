@@ -32,9 +32,9 @@ pub trait Driver: Send + Sync + 'static {
     /// Which limits of its runtimes hold on this machine, and by what.
     async fn limits_level(&self) -> LimitsLevel;
 
-    /// Takes up what an earlier engine left: ends every runtime that is not to go on, removes every mount, cgroup and
-    /// folder of sandboxes that are not `known`, and tells which runtimes go on. Their notices are sent from here on.
-    /// Called once, before any start.
+    /// Takes up what an earlier engine left: ends every runtime that is not to go on, removes every mount and cgroup of
+    /// sandboxes that are not `known`, sets their files aside, and gives back which runtimes go on. Their notices are
+    /// sent from here on. One sandbox that fails does not keep the others back. Called once, before any start.
     async fn recover(
         &self,
         known: &[KnownSandbox],
@@ -129,10 +129,12 @@ impl StartReport {
 /// A sandbox that the store knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownSandbox {
-    /// The sandbox: its files stay.
+    /// The sandbox.
     pub sandbox_id: String,
     /// The start whose runtime may go on, if it is still there.
     pub runs: Option<u64>,
+    /// Whether its files are to be removed; else they stay.
+    pub is_deleted: bool,
 }
 
 /// A runtime that an earlier engine started.

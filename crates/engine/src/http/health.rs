@@ -13,8 +13,12 @@ use crate::telemetry;
 /// How the engine does, in a word.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`; `degraded` if a part does not answer or a limit is reached: `/api/v1/observability/summary` says which.
+    /// `ok`; `degraded` if a part does not answer, a limit is reached, or something that the engine found in its data
+    /// folder waits for the operator: `/api/v1/observability/summary` says what to do.
     status: &'static str,
+    /// Why it is degraded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
     /// The engine's version.
     version: &'static str,
 }
@@ -34,8 +38,10 @@ pub(super) struct Health {
 )]
 pub(super) async fn health(State(app): State<App>) -> Result<Json<Health>, Problem> {
     app.service.check_serving().await?;
-    let status = if app.service.condition().await.is_ok() { "ok" } else { "degraded" };
-    Ok(Json(Health { status, version: env!("CARGO_PKG_VERSION") }))
+    let condition = app.service.condition().await;
+    let status = if condition.is_ok() { "ok" } else { "degraded" };
+    let reasons = condition.reasons().map(str::to_owned).collect();
+    Ok(Json(Health { status, reasons, version: env!("CARGO_PKG_VERSION") }))
 }
 
 /// GET /metrics

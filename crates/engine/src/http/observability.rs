@@ -34,6 +34,16 @@ fn actions(condition: &Condition, level: &LimitsLevel) -> Vec<SuggestedAction> {
         endpoint: Some("/health".to_owned()),
         ..SuggestedAction::default()
     });
+    let problems = condition.problems.iter().map(|problem| SuggestedAction {
+        status: "review".to_owned(),
+        resource: Some("data".to_owned()),
+        message: match &problem.recommendation {
+            Some(recommendation) => format!("{}: {recommendation}", problem.message),
+            None => problem.message.clone(),
+        },
+        endpoint: Some("/health".to_owned()),
+        ..SuggestedAction::default()
+    });
     let mut checks: Vec<_> = condition.checks.iter().collect();
     checks.sort_by_key(|(check, _)| !is_exhausted(check));
     let checks = checks.into_iter().map(|(check, way_out)| SuggestedAction {
@@ -51,7 +61,7 @@ fn actions(condition: &Condition, level: &LimitsLevel) -> Vec<SuggestedAction> {
         endpoint: Some("/api/v1/sandboxes/{sandboxID}".to_owned()),
         ..SuggestedAction::default()
     });
-    unavailable.chain(checks).chain(limits).collect()
+    unavailable.chain(problems).chain(checks).chain(limits).collect()
 }
 
 /// GET /observability/summary

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::admission::LimitReached;
 use crate::error::EngineError;
 use crate::lifecycle::Refusal;
+use crate::store::StoreError;
 use crate::templates::TemplateError;
 
 /// An error on its way out. It rides on the response until the request's name is known, then becomes its body.
@@ -109,6 +110,16 @@ impl From<EngineError> for Problem {
             EngineError::Driver(diagnostic) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "runtime_error", message)
                 .with(json!({ "diagnostic": diagnostic })),
             EngineError::Store(error) if error.is_closed() => EngineError::ShuttingDown.into(),
+            EngineError::Store(error) if error.is_disk_full() => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "disk_full",
+                "the data folder's disk is full, nothing was stored: delete sandboxes that are not needed, or make room",
+            ),
+            EngineError::Store(StoreError::Unreadable(record)) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "record_unreadable",
+                format!("the record of sandbox {} can't be read, its files are kept: GET /health says more", record.id),
+            ),
             EngineError::Store(_) => {
                 tracing::error!("{message}");
                 let message = "the engine's store failed: its log says why";

@@ -87,7 +87,8 @@ impl FromRequestParts<App> for Origin {
         (status = 422, description = "`template_broken`, `rootfs_broken`, `python_missing`: the template can't be used here; \
             `details.diagnostic` says why", body = ErrorBody),
         (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
-            headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
+            headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds"))),
+        (status = 507, description = "`disk_full`: the data folder's disk has no room for its record", body = ErrorBody)
     )
 )]
 pub(super) async fn create(

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWr
 use crate::driver::{KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, StartReport};
 
 /// Both ends must speak the same: raised whenever a message changes.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The longest message is a start with all its variables.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;

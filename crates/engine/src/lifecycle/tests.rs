@@ -365,12 +365,13 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::DeadlinePassed),
         generation.clone().prop_map(ready),
         generation.clone().prop_map(|generation| Event::RuntimeFailed { generation, diagnostic: boom() }),
-        (generation, prop_oneof![Just(None), Just(Some("home_full")), Just(Some("keeper_lost"))])
-            .prop_map(|(generation, cause)| Event::RuntimeExited {
+        (generation, prop_oneof![Just(None), Just(Some("home_full")), Just(Some("keeper_lost"))]).prop_map(
+            |(generation, cause)| Event::RuntimeExited {
                 generation,
                 status: "exit status: 1".into(),
                 cause: cause.map(|reason| Diagnostic::new(reason, "as the test wants it")),
-            }),
+            }
+        ),
         Just(Event::Stopped),
         Just(Event::StopFailed { diagnostic: boom() }),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),

@@ -1,6 +1,7 @@
 //! Each sandbox's log: what the engine did with it and what its processes print. Kept on disk, bounded, beside the records:
 //! a flood of lines must not stand in the records' way.
 
+mod file;
 mod read;
 mod sqlite;
 mod writer;

@@ -6,8 +6,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::writer::Order;
-use super::{Line, Logs, read, writer};
-use crate::sqlite_file;
+use super::{Line, Logs, file, read, writer};
 use crate::store::StoreError;
 
 /// The most that is kept of one sandbox's log; the oldest lines go first.
@@ -25,8 +24,7 @@ pub struct SqliteLogs {
 impl SqliteLogs {
     /// Opens the file, making it if there is none, and brings its schema up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        let pool = sqlite_file::open(file, 3).await?;
-        sqlx::migrate!("./log_migrations").run(&pool).await?;
+        let pool = file::open(file).await?;
         let (orders, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(writer::write(pool.clone(), inbox));
         Ok(Self { orders, pool })

@@ -1,20 +1,15 @@
-//! What goes on without a request: deadlines, the runtimes' own notices, and the recovery at start.
+//! What goes on without a request: deadlines, the runtimes' own notices, and the removal of old tombstones.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use sandbar_protocol::{InternalState, PublicState};
 use tokio::sync::mpsc;
 
 use super::Service;
-use super::names::new_token;
-use crate::driver::{KnownSandbox, RuntimeNotice};
-use crate::error::EngineError;
-use crate::lifecycle::{Event, SandboxRecord, TOMBSTONE_KEPT};
+use crate::driver::RuntimeNotice;
+use crate::lifecycle::{Event, TOMBSTONE_KEPT};
 use crate::logs::Line;
-use crate::store::ListFilter;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -70,34 +65,4 @@ impl Service {
     pub(super) fn oldest_tombstone(&self) -> Timestamp {
         self.now().checked_sub(TOMBSTONE_KEPT).unwrap_or(Timestamp::MIN)
     }
-
-    /// Nobody sees a state of the earlier engine: this ends before the first request.
-    pub(super) async fn recover(&self) -> Result<(), EngineError> {
-        let filter =
-            ListFilter { states: InternalState::ALL.to_vec(), limit: i64::MAX as u64, ..ListFilter::default() };
-        let records = self.inner.store.list(&filter).await?.records;
-        let gone = |record: &&SandboxRecord| record.state.public() == PublicState::Deleted;
-        let known: Vec<KnownSandbox> = records.iter().filter(|record| !gone(record)).map(known).collect();
-        let running =
-            self.inner.driver.recover(&known, self.inner.notices.clone()).await.map_err(EngineError::Driver)?;
-        let running: HashMap<String, u64> =
-            running.into_iter().map(|runtime| (runtime.sandbox_id, runtime.generation)).collect();
-        let unfinished = [InternalState::Creating, InternalState::Active, InternalState::Destroying];
-        futures_util::future::join_all(records.iter().map(async |record| {
-            self.inner.admission.moved(None, record.state, None);
-            self.inner.deadlines.set(&record.id, record.deadline());
-            if unfinished.contains(&record.state) || record.is_unfinished() {
-                let alive = running.get(&record.id).copied();
-                let event = Event::EngineRestarted { alive, token: new_token() };
-                self.post(&record.id, event).await;
-            }
-        }))
-        .await;
-        Ok(())
-    }
-}
-
-fn known(record: &SandboxRecord) -> KnownSandbox {
-    let runs = matches!(record.state, InternalState::Creating | InternalState::Active);
-    KnownSandbox { sandbox_id: record.id.clone(), runs: runs.then_some(record.generation) }
 }

@@ -8,6 +8,7 @@ use super::Service;
 use crate::admission::Metric;
 use crate::disk::{Disk, Room};
 use crate::error::EngineError;
+use crate::set_aside;
 
 const MIB: u64 = 1024 * 1024;
 /// From which share of a limit on there is a warning.
@@ -22,12 +23,22 @@ pub struct Condition {
     pub parts: [(&'static str, Result<(), Diagnostic>); 3],
     /// The limits that are near or reached, and what to do.
     pub checks: Vec<(UsageCheck, &'static str)>,
+    /// What the engine could not take up at its start, and what it has set aside.
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Condition {
-    /// Whether every part answers and no limit is reached.
+    /// Whether every part answers, no limit is reached, and nothing waits for the operator.
     pub fn is_ok(&self) -> bool {
-        self.parts.iter().all(|(_, part)| part.is_ok()) && !self.checks.iter().any(|(check, _)| is_exhausted(check))
+        self.reasons().next().is_none()
+    }
+
+    /// Why it is not.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        let parts = self.parts.iter().filter_map(|(_, part)| part.as_ref().err());
+        let exhausted = self.checks.iter().map(|(check, _)| check).filter(|check| is_exhausted(check));
+        let exhausted = exhausted.map(|check| check.message.as_str());
+        parts.chain(&self.problems).map(|diagnostic| diagnostic.message.as_str()).chain(exhausted)
     }
 }
 
@@ -45,7 +56,22 @@ impl Service {
             ("templates", self.check_templates().await),
         ];
         let limits = Metric::ALL.into_iter().filter_map(|metric| self.check_limit(metric));
-        Condition { parts, checks: limits.chain(self.check_disk()).collect() }
+        let checks = limits.chain(self.check_disk()).collect();
+        let recovery = self.inner.recovery_problems.get().into_iter().flatten().cloned();
+        Condition { parts, checks, problems: recovery.chain(self.check_set_aside()).collect() }
+    }
+
+    /// Whether something that was set aside is still there.
+    fn check_set_aside(&self) -> Option<Diagnostic> {
+        let pieces = set_aside::list(self.inner.data_dir.as_deref()?);
+        if pieces.is_empty() {
+            return None;
+        }
+        let named = some_of(pieces.iter().map(|piece| piece.display().to_string()));
+        let message = format!("the engine could not use parts of its data folder, and has set them aside: {named}");
+        Some(Diagnostic::new("data_set_aside", message).recommend(
+            "look through `set-aside` in the data folder, save what is needed, and remove it: `sandbar doctor` names the commands",
+        ))
     }
 
     /// Whether the engine takes requests: it is not told to stop, and its store can be read and written.
@@ -134,6 +160,14 @@ impl Service {
         };
         Some((check, "make room on the data folder's disk (`df -h`, `df -i`): delete sandboxes that are not needed"))
     }
+}
+
+/// The first of many, and how many more there are.
+pub(super) fn some_of(names: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 3;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn store_failed(message: String) -> Diagnostic {

@@ -4,17 +4,18 @@ mod background;
 mod condition;
 mod creations;
 mod names;
+mod recovery;
 mod report;
 mod starts;
 mod turn;
 mod warming;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbar_protocol::{InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit};
+use sandbar_protocol::{Diagnostic, InternalState, LogsQuery, MetricSnapshot, PublicState, SandboxLogs, UsageLimit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +75,8 @@ struct Inner {
     slots: Slots,
     changes: Changes,
     probes: Probes,
+    /// What could not be taken up at the start.
+    recovery_problems: OnceLock<Vec<Diagnostic>>,
     telemetry: Telemetry,
     disk_limits: DiskLimits,
     data_dir: Option<PathBuf>,
@@ -138,6 +141,7 @@ impl Service {
                 slots: Slots::default(),
                 changes,
                 probes: Probes::default(),
+                recovery_problems: OnceLock::new(),
                 telemetry: Telemetry::default(),
                 disk_limits: settings.disk,
                 data_dir: settings.data_dir,

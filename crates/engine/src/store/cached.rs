@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_protocol::InternalState;
 
-use super::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
+use super::{Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError};
 use crate::lifecycle::SandboxRecord;
 
 /// How many records are kept: those that are asked for over and over are few.
@@ -113,6 +113,10 @@ impl Store for CachedStore {
 
     async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError> {
         self.store.count(states).await
+    }
+
+    async fn recover(&self) -> Result<Recovered, StoreError> {
+        self.store.recover().await
     }
 
     async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {

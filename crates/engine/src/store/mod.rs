@@ -3,13 +3,18 @@
 mod cached;
 mod sqlite;
 
+use std::path::{Path, PathBuf};
+
 use async_trait::async_trait;
 pub(crate) use cached::CachedStore;
 use jiff::Timestamp;
 use sandbar_protocol::{InternalState, PublicState};
 pub use sqlite::SqliteStore;
+use sqlx::migrate::MigrateError;
 
 use crate::lifecycle::SandboxRecord;
+use crate::set_aside::set_aside;
+use crate::sqlite_file;
 
 /// Keeps records.
 #[async_trait]
@@ -35,10 +40,13 @@ pub trait Store: Send + Sync + 'static {
     /// How many are in each of these states.
     async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError>;
 
+    /// All records, tombstones included. What can't be read is quarantined: it is in no answer until a later start reads it.
+    async fn recover(&self) -> Result<Recovered, StoreError>;
+
     /// Removes tombstones and idempotency keys made before `time`; gives back whose tombstones they were.
     async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError>;
 
-    /// Whether records can be read and written.
+    /// Whether records can be read, and written as any other.
     async fn probe(&self) -> Result<(), StoreError>;
 
     /// Writes everything out and closes.
@@ -102,6 +110,24 @@ pub struct Page {
     pub has_next: bool,
 }
 
+/// What an earlier engine left in the store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovered {
+    /// Newest first.
+    pub records: Vec<SandboxRecord>,
+    /// What is in quarantine.
+    pub unreadable: Vec<UnreadableRecord>,
+}
+
+/// A record that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableRecord {
+    /// Whose it is.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// The store is broken: no fault of the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -112,13 +138,81 @@ pub enum StoreError {
     #[error("the store's schema could not be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A record can't be read.
-    #[error("the store holds a record that can't be read: {0}")]
+    #[error("the record of sandbox {} can't be read: {}", .0.id, .0.reason)]
+    Unreadable(UnreadableRecord),
+    /// A record can't be written as text.
+    #[error("a record can't be written: {0}")]
     Record(#[from] serde_json::Error),
+    /// The file is no database, or not a whole one.
+    #[error(
+        "{file} is damaged ({source}): restore it from a backup, or start without its sandboxes, whose files are kept in \
+         {folder}/set-aside: mkdir -p {folder}/set-aside && mv {file}* {folder}/set-aside/",
+        file = file.display(),
+        folder = file.parent().unwrap_or(Path::new(".")).display()
+    )]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says.
+        source: sqlx::Error,
+    },
+    /// A later version has changed the schema.
+    #[error(
+        "{} was written by a later version of sandbar (schema {schema}): start that version, or choose another folder with \
+         --data-dir",
+        file.display()
+    )]
+    Newer {
+        /// The database.
+        file: PathBuf,
+        /// The schema that this version does not know.
+        schema: i64,
+    },
+    /// What is left of a database can't be moved out of the way.
+    #[error("{} can't be set aside: {source}", file.display())]
+    SetAside {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Moves a database's file out of the way.
+pub(crate) fn set_database_aside(file: &Path) -> Result<PathBuf, StoreError> {
+    let data_dir = file.parent().unwrap_or(Path::new("."));
+    set_aside(data_dir, file).map_err(|source| StoreError::SetAside { file: file.to_owned(), source })
 }
 
 impl StoreError {
     /// Whether the store was closed, as it is at the engine's end.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::PoolClosed))
+    }
+
+    /// Whether the disk has no room.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.source_error().is_some_and(sqlite_file::is_disk_full)
+    }
+
+    /// The error of a database that is opened or read as a whole, with what it says about its file.
+    pub(crate) fn of_file(self, file: &Path) -> Self {
+        let file = file.to_owned();
+        match self {
+            Self::Migration(MigrateError::VersionMissing(schema)) => Self::Newer { file, schema },
+            Self::Database(source) | Self::Migration(MigrateError::Execute(source))
+                if sqlite_file::is_damaged(&source) =>
+            {
+                Self::Damaged { file, source }
+            }
+            other => other,
+        }
+    }
+
+    fn source_error(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Database(source) | Self::Migration(MigrateError::Execute(source)) => Some(source),
+            _ => None,
+        }
     }
 }

@@ -1,32 +1,147 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_protocol::InternalState;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, Transaction};
 
-use super::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
+use super::{
+    Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError, UnreadableRecord, set_database_aside,
+};
 use crate::lifecycle::SandboxRecord;
+use crate::reserve::Reserve;
 use crate::sqlite_file;
 
 /// Records in one SQLite file, in WAL mode.
 pub struct SqliteStore {
     pool: SqlitePool,
+    file: PathBuf,
+    /// Room for what happens to sandboxes that are there; new ones get none of it.
+    reserve: Reserve,
 }
 
 impl SqliteStore {
     /// Opens the file, making it if there is none, and brings its schema up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        // Writers take turns in SQLite anyway; a few readers go beside them.
-        let pool = sqlite_file::open(file, 4).await?;
-        sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool })
+        set_lost_log_aside(file)?;
+        let reserve = Reserve::open(file.with_extension("reserve"));
+        let pool = with_reserve(&reserve, || open(file)).await.map_err(|error| error.of_file(file))?;
+        Ok(Self { pool, file: file.to_owned(), reserve })
+    }
+
+    /// Writes what happened to a sandbox that is there: on a full disk as well.
+    async fn write<T, F>(&self, write: impl Fn() -> F + Send) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        with_reserve(&self.reserve, write).await
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        // At once for writing: one that began as a reader may find that another has written since.
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    async fn update(&self, record: &SandboxRecord) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sandboxes SET state = ?, record = ?, deleted_ms = ? WHERE id = ?")
+            .bind(record.state.as_str())
+            .bind(serde_json::to_string(record)?)
+            .bind(record.tombstone_since().map(Timestamp::as_millisecond))
+            .bind(&record.id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn read_all(&self) -> Result<Recovered, StoreError> {
+        let mut transaction = self.begin().await?;
+        release_quarantined(&mut transaction).await?;
+        let query = "SELECT seq, CAST(id AS BLOB) AS id, record FROM sandboxes ORDER BY seq DESC";
+        let rows = sqlx::query(query).fetch_all(&mut *transaction).await?;
+        let mut recovered = Recovered::default();
+        for row in &rows {
+            match read(row) {
+                Ok(record) => recovered.records.push(record),
+                Err(StoreError::Unreadable(unreadable)) => {
+                    quarantine(&mut transaction, row.try_get("seq")?, &unreadable.reason).await?;
+                    recovered.unreadable.push(unreadable);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        transaction.commit().await?;
+        Ok(recovered)
     }
 }
 
-fn read(row: &sqlx::sqlite::SqliteRow) -> Result<SandboxRecord, StoreError> {
-    Ok(serde_json::from_str(row.try_get::<&str, _>("record")?)?)
+async fn open(file: &Path) -> Result<SqlitePool, StoreError> {
+    // Writers take turns in SQLite anyway; a few readers go beside them.
+    let pool = sqlite_file::open(file, 4).await?;
+    sqlx::migrate!().run(&pool).await?;
+    Ok(pool)
+}
+
+/// SQLite deletes a write-ahead log that has lost its database, and all that is in it.
+fn set_lost_log_aside(file: &Path) -> Result<(), StoreError> {
+    let is_empty = |file: &Path| std::fs::metadata(file).map_or(true, |metadata| metadata.len() == 0);
+    let log = sqlite_file::write_ahead_log(file);
+    if is_empty(file) && !is_empty(&log) {
+        let place = set_database_aside(&log)?;
+        tracing::error!("the database was lost, what was left of it is now {}", place.display());
+    }
+    Ok(())
+}
+
+/// Repeats a write that finds the disk full for as long as the reserve has room for it.
+async fn with_reserve<T, F>(reserve: &Reserve, write: impl Fn() -> F + Send) -> Result<T, StoreError>
+where
+    T: Send,
+    F: Future<Output = Result<T, StoreError>> + Send,
+{
+    loop {
+        match write().await {
+            Err(error) if error.is_disk_full() && reserve.give_up() => {}
+            Ok(written) => {
+                reserve.fill();
+                return Ok(written);
+            }
+            error => return error,
+        }
+    }
+}
+
+/// The record of a row that has `id` and `record`.
+fn read(row: &SqliteRow) -> Result<SandboxRecord, StoreError> {
+    let id = String::from_utf8_lossy(row.try_get("id")?).into_owned();
+    let record = row.try_get::<&[u8], _>("record").map_err(|error| error.to_string());
+    let record = record.and_then(|text| serde_json::from_slice(text).map_err(|error| error.to_string()));
+    match record {
+        Ok(SandboxRecord { id: named, .. }) if named != id => {
+            let reason = format!("it is the record of sandbox {named}");
+            Err(StoreError::Unreadable(UnreadableRecord { id, reason }))
+        }
+        Ok(record) => Ok(record),
+        Err(reason) => Err(StoreError::Unreadable(UnreadableRecord { id, reason })),
+    }
+}
+
+async fn quarantine(connection: &mut SqliteConnection, seq: i64, reason: &str) -> Result<(), StoreError> {
+    let text = "INSERT INTO quarantined_sandboxes (seq, id, state, record, deleted_ms, reason) \
+                SELECT seq, id, state, record, deleted_ms, ? FROM sandboxes WHERE seq = ?";
+    sqlx::query(text).bind(reason).bind(seq).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM sandboxes WHERE seq = ?").bind(seq).execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// Another version may read what the last one could not.
+async fn release_quarantined(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let text = "INSERT INTO sandboxes (seq, id, state, record, deleted_ms) \
+                SELECT seq, id, state, record, deleted_ms FROM quarantined_sandboxes";
+    sqlx::query(text).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM quarantined_sandboxes").execute(&mut *connection).await?;
+    Ok(())
 }
 
 async fn find_key(
@@ -63,7 +178,7 @@ fn push_states(query: &mut QueryBuilder<Sqlite>, states: &[InternalState]) {
 #[async_trait]
 impl Store for SqliteStore {
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         if let Some(known) = key {
             if let Some(created) = find_key(&mut *transaction, known).await? {
                 return Ok(created);
@@ -89,24 +204,27 @@ impl Store for SqliteStore {
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sandboxes SET state = ?, record = ?, deleted_ms = ? WHERE id = ?")
-            .bind(record.state.as_str())
-            .bind(serde_json::to_string(record)?)
-            .bind(record.tombstone_since().map(Timestamp::as_millisecond))
-            .bind(&record.id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        self.write(|| self.update(record)).await
     }
 
     async fn load(&self, id: &str) -> Result<Option<SandboxRecord>, StoreError> {
-        let row = sqlx::query("SELECT record FROM sandboxes WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read).transpose()
+        let query = sqlx::query("SELECT id, record FROM sandboxes WHERE id = ?").bind(id);
+        if let Some(row) = query.fetch_optional(&self.pool).await? {
+            return read(&row).map(Some);
+        }
+        let query = sqlx::query("SELECT reason FROM quarantined_sandboxes WHERE id = ?").bind(id);
+        match query.fetch_optional(&self.pool).await? {
+            Some(row) => {
+                let reason = row.try_get("reason")?;
+                Err(StoreError::Unreadable(UnreadableRecord { id: id.to_owned(), reason }))
+            }
+            None => Ok(None),
+        }
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Page, StoreError> {
         // Inside, an index has what is sorted and skipped; records are read for the page alone.
-        let page = "SELECT record FROM sandboxes WHERE seq IN (SELECT seq FROM sandboxes WHERE ";
+        let page = "SELECT id, record FROM sandboxes WHERE seq IN (SELECT seq FROM sandboxes WHERE ";
         let mut query = QueryBuilder::new(page);
         push_states(&mut query, &filter.states);
         let has_tombstones = filter.states.contains(&InternalState::Destroyed);
@@ -126,11 +244,11 @@ impl Store for SqliteStore {
         query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
         query.push(") ORDER BY seq DESC");
         let rows = query.build().fetch_all(&self.pool).await?;
-        let mut records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        let has_next = records.len() > wanted;
-        records.truncate(wanted);
-        Ok(Page { records, has_next })
+        let has_next = rows.len() > wanted;
+        // One that was damaged since the start must not hide the others.
+        let read = |row| read(row).inspect_err(|error| tracing::error!("{error}")).ok();
+        Ok(Page { records: rows.iter().take(wanted).filter_map(read).collect(), has_next })
     }
 
     async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError> {
@@ -141,7 +259,7 @@ impl Store for SqliteStore {
     }
 
     async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let rows = sqlx::query("DELETE FROM sandboxes WHERE deleted_ms < ? RETURNING id")
             .bind(time.as_millisecond())
             .fetch_all(&mut *transaction)
@@ -154,10 +272,16 @@ impl Store for SqliteStore {
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
+    async fn recover(&self) -> Result<Recovered, StoreError> {
+        self.write(|| self.read_all()).await.map_err(|error| error.of_file(&self.file))
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT record FROM sandboxes LIMIT 1").fetch_optional(&self.pool).await?;
+        let mut transaction = self.begin().await?;
+        sqlx::query("SELECT record FROM sandboxes LIMIT 1").fetch_optional(&mut *transaction).await?;
         // A number of the application's own in the file's head: written for its own sake.
-        sqlx::query("PRAGMA user_version = 1").execute(&self.pool).await?;
+        sqlx::query("PRAGMA user_version = 1").execute(&mut *transaction).await?;
+        transaction.commit().await?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_engine::lifecycle::SandboxRecord;
 use sandbar_engine::logs::{Line, Logs};
-use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Store, StoreError};
+use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError};
 use sandbar_protocol::{InternalState, LogsQuery, SandboxLogs};
 
 /// Records in memory: no thread of another's making stands between the test and its clock.
@@ -84,6 +84,11 @@ impl Store for MemoryStore {
 
     async fn count(&self, states: &[InternalState]) -> Result<u64, StoreError> {
         Ok(self.held().records.iter().filter(|record| states.contains(&record.state)).count() as u64)
+    }
+
+    async fn recover(&self) -> Result<Recovered, StoreError> {
+        let records = self.held().records.iter().rev().cloned().collect();
+        Ok(Recovered { records, unreadable: Vec::new() })
     }
 
     async fn forget_before(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {

@@ -45,6 +45,8 @@ pub struct FakeDriver {
     pub missing: Mutex<Option<Diagnostic>>,
     pub level: Mutex<LimitsLevel>,
     pub report: Mutex<StartReport>,
+    /// Nothing that ran before can be taken up.
+    pub recovery_failure: Mutex<Option<Diagnostic>>,
     pub warm: Mutex<HashSet<String>>,
     pub warm_failure: Mutex<Option<Diagnostic>>,
     /// How often a runtime was to be warmed.
@@ -70,6 +72,7 @@ impl Default for FakeDriver {
                 processes: Some(512),
             }),
             report: Mutex::default(),
+            recovery_failure: Mutex::default(),
             warm: Mutex::default(),
             warm_failure: Mutex::default(),
             warmed: AtomicI64::default(),
@@ -101,10 +104,15 @@ impl Driver for FakeDriver {
         notices: mpsc::Sender<RuntimeNotice>,
     ) -> Result<Vec<RunningRuntime>, Diagnostic> {
         *self.notices.lock().unwrap() = Some(notices);
+        if let Some(failure) = self.recovery_failure.lock().unwrap().clone() {
+            return Err(failure);
+        }
+        let deleted: HashSet<&str> =
+            known.iter().filter(|one| one.is_deleted).map(|one| one.sandbox_id.as_str()).collect();
         let known: HashMap<&str, Option<u64>> = known.iter().map(|one| (one.sandbox_id.as_str(), one.runs)).collect();
         let mut running = self.running.lock().unwrap();
         running.retain(|id, spec| known.get(id.as_str()).copied().flatten() == Some(spec.generation));
-        self.files.lock().unwrap().retain(|id| known.contains_key(id.as_str()));
+        self.files.lock().unwrap().retain(|id| !deleted.contains(id.as_str()));
         let running = running.values().map(|spec| (spec.sandbox_id.clone(), spec.generation));
         Ok(running.map(|(sandbox_id, generation)| RunningRuntime { sandbox_id, generation }).collect())
     }

@@ -9,6 +9,10 @@ use nix::unistd::geteuid;
 use sandbar_protocol::Diagnostic;
 
 use super::{BubblewrapConfig, disk_error};
+use crate::set_aside::set_aside;
+
+/// The folder in a home in which commands start.
+const WORKSPACE: &str = "workspace";
 
 /// A sandbox's home on the host, and the user that it runs as there.
 #[derive(Clone, Debug)]
@@ -71,16 +75,30 @@ impl Files {
         Ok(Home { path, uid })
     }
 
-    /// Removes the files of all sandboxes but those to keep.
-    pub(super) async fn keep_only(&self, keep: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
+    /// Removes the files of deleted sandboxes, and sets aside those of sandboxes that are not known: their records may have
+    /// been lost. What can't be removed or moved stays where it is.
+    pub(super) async fn clear(&self, is_deleted: impl Fn(&str) -> Option<bool>) -> Result<(), Diagnostic> {
         let failed = |error| disk_error("can't read the folder", &self.folder, &error);
-        for entry in fs::read_dir(&self.folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            if !keep(&name) {
-                tracing::info!(sandbox = name, "removing files that no record knows");
-                self.remove(&name).await?;
+        for entry in fs::read_dir(&self.folder).map_err(failed)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let cleared = match is_deleted(&name) {
+                Some(false) => continue,
+                Some(true) => self.remove(&name).await,
+                // As an unclaimed warm runtime leaves it.
+                None if is_unused(&entry.path().join("home")) => self.remove(&name).await,
+                None => self.set_aside(&entry.path()),
+            };
+            if let Err(diagnostic) = cleared {
+                tracing::error!(sandbox = name, "{}", diagnostic.message);
             }
         }
+        Ok(())
+    }
+
+    fn set_aside(&self, folder: &Path) -> Result<(), Diagnostic> {
+        let data_dir = self.folder.parent().unwrap_or(&self.folder);
+        let place = set_aside(data_dir, folder).map_err(|error| disk_error("can't set aside", folder, &error))?;
+        tracing::warn!("no record knows the files of {}: they are now {}", folder.display(), place.display());
         Ok(())
     }
 
@@ -128,7 +146,7 @@ fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
     // Under another name until it is complete: a crash in between must not leave a home of the wrong owner.
     let unfinished = path.with_extension("new");
     remove_all(&unfinished)?;
-    let workspace = unfinished.join("workspace");
+    let workspace = unfinished.join(WORKSPACE);
     DirBuilder::new().recursive(true).mode(0o700).create(&workspace)?;
     for folder in [&unfinished, &workspace] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
@@ -139,13 +157,24 @@ fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
     fs::rename(unfinished, path)
 }
 
+/// Whether nothing was ever put into a home: there is at most the workspace, and nothing in it.
+fn is_unused(home: &Path) -> bool {
+    let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    match fs::read_dir(home) {
+        Ok(mut entries) => {
+            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == WORKSPACE && is_empty(&entry.path())))
+        }
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 /// A sandbox that has locked itself out of its home, or removed its workspace, can start again. Nothing of it runs now.
 fn mend(home: &Path, uid: Option<u32>) -> io::Result<()> {
     let mode = fs::symlink_metadata(home)?.permissions().mode();
     if mode & 0o700 != 0o700 {
         fs::set_permissions(home, fs::Permissions::from_mode(mode & 0o777 | 0o700))?;
     }
-    let workspace = home.join("workspace");
+    let workspace = home.join(WORKSPACE);
     // Whatever else has its name stays: a link may lead anywhere out here.
     if fs::symlink_metadata(&workspace).is_ok() {
         return Ok(());

@@ -217,7 +217,9 @@ impl Driver for Bubblewrap {
                 self.stop(&sandbox_id).await?;
             }
         }
-        self.files.keep_only(|sandbox_id| wanted.contains_key(sandbox_id)).await?;
+        let deleted: HashMap<&str, bool> =
+            known.iter().map(|known| (known.sandbox_id.as_str(), known.is_deleted)).collect();
+        self.files.clear(|sandbox_id| deleted.get(sandbox_id).copied()).await?;
         Ok(running)
     }
 

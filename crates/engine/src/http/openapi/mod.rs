@@ -110,7 +110,7 @@ fn complete(operation: &mut Operation) {
             "A create belongs to it, and lists have only what belongs to it; without, they have all",
         ));
         refusal(operation, 401, "`unauthorized`: no API key, or a wrong one");
-        refusal(operation, 500, "`store_failed`, `runtime_error`: the engine's own failure");
+        refusal(operation, 500, "`store_failed`, `record_unreadable`, `runtime_error`: the engine's own failure");
         refusal(operation, 503, "`shutting_down`: the engine is told to stop");
     }
     if checked {
