@@ -61,7 +61,8 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<u8, CliError> {
     };
     engine.shut_down().await;
     if let Some(folder) = temporary {
-        folder.close().map_err(system("can't remove the temporary folder"))?;
+        // Not by `tempfile`: homes may be nested deeper than the standard library's removal can go.
+        sandbar_tree::remove(&folder.keep()).map_err(system("can't remove the temporary folder"))?;
     }
     result.map(exit_code)
 }

@@ -18,15 +18,11 @@ pub(super) fn move_across(source: &Path, destination: &Path) -> Result<(), Probl
         .and_then(|()| fs::rename(&temporary, destination).map_err(|error| why(&error, source, destination)))
         .inspect_err(|_| {
             // What was not even made need not be removed.
-            let _ = remove(&temporary);
+            let _ = sandbar_tree::remove(&temporary);
         })?;
-    remove(source).map_err(|error| {
+    sandbar_tree::remove(source).map_err(|error| {
         Problem::of_path(&error, "remove", source).noting(&format!("{} is a copy of it", destination.display()))
     })
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Copies a file, or a folder with all that is in it; symlinks stay symlinks.

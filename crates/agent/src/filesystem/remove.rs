@@ -32,7 +32,7 @@ pub(super) async fn remove(
 /// Removes a file, or a folder with all that is in it. Of a symlink only itself goes.
 fn remove_at(path: &Path, environment: &Environment) -> Result<(), Problem> {
     let failed = |error| Problem::of_path(&error, "remove", path);
-    let metadata = fs::symlink_metadata(path).map_err(failed)?;
+    fs::symlink_metadata(path).map_err(failed)?;
     kept::check(path, "remove", environment)?;
-    if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(failed)
+    sandbar_tree::remove(path).map_err(failed)
 }

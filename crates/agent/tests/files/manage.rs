@@ -39,6 +39,42 @@ async fn a_folder_is_removed_with_all_that_is_in_it_and_nothing_behind_symlinks(
 }
 
 #[tokio::test]
+async fn remove_takes_folders_that_are_nested_beyond_any_path() {
+    let sandbox = Sandbox::in_memory();
+    sandbox.put("kept", "");
+    sandbox.nest("deep", 15_000);
+    sandbox.call("Remove", &json!({ "path": "deep" })).await.ok();
+    assert_eq!(sandbox.names("."), ["kept"]);
+}
+
+#[tokio::test]
+async fn every_call_answers_when_folders_are_nested_beyond_any_path() {
+    let sandbox = Sandbox::in_memory();
+    sandbox.nest("deep", 15_000);
+    let nested = "x/".repeat(2_000);
+    let listed = sandbox.call("ListDir", &json!({ "path": "deep", "depth": 100_000 })).await.ok();
+    // Down to where paths end.
+    assert!(listed["entries"].as_array().is_some_and(|entries| entries.len() > 1_500));
+    sandbox.call("MakeDir", &json!({ "path": format!("made/{nested}") })).await.ok();
+    for path in [format!("made/{nested}{nested}"), "x/".repeat(1_000_000)] {
+        let answer = sandbox.call("MakeDir", &json!({ "path": path })).await;
+        assert_eq!(answer.status, 400, "{:?}", answer.body);
+    }
+    let watch = json!({ "path": "deep", "recursive": true });
+    sandbox.call("CreateWatcher", &watch).await.ok();
+    if let Some(other) = elsewhere(&sandbox) {
+        let target = other.path().join("moved");
+        let answer = sandbox.call("Move", &json!({ "source": "deep", "destination": target })).await;
+        assert_eq!(answer.status, 400, "{:?}", answer.body);
+        assert_eq!(fs::read_dir(other.path()).expect("a folder").count(), 0);
+    }
+    for name in ["deep", "made"] {
+        sandbox.call("Remove", &json!({ "path": name })).await.ok();
+    }
+    assert!(sandbox.names(".").is_empty());
+}
+
+#[tokio::test]
 async fn of_a_symlink_only_itself_is_removed() {
     let sandbox = Sandbox::new();
     sandbox.put("kept/file", "kept");
@@ -119,8 +155,8 @@ async fn a_move_that_can_not_be_names_what_is_in_the_way() {
 /// A folder on another file system than the sandbox's, if this machine has one.
 fn elsewhere(sandbox: &Sandbox) -> Option<tempfile::TempDir> {
     let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
-    let folder = tempfile::tempdir_in("/dev/shm").ok()?;
-    (device(folder.path()) != device(&sandbox.path(""))).then_some(folder)
+    let mut folders = [tempfile::tempdir_in("/dev/shm"), tempfile::tempdir()].into_iter().flatten();
+    folders.find(|folder| device(folder.path()) != device(&sandbox.path("")))
 }
 
 #[tokio::test]

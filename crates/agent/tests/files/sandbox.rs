@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use sandbar_protocol::BootConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,10 +28,29 @@ pub(crate) struct Answer {
 impl Sandbox {
     /// Must be called within a tokio runtime.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// In memory where that can be: some disks take milliseconds for each directory.
+    pub(crate) fn in_memory() -> Self {
+        Self::in_folder(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder"))
+    }
+
+    fn in_folder(folder: TempDir) -> Self {
         let workdir = folder.path().to_str().map(str::to_owned);
         let router = sandbar_agent::router(&BootConfig { workdir, ..BootConfig::default() });
         Self { folder, router }
+    }
+
+    /// A directory with so many levels in it, deeper than any path reaches.
+    pub(crate) fn nest(&self, name: &str, levels: usize) {
+        fs::create_dir(self.path(name)).expect("a directory");
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut folder = openat(CWD, self.path(name), flags, Mode::empty()).expect("a directory");
+        for _ in 0..levels {
+            mkdirat(&folder, "x", Mode::RWXU).expect("a directory");
+            folder = openat(&folder, "x", flags, Mode::empty()).expect("a directory");
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -12,8 +12,15 @@ use super::unpack::UnpackError;
 /// Everyone may look into every folder, as sandboxes' users are not its owner.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
 
+/// The longest path that a program can open, without the zero at its end.
+const MAX_PATH_BYTES: usize = 4095;
+
 /// The names on the way to an entry.
 pub(super) fn names(path: &[u8]) -> Result<Vec<&OsStr>, UnpackError> {
+    if path.len() > MAX_PATH_BYTES {
+        let why = format!("its entry {} has a path of more than {MAX_PATH_BYTES} bytes", shown(path));
+        return Err(UnpackError::Tar(why));
+    }
     let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
     if names.contains(&b"..".as_slice()) {
         return Err(UnpackError::Tar(format!("its entry {} leads out of it", shown(path))));

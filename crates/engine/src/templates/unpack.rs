@@ -50,7 +50,11 @@ impl From<io::Error> for UnpackError {
 
 impl From<Errno> for UnpackError {
     fn from(error: Errno) -> Self {
-        Self::Disk(error.into())
+        match error {
+            // Only a name out of the tar can be.
+            Errno::NAMETOOLONG => Self::Tar("one of its names is longer than this file system takes".to_owned()),
+            error => Self::Disk(error.into()),
+        }
     }
 }
 
@@ -321,6 +325,19 @@ mod tests {
         let name = "long".repeat(30);
         let folder = Made::new().add(EntryType::GNULongName, "././@LongLink", "", &name).file("short", "x").unpacked();
         assert!(folder.unwrap().path().join("root").join(name).is_file());
+    }
+
+    #[test]
+    fn unpack_refuses_paths_and_names_that_no_program_could_open() {
+        let long = |name: &str| Made::new().add(EntryType::GNULongName, "././@LongLink", "", name).file("short", "x");
+        let why = long(&"a/".repeat(15_000)).unpacked().unwrap_err();
+        assert!(why.starts_with("its entry \"a/a/a/") && why.ends_with("has a path of more than 4095 bytes"), "{why}");
+        let why = long(&"x".repeat(300)).unpacked().unwrap_err();
+        assert_eq!(why, "one of its names is longer than this file system takes");
+        let target = "a/".repeat(15_000);
+        let linked = Made::new().add(EntryType::GNULongLink, "././@LongLink", "", &target);
+        let why = linked.add(EntryType::Link, "link", "a", "").unpacked().unwrap_err();
+        assert!(why.ends_with("has a path of more than 4095 bytes"), "{why}");
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn is(path: &Path, extension: &str) -> bool {
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+    match sandbar_tree::remove(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
@@ -134,13 +134,21 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
+
     use super::*;
 
     #[tokio::test]
     async fn what_no_template_has_and_no_sandbox_uses_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory, if that can be: some disks take milliseconds for each directory.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         for name in ["kept-1", "used-2", "stale-3", "begun-4.new", "begun-5.old"] {
             fs::create_dir_all(folder.path().join(name).join("bin")).unwrap();
+        }
+        let mut nested = File::open(folder.path().join("stale-3")).unwrap();
+        for _ in 0..15_000 {
+            mkdirat(&nested, "x", Mode::RWXU).unwrap();
+            nested = openat(&nested, "x", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap().into();
         }
         let used = File::open(folder.path().join("used-2")).unwrap();
         used.lock_shared().unwrap();

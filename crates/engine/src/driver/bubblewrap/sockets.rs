@@ -22,7 +22,7 @@ impl Sockets {
         let folder = data_dir.join("run");
         let failed = |error| disk_error("can't use the folder", &folder, &error);
         // Whatever an earlier engine left is dead.
-        match fs::remove_dir_all(&folder) {
+        match sandbar_tree::remove(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
@@ -63,7 +63,7 @@ impl Sockets {
     }
 
     pub(super) fn close(&self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
+        if let Err(error) = sandbar_tree::remove(&self.folder) {
             tracing::warn!("can't remove {}: {error}", self.folder.display());
         }
     }
