@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use crate::driver::TRASH;
 use crate::keeper;
 use crate::set_aside;
 use crate::templates::{TEMPLATES, UNPACKED};
@@ -12,7 +13,7 @@ use crate::templates::{TEMPLATES, UNPACKED};
 const STORE_FILE: &str = "engine.db";
 const LOGS_FILE: &str = "logs.db";
 const LOCK: &str = "lock";
-const OWN: [&str; 6] = [TEMPLATES, UNPACKED, LOCK, set_aside::FOLDER, "sandboxes", "run"];
+const OWN: [&str; 7] = [TEMPLATES, UNPACKED, LOCK, TRASH, set_aside::FOLDER, "sandboxes", "run"];
 /// Both databases with what SQLite keeps beside them, the reserve, and where the engine listens.
 const OWN_PREFIXES: [&str; 3] = ["engine.", ".engine-", LOGS_FILE];
 

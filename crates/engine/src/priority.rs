@@ -8,6 +8,9 @@ use rustix::process::{Pid, getpriority_process, setpriority_process};
 /// Before whatever sandboxes do, and after what the system itself needs.
 const BEFORE_OTHERS: i32 = -5;
 
+/// What can wait. More than the least there is: on a busy machine it would not get on at all.
+const AFTER_OTHERS: i32 = 10;
+
 /// The engine's own threads come before those of sandboxes, which could otherwise keep it from serving the others. Only
 /// root may; as an ordinary user, everyone takes turns.
 pub(crate) fn come_first() {
@@ -31,5 +34,12 @@ pub(crate) fn take_turns() {
         && let Err(error) = setpriority_process(None, 0)
     {
         tracing::warn!("sandboxes start with the engine's own priority: {error}");
+    }
+}
+
+/// This thread's work can wait.
+pub(crate) fn come_last() {
+    if let Err(error) = setpriority_process(None, AFTER_OTHERS) {
+        tracing::debug!("a thread takes turns with others: {error}");
     }
 }

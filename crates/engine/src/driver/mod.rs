@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub(crate) use bubblewrap::{AgentSockets, disk_error};
+pub(crate) use bubblewrap::{AgentSockets, TRASH, disk_error};
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig, FIRST_UID, Survey};
 pub use limits::{LimitsLevel, RuntimeLimits};
 pub(crate) use outcome::is_outcome_unknown;

@@ -8,11 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::unistd::geteuid;
 use sandbar_protocol::Diagnostic;
 
+use super::trash::Trash;
 use super::{BubblewrapConfig, disk_error};
 use crate::set_aside::set_aside;
 
 /// The folder in a home in which commands start.
 const WORKSPACE: &str = "workspace";
+
+/// Where deleted files wait for their removal, in the data folder.
+pub(crate) const TRASH: &str = "trash";
 
 /// A sandbox's home on the host, and the user that it runs as there.
 #[derive(Clone, Debug)]
@@ -23,9 +27,10 @@ pub(super) struct Home {
     pub(super) uid: Option<u32>,
 }
 
-/// The sandboxes' files: `sandboxes/<id>/home` in the data folder.
+/// The sandboxes' files: `sandboxes/<id>/home` in the data folder, and `trash` beside it.
 pub(super) struct Files {
     folder: PathBuf,
+    trash: Trash,
     uids: Option<Arc<Mutex<Uids>>>,
 }
 
@@ -42,6 +47,8 @@ impl Files {
         let folder = config.data_dir.join("sandboxes");
         let failed = |error| disk_error("can't use the folder", &folder, &error);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        let trash = config.data_dir.join(TRASH);
+        let trash = Trash::open(trash.clone()).map_err(|error| disk_error("can't use the folder", &trash, &error))?;
         let mut uids = Uids { first: config.first_uid, count: config.uid_count, next: 0, taken: HashMap::new() };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -52,7 +59,7 @@ impl Files {
             }
         }
         let uids = geteuid().is_root().then(|| Arc::new(Mutex::new(uids)));
-        Ok(Self { folder, uids })
+        Ok(Self { folder, trash, uids })
     }
 
     /// Where each sandbox has a folder with its `home`.
@@ -102,14 +109,11 @@ impl Files {
         Ok(())
     }
 
-    /// Removes all files of the sandbox.
+    /// Removes all files of the sandbox: what they take of the disk is free a little later.
     pub(super) async fn remove(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
         let folder = self.folder.join(sandbox_id);
-        let target = folder.clone();
-        let removed = tokio::task::spawn_blocking(move || remove_all(&target)).await;
-        removed
-            .unwrap_or_else(|error| Err(io::Error::other(error)))
-            .map_err(|error| disk_error("can't remove", &folder, &error))?;
+        // One system call: quicker than handing it to another thread.
+        self.trash.take(&folder).map_err(|error| disk_error("can't remove", &folder, &error))?;
         if let Some(uids) = &self.uids {
             uids.lock().unwrap_or_else(PoisonError::into_inner).taken.remove(sandbox_id);
         }
@@ -145,7 +149,10 @@ fn make_home(path: &Path, uid: Option<u32>) -> io::Result<()> {
     }
     // Under another name until it is complete: a crash in between must not leave a home of the wrong owner.
     let unfinished = path.with_extension("new");
-    remove_all(&unfinished)?;
+    match sandbar_tree::remove(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let workspace = unfinished.join(WORKSPACE);
     DirBuilder::new().recursive(true).mode(0o700).create(&workspace)?;
     for folder in [&unfinished, &workspace] {
@@ -187,54 +194,4 @@ fn not_owned(home: &Path, owner: u32) -> Diagnostic {
     let message = format!("{} belongs to user {owner}, and not to the sandbox's own", home.display());
     Diagnostic::new("home_not_owned", message)
         .recommend("copy data folders as root and with their owners, `cp -a`; or delete the sandbox")
-}
-
-/// Removes a folder that nothing writes to any more. Follows no link that a sandbox may have planted: the standard
-/// library walks by descriptor.
-fn remove_all(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Deeper than paths and open files reach, or, for an ordinary user, closed to its own owner.
-        Err(_) => flatten_and_remove(folder),
-        result => result,
-    }
-}
-
-/// Moves every folder to the top before it looks inside: no depth is too deep.
-fn flatten_and_remove(top: &Path) -> io::Result<()> {
-    let mut folders = vec![top.to_owned()];
-    let mut moved = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
-            if !kind.is_dir() {
-                fs::remove_file(path)?;
-                continue;
-            }
-            // Its own permissions decide whether it may be moved.
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
-            if folder == top {
-                folders.push(path);
-                continue;
-            }
-            let place = free_place(top, &mut moved);
-            fs::rename(path, &place)?;
-            folders.push(place);
-        }
-        if folder != top {
-            fs::remove_dir(folder)?;
-        }
-    }
-    fs::remove_dir(top)
-}
-
-/// One that no earlier attempt has left behind.
-fn free_place(top: &Path, moved: &mut u64) -> PathBuf {
-    loop {
-        *moved += 1;
-        let place = top.join(format!("removed-{moved}"));
-        if fs::symlink_metadata(&place).is_err() {
-            return place;
-        }
-    }
 }

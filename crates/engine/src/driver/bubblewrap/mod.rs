@@ -26,6 +26,7 @@ mod stage;
 mod stats;
 mod supervisor;
 mod survey;
+mod trash;
 mod tree;
 
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ use super::{
     Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
 };
 use files::Files;
+pub(crate) use files::TRASH;
 use home_watch::HomeWatch;
 use launcher::Launcher;
 use limits::Limits;
