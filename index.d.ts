@@ -51,6 +51,9 @@ export class Sandbox {
    * `keepOnFailure` is set. A lost answer is asked for again under the request's idempotency key, where the service keeps
    * keys; else the error says `outcomeUnknown`, with the key.
    *
+   * With an `idempotencyKey`, a repeated create gives back the sandbox of the first one, which no failure, abort or end of a
+   * scope of the repeat deletes.
+   *
    * @param template - The template's name: `"base"`, `"code-interpreter"` or `"tpl-…"`. Default `"base"`.
    * @param options - TTL, environment, metadata, and whether to wait until the runtime is usable.
    * @returns The handle. Without `waitReady` its state may still be `"starting"`.
@@ -131,7 +134,8 @@ export class Sandbox {
   ): Promise<Sandbox[]>;
 
   /**
-   * Creates a sandbox for the time of a callback, and deletes it at the end, whatever happens.
+   * Creates a sandbox for the time of a callback, and deletes it at the end, whatever happens. One that an earlier create
+   * made under the same `idempotencyKey` is left alone.
    *
    * @param template - As for {@link Sandbox.create}, and so are the options; both may be left out.
    * @param use - What to do with the sandbox. It may delete the sandbox itself.
@@ -657,7 +661,8 @@ export class Sandbox {
   kill(options?: CallOptions): Promise<boolean>;
 
   /**
-   * Deletes the sandbox at the end of a scope, as {@link Sandbox.delete} does.
+   * Deletes the sandbox at the end of a scope, as {@link Sandbox.delete} does, unless an earlier create made it under the
+   * same `idempotencyKey`.
    *
    * On a runtime or in a realm without `Symbol.asyncDispose` this is under `Symbol.for("Symbol.asyncDispose")`.
    *
@@ -1023,7 +1028,11 @@ export interface CreateOptions extends WaitOptions {
    * @default false
    */
   keepOnFailure?: boolean;
-  /** The request's idempotency key, 1 to 255 visible ASCII characters. Default: a new UUID. */
+  /**
+   * The request's idempotency key, 1 to 255 visible ASCII characters. Default: a new UUID. Where the service keeps keys, a
+   * repeat with the same options gives back the sandbox of the first create, for 24 hours, or until it is deleted. What an
+   * earlier create made is never deleted by the repeat, nor is anything while the outcome is not known.
+   */
   idempotencyKey?: string;
 }
 
@@ -1604,11 +1613,14 @@ export interface ErrorDetails {
   diagnostic?: Diagnostic;
   /** What happened to the sandbox so far. */
   timeline?: TimelineEvent[];
-  /** Whether the sandbox of a create that failed was deleted again; absent where nobody tried. */
+  /**
+   * Whether the sandbox of a create that failed was deleted again; absent where nobody tried. False as well for one that an
+   * earlier create made under the same `idempotencyKey`: it is left alone.
+   */
   sandboxDeleted?: boolean;
   /**
    * True if a create or connect may have taken effect, as its answer was lost. A lost create is still looked for in the
-   * background, and deleted, where the service keeps idempotency keys, unless `keepOnFailure` is set.
+   * background, and deleted, where the service keeps idempotency keys, unless `keepOnFailure` or `idempotencyKey` is set.
    */
   outcomeUnknown?: boolean;
   /** The key that a create or connect was sent under: passing it as `idempotencyKey` repeats the very same call. */

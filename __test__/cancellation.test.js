@@ -69,6 +69,17 @@ test("a sandbox that fails to start is deleted, unless it is to be kept", async 
   expect(server.requests[2].body).toEqual({ templateID: "base", waitReady: true });
 });
 
+test("a paused sandbox of an earlier create under the same key is left alone, and the error says so", async () => {
+  const paused = { sandboxID: "sb-1", state: "paused" };
+  server.on("POST /sandboxes", json(201, paused, { "Idempotency-Replayed": "true" }));
+  const error = await errorOf(Sandbox.create({ waitReady: true, idempotencyKey: "order-7" }));
+  expect(error).toBeInstanceOf(ReadinessError);
+  expect(error).toMatchObject({ kind: "not_ready", sandboxId: "sb-1", state: "paused", sandboxDeleted: false });
+  expect(error.message).toContain("connect() resumes it");
+  expect(error.message).not.toContain("deleted");
+  expect(lines()).toEqual(["POST /sandboxes"]);
+});
+
 test("a create whose answer is lost says so, with its key", async () => {
   server.on("POST /sandboxes", hang());
   const error = await errorOf(Sandbox.create({ requestTimeoutMs: 50, idempotencyKey: "order-7", keepOnFailure: true }));

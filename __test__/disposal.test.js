@@ -84,6 +84,39 @@ test("a delete that fails alone is told", async () => {
   expect(await errorOf(Sandbox.with(() => "result"))).toBeInstanceOf(ServerError);
 });
 
+describe("what an earlier create made under the same key is left alone", () => {
+  const key = { idempotencyKey: "order-7" };
+
+  beforeEach(() => {
+    server.on("POST /sandboxes", json(201, sandboxAnswer(), { "Idempotency-Replayed": "true" }));
+  });
+
+  test.each([
+    ["with", () => Sandbox.with(key, ({ sandboxId }) => sandboxId)],
+    ["with, which tells of the timeline", () => Sandbox.with({ ...key, onTimeline() {} }, ({ sandboxId }) => sandboxId)],
+    ["await using", () => transpiled("await using it = await Sandbox.create({ idempotencyKey: "order-7" }); return it.sandboxId;")(Sandbox)],
+  ])("%s", async (_what, run) => {
+    expect(await run()).toBe("sb-1");
+    expect(lines()).toEqual(["POST /sandboxes"]);
+  });
+
+  test("with, whose callback throws", async () => {
+    const mine = new Error("mine");
+    expect(await errorOf(Sandbox.with(key, () => Promise.reject(mine)))).toBe(mine);
+    expect(lines()).toEqual(["POST /sandboxes"]);
+  });
+
+  test("but not by delete()", async () => {
+    await Sandbox.with(key, (sandbox) => sandbox.delete());
+    expect(lines()).toEqual(CREATE_AND_DELETE);
+  });
+
+  test("under a key that the call made for itself, it is the call's own", async () => {
+    await Sandbox.with(() => {});
+    expect(lines()).toEqual(CREATE_AND_DELETE);
+  });
+});
+
 test("with needs a callback, and says so before anything is sent", async () => {
   const error = await errorOf(Sandbox.with("base", { timeout: 60 }));
   expect(error).toBeInstanceOf(ValidationError);

@@ -6,7 +6,7 @@ const { kindOf, refusal } = require("./arguments.js");
 const DISPOSE = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 const ASYNC_DISPOSE = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 
-/** Creates a sandbox by what stands before the callback, gives it to the callback, and deletes it whatever happens. */
+/** Creates a sandbox by what stands before the callback, gives it to the callback, and disposes of it whatever happens. */
 async function useAndDelete(create, args) {
   const use = args.at(-1);
   if (typeof use !== "function") {
@@ -18,10 +18,10 @@ async function useAndDelete(create, args) {
   try {
     result = await use(sandbox);
   } catch (error) {
-    await sandbox.delete().catch((second) => suppress(error, second));
+    await sandbox[ASYNC_DISPOSE]().catch((second) => suppress(error, second));
     throw error;
   }
-  await sandbox.delete();
+  await sandbox[ASYNC_DISPOSE]();
   return result;
 }
 

@@ -19,7 +19,7 @@ async function tellTimeline(connection, method, args, options) {
   try {
     for (;;) {
       const { result, sandbox, events } = JSON.parse(await stream.next());
-      if (result !== undefined) return SandboxAnswer.of(result);
+      if (result !== undefined) return SandboxAnswer.of(result.sandbox, result.replayed);
       const info = sandboxInfo(sandbox);
       for (const event of timelineOf(events)) notify(onTimeline, event, info);
     }

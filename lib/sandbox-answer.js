@@ -6,23 +6,27 @@ class SandboxAnswer {
   #raw;
   #metadata;
 
-  constructor(sandboxID, text, raw) {
+  constructor(sandboxID, text, raw, replayed) {
     this.sandboxID = sandboxID;
     this.#text = text;
     this.#raw = raw;
+    /** Whether an earlier create made the sandbox. */
+    this.replayed = replayed;
   }
 
-  /** By the native side's text: the ID, a line feed, and the answer. */
+  /** By the native side's text: the ID, a tab if an earlier create made it, a line feed, and the answer. */
   static read(text) {
     const end = text.indexOf("\n");
     const answer = text.slice(end + 1);
+    const replayed = text[end - 1] === "\t";
+    const id = text.slice(0, replayed ? end - 1 : end);
     // One that can't stand on a line is left out.
-    return end > 0 ? new SandboxAnswer(text.slice(0, end), answer) : SandboxAnswer.of(JSON.parse(answer));
+    return id ? new SandboxAnswer(id, answer, undefined, replayed) : SandboxAnswer.of(JSON.parse(answer), replayed);
   }
 
   /** One that was read already. */
-  static of(raw) {
-    return new SandboxAnswer(raw.sandboxID, undefined, raw);
+  static of(raw, replayed = false) {
+    return new SandboxAnswer(raw.sandboxID, undefined, raw, replayed);
   }
 
   get raw() {

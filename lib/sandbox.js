@@ -30,6 +30,7 @@ const FROM_ANSWER = Symbol("from an answer");
 
 class Sandbox {
   #connection;
+  #replayed;
   #answer;
   #info;
   #keepAlives;
@@ -46,6 +47,7 @@ class Sandbox {
       );
     }
     this.#connection = connection;
+    this.#replayed = answer.replayed;
     this.#answer = answer;
   }
 
@@ -253,7 +255,8 @@ class Sandbox {
   }
 
   async [ASYNC_DISPOSE]() {
-    await this.delete();
+    // What an earlier create made is not this one's to clean up.
+    if (!this.#replayed) await this.delete();
   }
 
   logs(options) {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Callee, record};
 use crate::native_runtime::NativeRuntime;
 use crate::outcomes::{Mailbox, Outcome, defect};
+use crate::runtime::spawn;
 
 /// A file that is sent while it is made. It is there as a whole after `end()` and a good `outcome()`, and
 /// as it was before in any other case.
@@ -39,11 +40,12 @@ impl NativeRuntime {
             Err(refused) => (None, futures_util::future::ready(Err(refused)).boxed()),
         };
         let stop = aborted.clone();
-        napi::bindgen_prelude::spawn(async move {
+        // If it can't be run, the outcome says so.
+        drop(spawn(async move {
             let outcome = stop.run_until_cancelled(sending).await;
             // Nobody may be waiting any more.
             let _ = sender.send(outcome.unwrap_or_else(|| Err(Box::new(ErrorRecord::cancelled()))));
-        });
+        }));
         let (writer, outcome) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(Some(outcome))));
         NativeWriter { mailbox: self.mailbox().clone(), writer, outcome, aborted }
     }
@@ -74,11 +76,11 @@ impl NativeWriter {
     #[napi]
     pub fn end(&self) {
         let writer = Arc::clone(&self.writer);
-        napi::bindgen_prelude::spawn(async move {
+        drop(spawn(async move {
             if let Some(writer) = writer.lock().await.take() {
                 writer.finish().await;
             }
-        });
+        }));
     }
 
     /// What became of it, once that is known; to be asked for once: a WriteInfo.

@@ -1,7 +1,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{Function, spawn};
+use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Result, Status};
 use napi_derive::napi;
@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use crate::call::record;
 use crate::native_client::NativeClient;
 use crate::outcomes::{Mailbox, defect};
+use crate::runtime::spawn;
 
 /// Tells the JS face what happens. Weak: waiting for the next refresh does not keep the process alive.
 type Tell = ThreadsafeFunction<String, (), String, Status, false, true>;
@@ -62,8 +63,11 @@ impl NativeKeepAlive {
             };
             say(&tell, &json!({ "ended": true, "record": failure.map(|record| record.to_json()) }));
         });
-        let (mailbox, task) = (mailbox.clone(), task.abort_handle());
-        Self { mailbox, refused: None, task: Some(task), running: Some(running) }
+        let mailbox = mailbox.clone();
+        match task {
+            Ok(task) => Self { mailbox, refused: None, task: Some(task.abort_handle()), running: Some(running) },
+            Err(refused) => Self { mailbox, refused: Some(refused), task: None, running: None },
+        }
     }
 
     /// What is wrong with the arguments or the configuration, as an ErrorRecord's JSON text; null if nothing is.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures_util::FutureExt;
-use napi::bindgen_prelude::{Array, Buffer, Function, Result, spawn};
+use napi::bindgen_prelude::{Array, Buffer, Function, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
@@ -12,6 +12,7 @@ use sandbar_protocol::Sandbox;
 use tokio::task::yield_now;
 
 use crate::copied_buffer::CopiedBuffer;
+use crate::runtime::spawn;
 
 /// What a call comes to: what it gives, or the record of its error.
 pub(crate) type Outcome<T = String> = std::result::Result<T, Box<ErrorRecord>>;
@@ -123,11 +124,14 @@ impl Mailbox {
     pub(crate) fn settle<T: Into<Given>>(&self, place: u32, call: impl Future<Output = Outcome<T>> + Send + 'static) {
         let shared = Arc::clone(&self.0);
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        drop(spawn(async move {
+        let spawned = spawn(async move {
             let outcome = AssertUnwindSafe(call).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| Err(Box::new(defect())));
             shared.put(place, outcome.map(Into::into));
-        }));
+        });
+        if let Err(record) = spawned {
+            self.0.put(place, Err(record));
+        }
     }
 }
 
@@ -144,10 +148,13 @@ impl Shared {
         } else if is_first {
             // Those whose answers have come already settle first: to wake the JS thread costs much of what a call does.
             let shared = Arc::clone(self);
-            drop(spawn(async move {
+            let spawned = spawn(async move {
                 yield_now().await;
                 shared.wake();
-            }));
+            });
+            if spawned.is_err() {
+                self.wake();
+            }
         }
     }
 
@@ -164,10 +171,11 @@ impl From<String> for Given {
 }
 
 impl From<Answer<Sandbox>> for Given {
-    /// The ID, a line feed, and the answer: the ID is mostly all that is read of it. None that has a line feed itself.
+    /// The ID, a tab if an earlier call made the sandbox, a line feed, and the answer: the ID is mostly all that is read of
+    /// it. None that has control characters itself.
     fn from(answer: Answer<Sandbox>) -> Self {
-        let id = Some(answer.value.sandbox_id).filter(|id| !id.contains('\n')).unwrap_or_default();
-        Self::Text([&id, "\n", &answer.text].concat())
+        let id = Some(answer.value.sandbox_id).filter(|id| !id.contains(['\n', '\t'])).unwrap_or_default();
+        Self::Text([&id, if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat())
     }
 }
 

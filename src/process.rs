@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use napi::bindgen_prelude::within_runtime_if_available;
 use napi_derive::napi;
 use sandbar_client::{
     Args, ClientError, CommandResult, ErrorRecord, OutputPiece, OutputReader, OutputStream, Process, StartCall, Started,
@@ -13,6 +12,7 @@ use crate::call::{Cancel, record};
 use crate::copied_buffer::CopiedBuffer;
 use crate::native_runtime::NativeRuntime;
 use crate::outcomes::{Mailbox, Outcome};
+use crate::runtime::enter;
 
 /// A process in a sandbox that is followed.
 #[napi]
@@ -45,7 +45,8 @@ impl NativeRuntime {
         let parsed = Args::parse(args).and_then(|args| Ok((read(&args)?, args.trace())));
         let process = parsed.map_err(|error| record(error.into())).and_then(|(start, trace)| {
             let runtime = trace.iter().fold(self.inside()?.runtime, |runtime, trace| runtime.within(trace));
-            Ok(Arc::new(within_runtime_if_available(|| start.begin(&runtime))))
+            let _entered = enter()?;
+            Ok(Arc::new(start.begin(&runtime)))
         });
         NativeProcess { mailbox: self.mailbox().clone(), process }
     }
@@ -83,8 +84,8 @@ impl NativeProcess {
     /// Kills it with all it has started, also if it is only about to start.
     #[napi]
     pub fn doom(&self) {
-        if let Ok(process) = &self.process {
-            within_runtime_if_available(|| process.doom());
+        if let (Ok(process), Ok(_entered)) = (&self.process, enter()) {
+            process.doom();
         }
     }
 

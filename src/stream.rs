@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, empty, try_unfold};
-use napi::bindgen_prelude::spawn;
 use napi_derive::napi;
 use sandbar_client::{Args, Client, ErrorRecord};
 use sandbar_protocol::ValidationError;
@@ -11,6 +10,7 @@ use tokio::sync::{Mutex, watch};
 use crate::call::{Callee, Traced, record};
 use crate::native_client::NativeClient;
 use crate::outcomes::Mailbox;
+use crate::runtime::spawn;
 
 /// Pieces of JSON text, each made when it is asked for: nothing goes on in between.
 pub(crate) type Pieces = BoxStream<'static, Result<String, Box<ErrorRecord>>>;

@@ -35,7 +35,7 @@ pub(crate) async fn or_give_up<T>(
     let mut settled = pin!(client.settled());
     // Mostly there is nothing to wait for.
     if futures_util::poll!(&mut settled).is_pending() {
-        output.note("interrupted: what was begun is being deleted (Ctrl-C again leaves it)");
+        output.note("interrupted: what this command made is being deleted (Ctrl-C again leaves it)");
         tokio::select! {
             () = settled => {}
             _ = next_signal() => {

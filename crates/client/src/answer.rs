@@ -22,6 +22,8 @@ pub struct Answer<T> {
     pub status: u16,
     /// The request's ID.
     pub request_id: String,
+    /// Of create: whether an earlier call made the sandbox, under the same key, which the caller passed.
+    pub replayed: bool,
 }
 
 /// One page of the list.
@@ -88,7 +90,7 @@ impl RawAnswer {
             return Err(invalid(&text, format!("a body that is not {expected}")));
         }
         match serde_json::from_str(&text) {
-            Ok(value) => Ok(Answer { value, text, status, request_id: call.request_id }),
+            Ok(value) => Ok(Answer { value, text, status, request_id: call.request_id, replayed: false }),
             Err(error) => Err(invalid(&text, format!("a body that does not fit ({error})"))),
         }
     }

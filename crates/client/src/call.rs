@@ -22,7 +22,7 @@ pub struct CallOptions {
     pub ready_timeout: Option<Duration>,
     /// How often its request may be repeated.
     pub max_retries: Option<u32>,
-    /// Of create: what becomes of a sandbox that its caller does not get.
+    /// Of create: what becomes of a sandbox that it made, and its caller does not get.
     pub on_failure: OnFailure,
     /// Of create and connect: the key of the request, up to 255 visible ASCII characters; a new UUID by default.
     pub idempotency_key: Option<String>,

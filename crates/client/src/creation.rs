@@ -1,9 +1,9 @@
-//! A create, from its request to a usable sandbox. What its caller does not get is deleted again.
+//! A create, from its request to a usable sandbox. What it made and its caller does not get is deleted again.
 
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use sandbar_protocol::{CreateOptions, Sandbox};
+use sandbar_protocol::{CreateOptions, IDEMPOTENCY_REPLAYED_HEADER, Sandbox};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -59,28 +59,36 @@ impl Creation {
     pub(crate) async fn run(self, mut caller: oneshot::Sender<Outcome>) {
         let begun = Instant::now();
         // Goes on when the caller is gone: nothing but its answer tells what there is to delete.
-        let answer =
-            match self.client.transport().send(&self.request(self.limits()), RawAnswer::object::<Sandbox>).await {
-                Ok(answer) => answer,
-                Err(error) => return Box::pin(self.tell_refused(error, caller)).await,
-            };
+        let answer = match self.client.transport().send(&self.request(self.limits()), created).await {
+            Ok(answer) => answer,
+            Err(error) => return Box::pin(self.tell_refused(error, caller)).await,
+        };
         let sandbox_id = answer.value.sandbox_id.clone();
+        // Under a key that was made for this call, what is replayed is an answer that was lost.
+        let replayed = answer.replayed && !self.owns_key();
         let outcome = tokio::select! {
             biased;
             () = caller.closed() => None,
             outcome = self.client.settle(answer, self.wait, begun, &self.onlooker, &self.call) => Some(outcome),
         };
         match outcome {
+            Some(Err(error)) if replayed => drop(caller.send(Err(error.with_replayed()))),
             Some(Err(error)) => Box::pin(self.tell_failed(error, &sandbox_id, caller)).await,
             Some(Ok(answer)) => {
-                if caller.send(Ok(answer)).is_err() {
+                if caller.send(Ok(Answer { replayed, ..answer })).is_err() && !replayed {
                     Box::pin(self.delete(&sandbox_id)).await;
                 }
             }
+            None if replayed => {}
             None => {
                 Box::pin(self.delete(&sandbox_id)).await;
             }
         }
+    }
+
+    /// Whether nobody else can know the key.
+    fn owns_key(&self) -> bool {
+        self.call.idempotency_key.is_none()
     }
 
     fn request(&self, limits: Limits) -> Request {
@@ -99,7 +107,8 @@ impl Creation {
     async fn tell_refused(&self, error: ClientError, caller: oneshot::Sender<Outcome>) {
         let unknown = error.call().is_some_and(|call| call.outcome_unknown);
         let _ = caller.send(Err(error));
-        if unknown && self.call.on_failure == OnFailure::Delete {
+        // Under a key that others may know, there may be a sandbox that is theirs.
+        if unknown && self.owns_key() && self.call.on_failure == OnFailure::Delete {
             self.resolve().await;
         }
     }
@@ -169,6 +178,12 @@ impl Creation {
             }
         }
     }
+}
+
+/// Reads the answer, and whether an earlier request made what it gives.
+fn created(answer: RawAnswer) -> Result<Answer<Sandbox>, ClientError> {
+    let replayed = answer.header(IDEMPOTENCY_REPLAYED_HEADER).is_some_and(|mark| mark.eq_ignore_ascii_case("true"));
+    Ok(Answer { replayed, ..answer.object()? })
 }
 
 /// What is to be cleaned up does not count as a burden on the service.

@@ -194,6 +194,8 @@ pub struct NotReady {
     pub request_id: Option<String>,
     /// Whether the create that made it has deleted it again; `None` where nobody tried.
     pub deleted: Option<bool>,
+    /// Whether an earlier call made it, under the same key, which the caller passed: it is left alone.
+    pub replayed: bool,
 }
 
 /// What is known of a sandbox whose runtime was to be reached.
@@ -258,6 +260,14 @@ impl ClientError {
     pub(crate) fn with_deleted(mut self, deleted: bool) -> Self {
         if let Self::NotReady(error) = &mut self {
             error.deleted = Some(deleted);
+        }
+        self
+    }
+
+    /// The same, saying that the sandbox that did not become ready is an earlier call's, and left alone.
+    pub(crate) fn with_replayed(mut self) -> Self {
+        if let Self::NotReady(error) = &mut self {
+            (error.deleted, error.replayed) = (Some(false), true);
         }
         self
     }

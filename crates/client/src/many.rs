@@ -63,10 +63,7 @@ impl Args {
             _ => OnFailure::Delete,
         };
         let (options, call) = rest.create()?;
-        if call.idempotency_key.is_some() {
-            let message = "`idempotencyKey` is not accepted here, as all would be one sandbox: leave it out";
-            return Err(ValidationError::new("idempotencyKey", message));
-        }
+        refuse_key(&call)?;
         let many = CreateMany {
             count: to_usize(count.unwrap_or_default()),
             options,
@@ -84,7 +81,8 @@ impl Client {
     /// future aborts it: what it has created is deleted in the background.
     ///
     /// # Errors
-    /// None that one create has: these are in the report. [`ClientError::Transport`] if the runtime ended meanwhile.
+    /// None that one create has: these are in the report. [`ClientError::Validation`] if the call has an idempotency key, and
+    /// [`ClientError::Transport`] if the runtime ended meanwhile.
     ///
     /// Routes: `POST /sandboxes`, and `DELETE /sandboxes/:sandboxID` after a failure.
     pub async fn create_many(
@@ -93,6 +91,7 @@ impl Client {
         call: CallOptions,
         progress: impl FnMut(Created) + Send + 'static,
     ) -> Result<CreateReport, ClientError> {
+        refuse_key(&call)?;
         let (client, many) = (self.clone(), many.clone());
         let entered = self.transport().transport.creations.enter();
         let (mut caller, report) = oneshot::channel();
@@ -186,6 +185,15 @@ impl CreateReport {
         };
         format!("{} of {count} sandboxes could not be created{others}: {first}", errors.len())
     }
+}
+
+/// All would be one sandbox, perhaps that of an earlier call.
+fn refuse_key(call: &CallOptions) -> Result<(), ValidationError> {
+    if call.idempotency_key.is_none() {
+        return Ok(());
+    }
+    let message = "`idempotencyKey` is not accepted here, as all would be one sandbox: leave it out";
+    Err(ValidationError::new("idempotencyKey", message))
 }
 
 fn to_usize(number: u64) -> usize {

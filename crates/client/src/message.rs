@@ -121,12 +121,21 @@ fn refusal(error: &ApiError) -> String {
 }
 
 pub(crate) fn not_ready(error: &NotReady) -> String {
-    let left = match error.deleted {
-        None => "",
-        Some(true) => "; it was deleted (`keepOnFailure` keeps it)",
-        Some(false) => "; it could not be deleted: delete it yourself",
-    };
-    format!("{}{left}", why_not_ready(error))
+    format!("{}{}", why_not_ready(error), what_is_left(error))
+}
+
+/// What became of a sandbox that did not become ready.
+fn what_is_left(error: &NotReady) -> &'static str {
+    match (&error.state, error.deleted) {
+        // By somebody else.
+        (Some(PublicState::Deleted), _) | (_, None) => "",
+        (Some(PublicState::Failed | PublicState::Error), _) if error.replayed => {
+            "; an earlier create under this `idempotencyKey` made it, so it was left alone: delete() it to use the key again"
+        }
+        _ if error.replayed => "; an earlier create under this `idempotencyKey` made it, so it was left alone",
+        (_, Some(true)) => "; it was deleted (`keepOnFailure` keeps it)",
+        (_, Some(false)) => "; it could not be deleted: delete it yourself",
+    }
 }
 
 fn why_not_ready(error: &NotReady) -> String {

@@ -137,6 +137,7 @@ fn not_ready(
         causes,
         request_id,
         deleted: None,
+        replayed: false,
     }))
 }
 
@@ -150,7 +151,7 @@ mod tests {
     fn in_state(state: &str) -> Answer<Sandbox> {
         let mut sandbox = Sandbox::with_id("sb-1");
         sandbox.state = Some(PublicState::from(state));
-        Answer { value: sandbox, text: String::new(), status: 200, request_id: "r-1".to_owned() }
+        Answer { value: sandbox, text: String::new(), status: 200, request_id: "r-1".to_owned(), replayed: false }
     }
 
     fn busy(retry_after: Duration) -> ClientError {

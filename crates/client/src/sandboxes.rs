@@ -28,6 +28,9 @@ impl Client {
     /// answer is lost, the request is repeated under its key if the service keeps keys; else, and when its time is up, the
     /// error's [`Call`](crate::Call) says `outcome_unknown`, with the key. [`Client::settled`] waits for all that.
     ///
+    /// Under a key that the caller passed, what an earlier call made is given back ([`Answer::replayed`]) and never deleted
+    /// here, nor is anything while the outcome is not known.
+    ///
     /// Returns the sandbox as create answered it, or its detail if it had to be waited for.
     ///
     /// # Errors

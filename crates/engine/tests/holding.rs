@@ -1,4 +1,4 @@
-//! `Prefer: wait=N` of the detail: the answer is held while a sandbox is starting.
+//! Answers that are held while a sandbox is starting: of create and connect, and of the detail with `Prefer: wait=N`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,12 +28,106 @@ async fn look(engine: &TestEngine, id: &str, prefer: &str) -> Answer {
 
 /// A look that hangs now.
 async fn held<'a>(engine: &'a TestEngine, id: &'a str, prefer: &'a str) -> BoxFuture<'a, Answer> {
-    let mut look = look(engine, id, prefer).boxed();
+    hanging(look(engine, id, prefer).boxed()).await
+}
+
+/// A call that hangs now.
+async fn hanging(mut call: BoxFuture<'_, Answer>) -> BoxFuture<'_, Answer> {
     for _ in 0..100 {
-        assert!((&mut look).now_or_never().is_none(), "it was answered at once");
+        assert!((&mut call).now_or_never().is_none(), "it was answered at once");
         tokio::task::yield_now().await;
     }
-    look
+    call
+}
+
+/// A connect that hangs now, to a sandbox that is being resumed.
+async fn resuming<'a>(engine: &'a TestEngine, id: &str) -> BoxFuture<'a, Answer> {
+    let path = format!("/sandboxes/{id}/connect");
+    hanging(async move { engine.post(&path, json!({"timeout": 60})).await }.boxed()).await
+}
+
+/// A paused sandbox whose next start hangs.
+async fn paused(engine: &TestEngine, options: Value) -> String {
+    let id = engine.running(options).await;
+    engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
+    engine.driver.starts.forget_permits(1000);
+    id
+}
+
+/// The status, the error's word, and the state that it names.
+fn refusal(answer: &Answer) -> (u16, &str, &str) {
+    let code = answer.json["error"]["code"].as_str().unwrap_or_default();
+    (answer.status.as_u16(), code, answer.json["details"]["state"].as_str().unwrap_or_default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_names_the_state_when_the_sandbox_is_paused_or_deleted_meanwhile() {
+    let cases = [
+        ("POST", "/pause", (409, "sandbox_paused", "paused")),
+        ("DELETE", "", (404, "sandbox_not_found", "deleted")),
+    ];
+    for (method, tail, expected) in cases {
+        for resumed in [false, true] {
+            let engine = TestEngine::start_in_memory().await;
+            let id = if resumed { paused(&engine, json!({})).await } else { starting(&engine).await };
+            let connect = resuming(&engine, &id).await;
+            engine.call(method, &format!("/sandboxes/{id}{tail}"), Value::Null).await;
+            let answer = connect.await;
+            assert_eq!(refusal(&answer), expected, "{}", answer.json);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_names_the_state_when_the_first_start_fails() {
+    for paused_before in [false, true] {
+        let engine = TestEngine::start_in_memory().await;
+        *engine.driver.failure.lock().unwrap() = Some(Diagnostic::new("start_failed", "exited with 3"));
+        let id = starting(&engine).await;
+        if paused_before {
+            engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
+        }
+        let connect = resuming(&engine, &id).await;
+        engine.driver.starts.add_permits(1);
+        let answer = connect.await;
+        assert_eq!(refusal(&answer), (409, "sandbox_failed", "failed"), "{}", answer.json);
+        assert_eq!(answer.json["details"]["diagnostic"]["reason"], "start_failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_says_that_it_was_paused_when_its_ttl_ends_before_it_is_ready() {
+    let engine = TestEngine::start_in_memory().await;
+    let id = paused(&engine, json!({"autoPause": true, "timeout": 10})).await;
+    let path = format!("/sandboxes/{id}/connect");
+    let connect = hanging(async { engine.post(&path, json!({"timeout": 10})).await }.boxed()).await;
+    engine.clock.advance(Duration::from_secs(11));
+    let answer = connect.await;
+    assert_eq!(refusal(&answer), (409, "sandbox_paused", "paused"), "{}", answer.json);
+    assert_eq!(answer.json["details"]["diagnostic"]["reason"], "ttl");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_says_that_the_resume_failed_when_it_did() {
+    let engine = TestEngine::start_in_memory().await;
+    let id = paused(&engine, json!({})).await;
+    *engine.driver.failure.lock().unwrap() = Some(Diagnostic::new("start_failed", "exited with 3"));
+    let connect = resuming(&engine, &id).await;
+    engine.driver.starts.add_permits(1);
+    let answer = connect.await;
+    assert_eq!(refusal(&answer), (409, "sandbox_resume_failed", "paused"), "{}", answer.json);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_is_refused_when_its_sandbox_is_deleted_while_it_waits() {
+    let engine = TestEngine::start_in_memory().await;
+    engine.driver.starts.forget_permits(1000);
+    let create = hanging(async { engine.post("/sandboxes", json!({"waitReady": true})).await }.boxed()).await;
+    let id = engine.get("/sandboxes").await.json[0]["sandboxID"].as_str().unwrap().to_owned();
+    engine.call("DELETE", &format!("/sandboxes/{id}"), Value::Null).await;
+    let answer = create.await;
+    assert_eq!(refusal(&answer), (404, "sandbox_not_found", "deleted"), "{}", answer.json);
+    assert!(answer.text("message").contains(&id), "{}", answer.json);
 }
 
 #[tokio::test(start_paused = true)]

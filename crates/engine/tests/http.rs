@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "http/replays.rs"]
+mod replays;
 mod support;
 
 use std::pin::pin;
@@ -342,7 +344,7 @@ async fn a_repeated_connect_does_not_resume_what_was_paused_meanwhile() {
     assert_eq!(connect(&id, 60).await.status, StatusCode::CREATED);
     engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     let repeated = connect(&id, 60).await;
-    assert_eq!((repeated.status, repeated.text("state")), (StatusCode::OK, "paused"));
+    assert_eq!((repeated.status, &repeated.json["details"]["state"]), (StatusCode::CONFLICT, &json!("paused")));
     for reused in [connect(&id, 61).await, connect(&other, 60).await] {
         assert_eq!(reused.json["error"]["code"], "idempotency_key_reused");
     }

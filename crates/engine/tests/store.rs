@@ -26,6 +26,10 @@ fn record(id: &str, now: Timestamp) -> SandboxRecord {
         .record
 }
 
+fn key(name: &str, received_at: Timestamp) -> IdempotencyKey {
+    IdempotencyKey { project: None, key: name.into(), body_hash: [7; 32], received_at }
+}
+
 fn deleted(record: SandboxRecord, now: Timestamp) -> SandboxRecord {
     let deleting = transition(record, Event::Delete, now).unwrap().record;
     transition(deleting, Event::Destroyed, now).unwrap().record
@@ -35,19 +39,16 @@ fn deleted(record: SandboxRecord, now: Timestamp) -> SandboxRecord {
 async fn old_tombstones_and_keys_are_forgotten_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("engine.db")).await.unwrap();
-    let key = |name: &str| IdempotencyKey { key: name.into(), body_hash: [7; 32] };
     for (id, secs) in [("sb-old", 0), ("sb-new", 100), ("sb-running", 0)] {
-        store.create(&record(id, at(secs)), Some(&key(id))).await.unwrap();
+        store.create(&record(id, at(secs)), Some(&key(id, at(secs)))).await.unwrap();
     }
     store.save(&deleted(record("sb-old", at(0)), at(10))).await.unwrap();
     store.save(&deleted(record("sb-new", at(100)), at(100))).await.unwrap();
     assert_eq!(store.forget_before(at(50)).await.unwrap(), ["sb-old"]);
     assert_eq!(store.load("sb-old").await.unwrap(), None);
     assert!(store.load("sb-new").await.unwrap().is_some() && store.load("sb-running").await.unwrap().is_some());
-    let again = store.create(&record("sb-1", at(100)), Some(&key("sb-old"))).await.unwrap();
+    let again = store.create(&record("sb-1", at(100)), Some(&key("sb-running", at(100)))).await.unwrap();
     assert_eq!(again, Created::New, "its key is free");
-    let repeat = store.create(&record("sb-2", at(100)), Some(&key("sb-new"))).await.unwrap();
-    assert_eq!(repeat, Created::Repeat("sb-new".into()));
     assert_eq!(store.forget_before(at(50) + Duration::from_secs(1)).await.unwrap(), Vec::<String>::new());
 }
 
@@ -174,4 +175,54 @@ async fn records_of_an_earlier_version_are_taken_over() {
     let paused = transition(running.clone(), Event::Pause, at(0)).unwrap().record;
     store.save(&paused).await.unwrap();
     assert_eq!(store.load(&running.id).await.unwrap(), Some(paused));
+}
+
+#[tokio::test]
+async fn key_is_in_use_until_its_sandbox_is_deleted_or_a_day_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("engine.db")).await.unwrap();
+    let day = Duration::from_secs(24 * 3600);
+    store.create(&record("sb-1", at(0)), Some(&key("k", at(0)))).await.unwrap();
+    let repeat = Some(Created::Repeat("sb-1".into()));
+    assert_eq!(store.created_with(&key("k", at(0) + day)).await.unwrap(), repeat);
+    assert_eq!(store.created_with(&key("k", at(1) + day)).await.unwrap(), None);
+    let of_another = IdempotencyKey { project: Some("b".into()), ..key("k", at(0)) };
+    assert_eq!(store.created_with(&of_another).await.unwrap(), None);
+    store.keep_key(&key("k", at(1)), "sb-other").await.unwrap();
+    assert_eq!(store.created_with(&key("k", at(1))).await.unwrap(), repeat, "it stays as it is");
+    store.save(&deleted(record("sb-1", at(0)), at(10))).await.unwrap();
+    assert_eq!(store.created_with(&key("k", at(10))).await.unwrap(), None);
+    store.create(&record("sb-2", at(10)), Some(&key("k", at(10)))).await.unwrap();
+    assert_eq!(store.created_with(&key("k", at(10))).await.unwrap(), Some(Created::Repeat("sb-2".into())));
+}
+
+#[tokio::test]
+async fn keys_of_an_earlier_version_belong_to_the_project_of_their_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("engine.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut earlier = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(include_str!("data/engine-schema-2.sql")).execute(&mut earlier).await.unwrap();
+    let of_project = |id: &str, project: Option<&str>| {
+        let record = SandboxRecord { project: project.map(str::to_owned), ..record(id, at(0)) };
+        serde_json::to_string(&record).unwrap()
+    };
+    let rows = [("sb-a", of_project("sb-a", Some("a"))), ("sb-b", of_project("sb-b", None)), ("sb-c", "{broken".into())];
+    for (id, record) in rows {
+        let text = "INSERT INTO sandboxes (id, state, record) VALUES (?, 'active', ?)";
+        sqlx::query(text).bind(id).bind(record).execute(&mut earlier).await.unwrap();
+        let text = "INSERT INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)";
+        let query = sqlx::query(text).bind(format!("key of {id}")).bind(&[7u8; 32][..]).bind(id);
+        query.bind(at(0).as_millisecond()).execute(&mut earlier).await.unwrap();
+    }
+    earlier.close().await.unwrap();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let found = async |id: &str, project: Option<&str>| {
+        let key = key(&format!("key of {id}"), at(1));
+        store.created_with(&IdempotencyKey { project: project.map(str::to_owned), ..key }).await.unwrap()
+    };
+    assert_eq!(found("sb-a", Some("a")).await, Some(Created::Repeat("sb-a".into())));
+    assert_eq!(found("sb-a", None).await, None);
+    assert_eq!(found("sb-b", None).await, Some(Created::Repeat("sb-b".into())));
+    assert_eq!(found("sb-c", None).await, Some(Created::Repeat("sb-c".into())), "an unreadable record stops no start");
 }

@@ -52,6 +52,8 @@ pub const NEXT_TOKEN_HEADER: &str = "x-next-token";
 pub const HAS_NEXT_HEADER: &str = "x-has-next";
 /// Request header that makes a repeated create answer with the first result.
 pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+/// Response header of create and connect: `true` if an earlier request under the same key had the effect.
+pub const IDEMPOTENCY_REPLAYED_HEADER: &str = "idempotency-replayed";
 /// Request header of RFC 7240; of the detail, `wait=N` asks the server to hold its answer while the sandbox is starting.
 pub const PREFER_HEADER: &str = "prefer";
 /// Response header of RFC 7240: which preferences the server has honoured.

@@ -17,7 +17,7 @@ use crate::span::{span, until};
 #[derive(clap::Args)]
 #[command(after_help = "\
 The ID alone goes to standard output; what happens meanwhile is shown on standard error, if that is a terminal.
-Ctrl-C while it starts deletes it again.
+Ctrl-C while it starts deletes it again, unless an earlier create under --idempotency-key made it.
 
 Examples:
   sandbar create
@@ -86,12 +86,13 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
 }
 
 /// What a person wants to know beside the ID.
-fn remark(Answer { value: sandbox, .. }: &Answer<Sandbox>, session: &Session<'_>) {
+fn remark(Answer { value: sandbox, replayed, .. }: &Answer<Sandbox>, session: &Session<'_>) {
     let Sandbox { sandbox_id, end_at, .. } = sandbox;
     if session.output.to_terminal {
         let state = sandbox.public_state().map_or("accepted", |state| state.as_str());
         let left = end_at.map(|time| format!(", ends in {}", span(until(time)))).unwrap_or_default();
-        session.output.note(&format!("{state}{left}; `sandbar connect {sandbox_id}` opens a shell in it"));
+        let before = if *replayed { ", made before under this key" } else { "" };
+        session.output.note(&format!("{state}{before}{left}; `sandbar connect {sandbox_id}` opens a shell in it"));
     }
 }
 

@@ -61,6 +61,20 @@ fn a_repeat_under_the_same_key_is_the_same_sandbox() {
 }
 
 #[test]
+fn repeated_create_leaves_a_paused_sandbox_alone() {
+    let serve = Serve::start();
+    let create = ["create", "--idempotency-key", "order-7"];
+    let id = prints(&serve, &create);
+    prints(&serve, &["pause", &id]);
+    let (_, message) = fails(&serve, &create);
+    let paused = format!("{id} is paused, so it will not become ready: `sandbar resume {id}` starts it");
+    for part in [&paused, "under this --idempotency-key made it, so it was left alone"] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert_eq!(prints(&serve, &["ls", "-q", "--state", "paused"]), id);
+}
+
+#[test]
 fn a_start_that_fails_says_why_and_leaves_nothing() {
     let serve = Serve::start();
     template(&serve, "tpl-broken", "start_command = \"echo no such luck >&2; exit 3\"\n");

@@ -134,3 +134,12 @@ fn delete_all_insists_on_metadata() {
     let (all, _) = args(&json!({"metadata": {"a": "b"}, "state": "paused", "concurrency": 2})).delete_all().unwrap();
     assert_eq!((all.concurrency, all.query.states.len()), (2, 1));
 }
+
+#[tokio::test]
+async fn key_is_refused_as_all_would_be_one_sandbox() {
+    let service = Service::start(vec![running("sb-1")]).await;
+    let call = CallOptions { idempotency_key: Some("order-7".to_owned()), ..CALL };
+    let refused = service.client().create_many(&many(2, OnFailure::Delete), call, |_| ()).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Validation(error) if error.field == "idempotencyKey"), "{refused:?}");
+    assert!(service.seen().is_empty());
+}

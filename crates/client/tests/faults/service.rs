@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use sandbar_protocol::{IDEMPOTENCY_KEY_HEADER, REQUEST_ID_HEADER};
+use sandbar_protocol::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, REQUEST_ID_HEADER};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -86,11 +86,16 @@ impl Service {
         *self.requests.lock().unwrap() += 1;
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let key = header(IDEMPOTENCY_KEY_HEADER);
+        let made = self.made();
         let (status, body) = self.answer(head.method.as_str(), head.uri.path(), key.as_deref().unwrap_or_default());
+        let replayed = status == 201 && self.made() == made;
         let mut response = Response::builder().status(status);
         response = response.header(REQUEST_ID_HEADER, header(REQUEST_ID_HEADER).unwrap_or_default());
         if let (Keys::Honoured, Some(key)) = (self.keys, key) {
             response = response.header(IDEMPOTENCY_KEY_HEADER, key);
+        }
+        if replayed {
+            response = response.header(IDEMPOTENCY_REPLAYED_HEADER, "true");
         }
         if !body.is_null() {
             response = response.header("content-type", "application/json");

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
-    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER,
-    PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState, RefreshOptions, Sandbox, TimeoutOptions,
+    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER,
+    PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState, RefreshOptions, TimeoutOptions,
     WAIT_PREFERENCE, check_idempotency_key, check_sandbox_id,
 };
 use serde_json::Value;
@@ -76,13 +76,16 @@ impl FromRequestParts<App> for Origin {
     summary = "Create a sandbox",
     params(
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", nullable = false,
-            description = "A repeat under the same key, with the same body and within 24 h, is answered with the first result")
+            description = "A repeat in the same project, under the same key, with the same body and within 24 h is answered \
+                with the first sandbox as it is now, until that is deleted")
     ),
     request_body(content = CreateOptions, description = "No body is an empty one: a sandbox of `base` for 300 s"),
     responses(
-        (status = 201, description = "Accepted; with `waitReady` it is usable, failed, or still starting after 30 s",
-            body = CreatedSandbox),
-        (status = 404, description = "`template_not_found`", body = ErrorBody),
+        (status = 201, description = "Accepted; with `waitReady` it is usable, failed, paused by somebody else, or still \
+            starting after 30 s", body = CreatedSandbox, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` if an earlier create under the key made it; else absent"))),
+        (status = 404, description = "`template_not_found`; `sandbox_not_found`: it was deleted while the call waited",
+            body = ErrorBody),
         (status = 409, description = "`idempotency_key_reused`: the key came with another body", body = ErrorBody),
         (status = 422, description = "`template_broken`, `rootfs_broken`, `python_missing`: the template can't be used here; \
             `details.diagnostic` says why", body = ErrorBody),
@@ -97,7 +100,7 @@ pub(super) async fn create(
     Key(key): Key,
     Project(project): Project,
     JsonBody(mut body): JsonBody,
-) -> Result<(StatusCode, Json<Sandbox>), Problem> {
+) -> Result<Response, Problem> {
     if let Some(fields) = body.as_object_mut() {
         // As the public service does it: no template is the default one.
         let empty = |value: &Value| value.is_null() || value == "";
@@ -106,8 +109,14 @@ pub(super) async fn create(
         }
     }
     let options = CreateOptions::from_json(&body).map_err(EngineError::from)?;
-    let record = app.service.create(options, key, project).await?;
-    Ok((StatusCode::CREATED, Json(view::sandbox(&record, &origin))))
+    let accepted = app.service.create(options, key, project).await?;
+    Ok(sandbox(StatusCode::CREATED, &accepted.record, accepted.replayed, &origin))
+}
+
+/// The answer of create and connect.
+fn sandbox(status: StatusCode, record: &SandboxRecord, replayed: bool, origin: &str) -> Response {
+    let replayed = replayed.then(|| [(HeaderName::from_static(IDEMPOTENCY_REPLAYED_HEADER), "true")]);
+    (status, replayed, Json(view::sandbox(record, origin))).into_response()
 }
 
 /// The request's idempotency key.
@@ -237,13 +246,18 @@ pub(super) async fn detail(
     params(
         SandboxId,
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", nullable = false,
-            description = "A repeat under the same key, with the same body and within 24 h, changes nothing any more")
+            description = "A repeat in the same project, under the same key, with the same body and within 24 h changes \
+                nothing any more")
     ),
     request_body = ConnectOptions,
     responses(
-        (status = 200, description = "It was running", body = CreatedSandbox),
-        (status = 201, description = "It was paused, and runs again on its files", body = CreatedSandbox),
-        (status = 409, description = "`sandbox_failed`; `sandbox_resume_failed`: it is still paused; \
+        (status = 200, description = "It runs, or is still starting after 30 s", body = CreatedSandbox, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` if it repeats a connect under the key; else absent"))),
+        (status = 201, description = "It was paused, and is resumed on its files", body = CreatedSandbox),
+        (status = 404, description = "`sandbox_not_found`: it is unknown, or deleted, perhaps while the call waited",
+            body = ErrorBody),
+        (status = 409, description = "`sandbox_failed`; `sandbox_paused`: it was paused while the call waited, or after the \
+            connect that this one repeats; `sandbox_resume_failed`: it is still paused; \
             `idempotency_key_reused`: the key came with another request", body = ErrorBody),
         (status = 429, description = "`usage_limit`: a limit is reached", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When waiting helps: how long, in seconds")))
@@ -254,13 +268,14 @@ pub(super) async fn connect(
     Origin(origin): Origin,
     SandboxId(id): SandboxId,
     Key(key): Key,
+    Project(project): Project,
     JsonBody(body): JsonBody,
-) -> Result<(StatusCode, Json<Sandbox>), Problem> {
+) -> Result<Response, Problem> {
     let options = ConnectOptions::from_json(&body).map_err(EngineError::from)?;
-    let applied = app.service.connect(&id, options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS), key).await?;
-    let resumed = applied.previous == PublicState::Paused && applied.record.state.public() != PublicState::Paused;
-    let status = if resumed { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(view::sandbox(&applied.record, &origin))))
+    let timeout_secs = options.timeout.unwrap_or(DEFAULT_TIMEOUT_SECS);
+    let connected = app.service.connect(&id, timeout_secs, key, project).await?;
+    let status = if connected.resumed { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(sandbox(status, &connected.record, connected.replayed, &origin))
 }
 
 /// POST /sandboxes/:sandboxID/pause

@@ -12,3 +12,4 @@ mod tests;
 
 pub use machine::{Effect, Event, Outcome, Refusal, transition};
 pub use record::{NewSandbox, SandboxRecord, TOMBSTONE_KEPT};
+pub use requests::check_usable;

@@ -137,6 +137,14 @@ impl SandboxRecord {
         self.timeline.iter().any(|event| event.status == Some(PhaseStatus::InProgress))
     }
 
+    /// Why it is paused, if that is because it could not be resumed.
+    pub fn failed_resume(&self) -> Option<&Diagnostic> {
+        let is_start = |event: &&TimelineEvent| ["starting", "resuming", "restarting"].contains(&event.phase.as_str());
+        let last_start = self.timeline.iter().rfind(is_start)?;
+        let failed = self.state == InternalState::Stopped && last_start.status == Some(PhaseStatus::Failed);
+        self.diagnostic.as_ref().filter(|_| failed)
+    }
+
     /// What is left of the TTL: it stands still while the sandbox is paused.
     pub(super) fn remaining(&self, now: Timestamp) -> Duration {
         between(self.paused_at.unwrap_or(now), self.end_at)

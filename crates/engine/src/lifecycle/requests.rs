@@ -15,6 +15,11 @@ const FAILED_WAY_OUT: &str = "its diagnostic says why; delete() it and create a 
 
 const PAUSED_WAY_OUT: &str = "it has no running TTL; connect({ timeout }) resumes it with a new one";
 
+const PAUSED_MEANWHILE_WAY_OUT: &str = "it was paused before it was ready; connect() resumes it";
+
+const PAUSED_SINCE_WAY_OUT: &str =
+    "it was paused after the first connect under this Idempotency-Key; connect() under a new key resumes it";
+
 pub(super) fn connect(
     mut record: SandboxRecord,
     timeout_secs: u32,
@@ -96,6 +101,17 @@ pub(super) fn delete(mut record: SandboxRecord, now: Timestamp) -> Result<Outcom
     }
     destroy(&mut record, now, Diagnostic::new("deleted_by_user", "deleted by request"));
     Ok(Outcome { record, effects: vec![Effect::DestroyRuntime] })
+}
+
+/// Says which state was met by who waited for a sandbox to become usable, if it will not.
+pub fn check_usable(record: &SandboxRecord, replayed: bool) -> Result<(), Refusal> {
+    let way_out = match record.state.public() {
+        PublicState::Starting | PublicState::Running => return Ok(()),
+        PublicState::Paused if replayed => PAUSED_SINCE_WAY_OUT,
+        PublicState::Paused => PAUSED_MEANWHILE_WAY_OUT,
+        _ => FAILED_WAY_OUT,
+    };
+    Err(refuse(record, way_out))
 }
 
 fn refuse(record: &SandboxRecord, way_out: &'static str) -> Refusal {

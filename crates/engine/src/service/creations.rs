@@ -1,35 +1,67 @@
 //! Accepting creates.
 
-use sandbar_protocol::CreateOptions;
+use sandbar_protocol::{CreateOptions, PublicState};
 
 use super::Service;
-use super::names::{hash, new_id, new_token};
+use super::names::{new_id, new_token};
 use super::starts::READY_HOLD;
-use crate::admission::LimitReached;
 use crate::error::EngineError;
-use crate::lifecycle::{NewSandbox, Outcome, SandboxRecord};
+use crate::lifecycle::{NewSandbox, Outcome, Refusal, SandboxRecord};
 use crate::store::{Created, IdempotencyKey};
 use crate::warm::Claim;
 
+/// The sandbox of a create.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its record now.
+    pub record: SandboxRecord,
+    /// Whether an earlier create under the same key made it.
+    pub replayed: bool,
+}
+
+impl Accepted {
+    fn new(record: SandboxRecord) -> Self {
+        Self { record, replayed: false }
+    }
+}
+
 impl Service {
-    /// Accepts a create; with `wait_ready` it answers once the sandbox is usable, failed, or 30 s have passed.
+    /// Accepts a create; with `wait_ready` it answers once the sandbox is usable, failed or paused, or 30 s have passed.
     pub async fn create(
         &self,
         options: CreateOptions,
         key: Option<String>,
         project: Option<String>,
-    ) -> Result<SandboxRecord, EngineError> {
+    ) -> Result<Accepted, EngineError> {
         self.check_open()?;
-        let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&options) });
-        let template = self.inner.templates.find(&options.template_id).await?;
+        let key = self.idempotency_key(key, project.clone(), &options);
         let wait_ready = options.wait_ready;
+        let mut accepted = match self.replay(key.as_ref()).await? {
+            Some(replay) => replay,
+            None => self.create_new(options, key, project).await?,
+        };
+        if wait_ready {
+            accepted.record = self.wait_ready(accepted.record, READY_HOLD).await?;
+        }
+        match accepted.record.state.public() {
+            PublicState::Deleted => Err(Refusal::Deleted { id: accepted.record.id }.into()),
+            _ => Ok(accepted),
+        }
+    }
+
+    async fn create_new(
+        &self,
+        options: CreateOptions,
+        key: Option<IdempotencyKey>,
+        project: Option<String>,
+    ) -> Result<Accepted, EngineError> {
+        let template = self.inner.templates.find(&options.template_id).await?;
         let claim = self.inner.warm.claim(&options.template_id, &template);
         let id = claim.as_ref().and_then(Claim::sandbox_id).unwrap_or_else(new_id);
         let new = NewSandbox { id, token: new_token(), options, template, project };
         let outcome = SandboxRecord::create(new, self.now());
         let service = self.clone();
-        let record = self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await?;
-        if wait_ready { self.wait_ready(record, READY_HOLD).await } else { Ok(record) }
+        self.detached(async move { service.accept(outcome, key.as_ref(), claim).await }).await
     }
 
     async fn accept(
@@ -37,34 +69,33 @@ impl Service {
         outcome: Outcome,
         key: Option<&IdempotencyKey>,
         claim: Option<Claim>,
-    ) -> Result<SandboxRecord, EngineError> {
+    ) -> Result<Accepted, EngineError> {
         let slot = self.inner.slots.get(&outcome.record.id);
         let mut turn = slot.turn.lock().await;
         let places = match self.inner.admission.admit(None, outcome.record.state, self.now()) {
             Ok(places) => places,
-            Err(reached) => return self.repeated(key, reached).await,
+            // The last place may have gone to the create that this one repeats.
+            Err(full) => return self.replay(key).await?.ok_or(full.into()),
         };
-        match self.inner.store.create(&outcome.record, key).await? {
-            Created::New => {
-                self.inner.admission.moved(None, outcome.record.state, places);
-                claim.into_iter().for_each(Claim::used);
-                tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
-                self.inner.changes.publish(&outcome.record);
-                self.announce(&slot, None, &outcome.record).await;
-                self.carry_out(&slot, &mut turn, outcome).await
+        while self.inner.store.create(&outcome.record, key).await? != Created::New {
+            if let Some(replay) = self.replay(key).await? {
+                return Ok(replay);
             }
-            Created::Repeat(id) => self.detail(&id).await,
-            Created::KeyReused => Err(EngineError::IdempotencyKeyReused),
+            // It was deleted in between, and its key is free.
         }
+        self.inner.admission.moved(None, outcome.record.state, places);
+        claim.into_iter().for_each(Claim::used);
+        tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
+        self.inner.changes.publish(&outcome.record);
+        self.announce(&slot, None, &outcome.record).await;
+        self.carry_out(&slot, &mut turn, outcome).await.map(Accepted::new)
     }
 
-    /// Where there is no room for another sandbox, the answer to a repeated create is still the first one's.
-    async fn repeated(&self, key: Option<&IdempotencyKey>, full: LimitReached) -> Result<SandboxRecord, EngineError> {
-        let Some(key) = key else { return Err(full.into()) };
-        match self.inner.store.created_with(key).await? {
-            Some(Created::Repeat(id)) => self.detail(&id).await,
-            Some(Created::KeyReused) => Err(EngineError::IdempotencyKeyReused),
-            Some(Created::New) | None => Err(full.into()),
-        }
+    /// The sandbox of an earlier create under the same key.
+    async fn replay(&self, key: Option<&IdempotencyKey>) -> Result<Option<Accepted>, EngineError> {
+        let Some(id) = self.replayed(key).await? else { return Ok(None) };
+        let record = self.inner.store.load(&id).await?;
+        let live = record.filter(|record| record.state.public() != PublicState::Deleted);
+        Ok(live.map(|record| Accepted { record, replayed: true }))
     }
 }

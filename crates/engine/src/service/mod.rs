@@ -2,6 +2,7 @@
 
 mod background;
 mod condition;
+mod connections;
 mod creations;
 mod names;
 mod recovery;
@@ -27,18 +28,19 @@ use crate::deadlines::Deadlines;
 use crate::disk::DiskLimits;
 use crate::driver::{Driver, LimitsLevel, RuntimeNotice};
 use crate::error::EngineError;
-use crate::lifecycle::{Event, SandboxRecord};
+use crate::lifecycle::SandboxRecord;
 use crate::logs::Logs;
 use crate::probe::Probe;
 use crate::settings::Settings;
 use crate::slots::Slots;
-use crate::store::{CachedStore, Created, IdempotencyKey, ListFilter, Page, Store};
+use crate::store::{CachedStore, ListFilter, Page, Store};
 use crate::telemetry::Telemetry;
 use crate::templates::Templates;
 use crate::warm::WarmPool;
 pub use condition::Condition;
 pub(crate) use condition::is_exhausted;
-use names::{hash, new_token};
+pub use connections::Connected;
+pub use creations::Accepted;
 use starts::READY_HOLD;
 
 const NOTICE_QUEUE: usize = 1024;
@@ -111,12 +113,6 @@ pub struct Applied {
     pub previous: PublicState,
 }
 
-impl Applied {
-    fn unchanged(record: SandboxRecord) -> Self {
-        Self { previous: record.state.public(), record }
-    }
-}
-
 impl Service {
     /// Takes up the work: what the store says was running is started again, what is over is ended.
     pub async fn start(parts: ServiceParts, settings: Settings) -> Result<Self, EngineError> {
@@ -157,32 +153,6 @@ impl Service {
         service.sweep_tombstones();
         service.keep_warm();
         Ok(service)
-    }
-
-    /// Connects: extends the TTL, and resumes a paused sandbox. Answers once it is usable, or 30 s have passed.
-    ///
-    /// Under a key that the same request was made with before, it only waits.
-    pub async fn connect(&self, id: &str, timeout_secs: u32, key: Option<String>) -> Result<Applied, EngineError> {
-        let key = key.map(|key| IdempotencyKey { key, body_hash: hash(&("connect", id, timeout_secs)) });
-        let known = match &key {
-            Some(key) => self.inner.store.created_with(key).await?,
-            None => None,
-        };
-        let mut applied = match &known {
-            Some(Created::KeyReused) => return Err(EngineError::IdempotencyKeyReused),
-            Some(_) => Applied::unchanged(self.detail(id).await?),
-            None => self.apply(id, Event::Connect { timeout_secs, token: new_token() }).await?,
-        };
-        if let (Some(key), None) = (key, known) {
-            self.inner.store.keep_key(&key, id, self.now()).await?;
-        }
-        applied.record = self.wait_ready(applied.record, READY_HOLD).await?;
-        if applied.record.state == InternalState::Stopped
-            && let Some(diagnostic) = applied.record.diagnostic.clone()
-        {
-            return Err(EngineError::ResumeFailed { id: id.to_owned(), diagnostic });
-        }
-        Ok(applied)
     }
 
     /// The record, tombstones included.

@@ -87,8 +87,8 @@ impl Store for CachedStore {
         self.store.created_with(key).await
     }
 
-    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.store.keep_key(key, sandbox_id, now).await
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str) -> Result<(), StoreError> {
+        self.store.keep_key(key, sandbox_id).await
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {

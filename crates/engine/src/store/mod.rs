@@ -4,6 +4,7 @@ mod cached;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 pub(crate) use cached::CachedStore;
@@ -12,6 +13,7 @@ use sandbar_protocol::{InternalState, PublicState};
 pub use sqlite::SqliteStore;
 use sqlx::migrate::MigrateError;
 
+use crate::clock::before;
 use crate::lifecycle::SandboxRecord;
 use crate::set_aside::set_aside;
 use crate::sqlite_file;
@@ -19,14 +21,14 @@ use crate::sqlite_file;
 /// Keeps records.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Adds a record and its idempotency key in one transaction, unless the key is known.
+    /// Adds a record and its idempotency key in one transaction, unless the key is in use.
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError>;
 
-    /// What the key was used for: [`Created::Repeat`] or [`Created::KeyReused`]; `None` if it is new.
+    /// What the key was used for: [`Created::Repeat`] or [`Created::KeyReused`]; `None` if it is free.
     async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError>;
 
-    /// Keeps a key of a request on a sandbox that is there; one that is known stays as it is.
-    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, now: Timestamp) -> Result<(), StoreError>;
+    /// Keeps a key of a request on a sandbox that is there; one that is in use stays as it is.
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str) -> Result<(), StoreError>;
 
     /// Replaces a record.
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError>;
@@ -53,13 +55,29 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
 }
 
+/// How long a repeated request is answered with the first result.
+const KEY_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// What makes a repeated create or connect the same one.
+///
+/// A key is in use for 24 hours, and as long as the sandbox of its first request is not deleted; then it is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
+    /// The project of the request, which the key belongs to.
+    pub project: Option<String>,
     /// The client's key.
     pub key: String,
     /// A hash of the request.
     pub body_hash: [u8; 32],
+    /// When the request came.
+    pub received_at: Timestamp,
+}
+
+impl IdempotencyKey {
+    /// What was kept before is free.
+    pub fn kept_since(&self) -> Timestamp {
+        before(self.received_at, KEY_KEPT)
+    }
 }
 
 /// What became of a create.

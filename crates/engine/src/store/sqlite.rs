@@ -55,6 +55,14 @@ impl SqliteStore {
         Ok(())
     }
 
+    async fn keep_free_key(&self, key: &IdempotencyKey, sandbox_id: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        if find_key(&mut *transaction, key).await?.is_none() {
+            put_key(&mut *transaction, key, sandbox_id).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
     async fn read_all(&self) -> Result<Recovered, StoreError> {
         let mut transaction = self.begin().await?;
         release_quarantined(&mut transaction).await?;
@@ -144,24 +152,39 @@ async fn release_quarantined(connection: &mut SqliteConnection) -> Result<(), St
     Ok(())
 }
 
+/// What the key is in use for.
 async fn find_key(
     executor: impl sqlx::SqliteExecutor<'_>,
     key: &IdempotencyKey,
 ) -> Result<Option<Created>, StoreError> {
-    let query = sqlx::query("SELECT body_hash, sandbox_id FROM idempotency_keys WHERE key = ?").bind(&key.key);
+    // A sandbox that is deleted frees its key.
+    let text = "SELECT body_hash, sandbox_id FROM idempotency_keys WHERE project = ? AND key = ? AND created_ms >= ? \
+                AND NOT EXISTS (SELECT 1 FROM sandboxes WHERE id = sandbox_id AND state IN (?, ?))";
+    let query = sqlx::query(text)
+        .bind(key.project.as_deref().unwrap_or_default())
+        .bind(&key.key)
+        .bind(key.kept_since().as_millisecond())
+        .bind(InternalState::Destroying.as_str())
+        .bind(InternalState::Destroyed.as_str());
     let Some(row) = query.fetch_optional(executor).await? else { return Ok(None) };
     let same = row.try_get::<&[u8], _>("body_hash")? == key.body_hash;
     Ok(Some(if same { Created::Repeat(row.try_get("sandbox_id")?) } else { Created::KeyReused }))
 }
 
-async fn insert_key(
+/// Keeps a key that is free.
+async fn put_key(
     executor: impl sqlx::SqliteExecutor<'_>,
-    IdempotencyKey { key, body_hash }: &IdempotencyKey,
+    key: &IdempotencyKey,
     sandbox_id: &str,
-    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = "INSERT OR IGNORE INTO idempotency_keys (key, body_hash, sandbox_id, created_ms) VALUES (?, ?, ?, ?)";
-    let query = sqlx::query(text).bind(key).bind(&body_hash[..]).bind(sandbox_id).bind(now.as_millisecond());
+    let text = "INSERT OR REPLACE INTO idempotency_keys (project, key, body_hash, sandbox_id, created_ms) \
+                VALUES (?, ?, ?, ?, ?)";
+    let query = sqlx::query(text)
+        .bind(key.project.as_deref().unwrap_or_default())
+        .bind(&key.key)
+        .bind(&key.body_hash[..])
+        .bind(sandbox_id)
+        .bind(key.received_at.as_millisecond());
     query.execute(executor).await?;
     Ok(())
 }
@@ -183,7 +206,7 @@ impl Store for SqliteStore {
             if let Some(created) = find_key(&mut *transaction, known).await? {
                 return Ok(created);
             }
-            insert_key(&mut *transaction, known, &record.id, record.created_at).await?;
+            put_key(&mut *transaction, known, &record.id).await?;
         }
         sqlx::query("INSERT INTO sandboxes (id, state, record) VALUES (?, ?, ?)")
             .bind(&record.id)
@@ -199,8 +222,8 @@ impl Store for SqliteStore {
         find_key(&self.pool, key).await
     }
 
-    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        insert_key(&self.pool, key, sandbox_id, now).await
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str) -> Result<(), StoreError> {
+        self.write(|| self.keep_free_key(key, sandbox_id)).await
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {

@@ -225,7 +225,7 @@ fn pack(system: &TempDir, tar: &Path) {
 /// A running sandbox of `tpl-tiny`.
 async fn tiny<'a>(host: &'a Host, service: &Service) -> Sandbox<'a> {
     let options = json!({ "templateID": "tpl-tiny", "waitReady": true });
-    let record = service.create(CreateOptions::from_json(&options).unwrap(), None, None).await.unwrap();
+    let record = service.create(CreateOptions::from_json(&options).unwrap(), None, None).await.unwrap().record;
     assert_eq!(record.state.public(), PublicState::Running, "{record:?}");
     host.sandbox_named(record.id)
 }
@@ -269,7 +269,7 @@ async fn a_tar_that_is_no_system_fails_the_start_and_leaves_nothing() {
     fs::remove_file(system.path().join("usr/bin/sh")).unwrap();
     let service = service(&host, &system).await;
     let options = json!({ "templateID": "tpl-tiny", "waitReady": true });
-    let record = service.create(CreateOptions::from_json(&options).unwrap(), None, None).await.unwrap();
+    let record = service.create(CreateOptions::from_json(&options).unwrap(), None, None).await.unwrap().record;
     let diagnostic = record.diagnostic.unwrap();
     assert_eq!((record.state.public(), diagnostic.reason.as_str()), (PublicState::Failed, "rootfs_broken"));
     assert!(diagnostic.message.contains("tiny.tar.gz") && diagnostic.message.contains("bin/sh"), "{diagnostic:?}");

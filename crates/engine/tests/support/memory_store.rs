@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sandbar_engine::lifecycle::SandboxRecord;
 use sandbar_engine::logs::{Line, Logs};
 use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError};
-use sandbar_protocol::{InternalState, LogsQuery, SandboxLogs};
+use sandbar_protocol::{InternalState, LogsQuery, PublicState, SandboxLogs};
 
 /// Records in memory: no thread of another's making stands between the test and its clock.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub struct MemoryStore(Mutex<Held>);
 struct Held {
     /// In the order of their creation.
     records: Vec<SandboxRecord>,
-    keys: HashMap<String, (IdempotencyKey, String)>,
+    keys: HashMap<(Option<String>, String), (IdempotencyKey, String)>,
 }
 
 impl MemoryStore {
@@ -35,22 +35,28 @@ impl Store for MemoryStore {
         }
         let mut held = self.held();
         if let Some(key) = key {
-            held.keys.insert(key.key.clone(), (key.clone(), record.id.clone()));
+            held.keys.insert((key.project.clone(), key.key.clone()), (key.clone(), record.id.clone()));
         }
         held.records.push(record.clone());
         Ok(Created::New)
     }
 
     async fn created_with(&self, key: &IdempotencyKey) -> Result<Option<Created>, StoreError> {
-        Ok(self
-            .held()
-            .keys
-            .get(&key.key)
-            .map(|(known, id)| if known == key { Created::Repeat(id.clone()) } else { Created::KeyReused }))
+        let held = self.held();
+        let Some((known, id)) = held.keys.get(&(key.project.clone(), key.key.clone())) else { return Ok(None) };
+        let is_live = |record: &&SandboxRecord| record.id == *id && record.state.public() != PublicState::Deleted;
+        if known.received_at < key.kept_since() || !held.records.iter().any(|record| is_live(&record)) {
+            return Ok(None);
+        }
+        let same = known.body_hash == key.body_hash;
+        Ok(Some(if same { Created::Repeat(id.clone()) } else { Created::KeyReused }))
     }
 
-    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str, _: Timestamp) -> Result<(), StoreError> {
-        self.held().keys.entry(key.key.clone()).or_insert((key.clone(), sandbox_id.to_owned()));
+    async fn keep_key(&self, key: &IdempotencyKey, sandbox_id: &str) -> Result<(), StoreError> {
+        if self.created_with(key).await?.is_none() {
+            let value = (key.clone(), sandbox_id.to_owned());
+            self.held().keys.insert((key.project.clone(), key.key.clone()), value);
+        }
         Ok(())
     }
 
