@@ -175,7 +175,7 @@ impl From<Answer<Sandbox>> for Given {
     /// it. None that has control characters itself.
     fn from(answer: Answer<Sandbox>) -> Self {
         let id = Some(answer.value.sandbox_id).filter(|id| !id.contains(['\n', '\t'])).unwrap_or_default();
-        Self::Text([&id, if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat())
+        Self::Text([id.as_str(), if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat())
     }
 }
 

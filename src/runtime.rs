@@ -29,7 +29,9 @@ fn runtime() -> Result<&'static Runtime, Box<ErrorRecord>> {
     retain_current_module_for_unload_safety();
     let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("sandbar").enable_all().build();
     let runtime = runtime.map_err(|error| {
-        ErrorRecord::internal(format!("the system refused a thread ({error}): raise the limit of processes (ulimit -u)"))
+        ErrorRecord::internal(format!(
+            "the system refused a thread ({error}): raise the limit of processes (ulimit -u)"
+        ))
     })?;
     Ok(RUNTIME.get_or_init(|| runtime))
 }

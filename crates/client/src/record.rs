@@ -213,11 +213,9 @@ fn api_fields(error: &ApiError) -> ErrorRecord {
     // A refused connect to a failed sandbox says in here why it failed.
     let diagnostic = error.details.as_ref().and_then(|details| details.get("diagnostic"));
     let number = |name| error.quota()?.get(name)?.as_f64();
-    let state = error.details.as_ref().and_then(|details| details.get("state")?.as_str());
     ErrorRecord {
         name,
         kind,
-        state: state.map(str::to_owned),
         limit: number("limit"),
         used: number("used"),
         code: error.code.clone(),

@@ -62,10 +62,8 @@ fn refusal(answer: &Answer) -> (u16, &str, &str) {
 
 #[tokio::test(start_paused = true)]
 async fn connect_names_the_state_when_the_sandbox_is_paused_or_deleted_meanwhile() {
-    let cases = [
-        ("POST", "/pause", (409, "sandbox_paused", "paused")),
-        ("DELETE", "", (404, "sandbox_not_found", "deleted")),
-    ];
+    let cases =
+        [("POST", "/pause", (409, "sandbox_paused", "paused")), ("DELETE", "", (404, "sandbox_not_found", "deleted"))];
     for (method, tail, expected) in cases {
         for resumed in [false, true] {
             let engine = TestEngine::start_in_memory().await;

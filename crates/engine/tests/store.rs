@@ -207,7 +207,8 @@ async fn keys_of_an_earlier_version_belong_to_the_project_of_their_sandbox() {
         let record = SandboxRecord { project: project.map(str::to_owned), ..record(id, at(0)) };
         serde_json::to_string(&record).unwrap()
     };
-    let rows = [("sb-a", of_project("sb-a", Some("a"))), ("sb-b", of_project("sb-b", None)), ("sb-c", "{broken".into())];
+    let rows =
+        [("sb-a", of_project("sb-a", Some("a"))), ("sb-b", of_project("sb-b", None)), ("sb-c", "{broken".into())];
     for (id, record) in rows {
         let text = "INSERT INTO sandboxes (id, state, record) VALUES (?, 'active', ?)";
         sqlx::query(text).bind(id).bind(record).execute(&mut earlier).await.unwrap();

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
     ConnectOptions, CreateOptions, DEFAULT_TIMEOUT_SECS, END_AT_HEADER, ErrorBody, HAS_NEXT_HEADER, Heartbeat,
-    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER, PREFERENCE_APPLIED_HEADER,
-    PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState, RefreshOptions, TimeoutOptions,
-    WAIT_PREFERENCE, check_idempotency_key, check_sandbox_id,
+    HeartbeatAnswer, HeartbeatData, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, MAX_PAGE, NEXT_TOKEN_HEADER,
+    PREFERENCE_APPLIED_HEADER, PREVIOUS_STATE_HEADER, PROJECT_ID_HEADER, PageToken, PublicState, RefreshOptions,
+    Sandbox, TimeoutOptions, WAIT_PREFERENCE, check_idempotency_key, check_sandbox_id,
 };
 use serde_json::Value;
 use utoipa::IntoParams;

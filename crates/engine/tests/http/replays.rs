@@ -159,11 +159,10 @@ async fn repeated_connect_names_the_state_when_the_sandbox_is_not_usable_any_mor
 #[tokio::test]
 async fn repeated_connect_does_not_claim_a_failed_resume_after_an_auto_pause() {
     let engine = TestEngine::start().await;
-    let id = engine.running(json!({"autoPause": true, "timeout": 60})).await;
+    let id = engine.running(json!({"autoPause": true})).await;
     let connect = async || keyed(&engine, &format!("/sandboxes/{id}/connect"), "", &json!({"timeout": 60})).await;
     assert_eq!(connect().await.status, StatusCode::OK);
-    engine.clock.advance(Duration::from_secs(61));
-    engine.until(&id, "paused").await;
+    engine.post(&format!("/sandboxes/{id}/timeout"), json!({"timeout": 0})).await;
     let repeat = connect().await;
     assert_eq!(refusal(&repeat), (409, "sandbox_paused", "paused"), "{}", repeat.json);
     assert_eq!(repeat.json["details"]["diagnostic"]["reason"], "ttl");

@@ -73,7 +73,12 @@ impl Engine {
     }
 
     async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.call_under(None, method, path, body).await
+    }
+
+    async fn call_under(&self, key: Option<&str>, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("x-api-key", KEY);
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let status = response.status().as_u16();
@@ -107,13 +112,15 @@ impl Engine {
     /// Does it, and gives the answer's status, 0 for what has no answer.
     async fn apply(&mut self, operation: &Operation) -> u16 {
         let status = match *operation {
-            Operation::Create { timeout, auto_pause, team, starts } => {
+            Operation::Create { timeout, auto_pause, team, key, starts } => {
                 self.starts_succeed(starts);
                 let metadata = json!({"team": team.to_string()});
                 let body =
                     json!({"timeout": timeout, "autoPause": auto_pause, "metadata": metadata, "waitReady": true});
-                let (status, answer) = self.call("POST", "/sandboxes", body).await;
-                self.ids.push(answer["sandboxID"].as_str().unwrap().to_owned());
+                let key = key.map(|key| format!("k{key}"));
+                let (status, answer) = self.call_under(key.as_deref(), "POST", "/sandboxes", body).await;
+                let id = answer["sandboxID"].as_str().map(str::to_owned);
+                self.ids.extend(id.filter(|id| !self.ids.contains(id)));
                 status
             }
             Operation::Connect { which, timeout, starts } => {
@@ -173,6 +180,7 @@ impl Engine {
 
     /// The engine shows what the model holds, and nothing else runs.
     async fn compare(&self, model: &Model) -> Result<(), TestCaseError> {
+        prop_assert_eq!(self.ids.len(), model.created);
         for (which, id) in self.ids.iter().enumerate() {
             let (status, detail) = self.call("GET", &self.path(which, ""), Value::Null).await;
             let Some(expected) = model.sandboxes.get(&which) else {
@@ -224,7 +232,12 @@ fn operations() -> impl Strategy<Value = Operation> {
     let pass = prop_oneof![8 => 0..40i64, 1 => 80_000..90_000i64];
     prop_oneof![
         4 => (1..60i64, any::<bool>(), 0..3u8, starts)
-            .prop_map(|(timeout, auto_pause, team, starts)| Operation::Create { timeout, auto_pause, team, starts }),
+            .prop_map(|(timeout, auto_pause, team, starts)| Operation::Create {
+                timeout, auto_pause, team, key: None, starts
+            }),
+        2 => (30..32i64, any::<bool>(), 0..2u8, starts).prop_map(|(timeout, auto_pause, key, starts)| {
+            Operation::Create { timeout, auto_pause, team: 0, key: Some(key), starts }
+        }),
         3 => (which.clone(), 0..60i64, starts)
             .prop_map(|(which, timeout, starts)| Operation::Connect { which, timeout, starts }),
         3 => which.clone().prop_map(|which| Operation::Pause { which }),

@@ -11,6 +11,7 @@ pub(crate) enum Operation {
         timeout: i64,
         auto_pause: bool,
         team: u8,
+        key: Option<u8>,
         starts: bool,
     },
     Connect {
@@ -88,7 +89,16 @@ pub(crate) struct Sandbox {
 pub(crate) struct Model {
     pub(crate) now: i64,
     pub(crate) sandboxes: BTreeMap<usize, Sandbox>,
-    created: usize,
+    pub(crate) created: usize,
+    keys: BTreeMap<u8, Keyed>,
+}
+
+/// A create under a key.
+#[derive(Debug)]
+struct Keyed {
+    body: (i64, bool, u8),
+    which: usize,
+    at: i64,
 }
 
 impl Model {
@@ -96,7 +106,14 @@ impl Model {
     pub(crate) fn apply(&mut self, operation: &Operation) -> u16 {
         let now = self.now;
         match *operation {
-            Operation::Create { timeout, auto_pause, team, starts } => {
+            Operation::Create { timeout, auto_pause, team, key, starts } => {
+                let body = (timeout, auto_pause, team);
+                if let Some(first) = key.and_then(|key| self.keyed(key)) {
+                    return if first.body == body { 201 } else { 409 };
+                }
+                if let Some(key) = key {
+                    self.keys.insert(key, Keyed { body, which: self.created, at: now });
+                }
                 let state = if starts { State::Running } else { State::Failed };
                 let end_at = now + timeout * 1000;
                 let sandbox = Sandbox { state, end_at, team, timeout, auto_pause, paused_at: 0, deleted_at: 0 };
@@ -176,6 +193,13 @@ impl Model {
                 0
             }
         }
+    }
+
+    /// The create that the key is in use for.
+    fn keyed(&self, key: u8) -> Option<&Keyed> {
+        let first = self.keys.get(&key)?;
+        let lives = self.sandboxes.get(&first.which).is_some_and(|one| one.state != State::Deleted);
+        (lives && self.now - first.at <= DAY_MS).then_some(first)
     }
 
     fn on(&mut self, which: usize, apply: impl FnOnce(&mut Sandbox) -> u16) -> u16 {
