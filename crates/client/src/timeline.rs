@@ -85,6 +85,27 @@ mod tests {
     }
 
     #[test]
+    fn new_entries_are_found_when_a_long_timeline_leaves_out_old_ones() {
+        let entry = |number: usize| {
+            let phase = ["starting", "ready", "paused"][number % 3];
+            json!({"phase": phase, "timestamp": Timestamp::from_second(number as i64).unwrap()})
+        };
+        let (mut reader, mut kept, mut told) = (TimelineReader::default(), Vec::new(), Vec::new());
+        for number in 0..500 {
+            kept.push(entry(number));
+            if kept.len() > 100 {
+                kept.remove(10);
+            }
+            // Sometimes several are new at once.
+            if number % 7 != 0 {
+                let timeline: Vec<TimelineEvent> = serde_json::from_value(json!(kept)).unwrap();
+                told.extend(reader.new_entries(&timeline).into_iter().map(|place| kept[place].clone()));
+            }
+        }
+        assert_eq!(told, (0..500).map(entry).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn equal_entries_are_as_many_as_there_are() {
         let mut reader = TimelineReader::default();
         assert_eq!(reader.new_entries(&timeline(&[("ready", 1), ("ready", 1)])), [0, 1]);
