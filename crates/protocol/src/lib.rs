@@ -1,6 +1,6 @@
 //! The sandbox service's contract in types: requests, answers, states, errors and the rules that both sides check.
 //!
-//! No I/O and no clock in here. Requests are read by their own `from_json`, which refuses whatever the contract does
+//! No I/O and no clock in here: times are handed in. Requests are read by their own `from_json`, which refuses whatever the contract does
 //! not know; answers are read leniently: only `sandboxID` is certain, any other field may be absent, null or odd.
 
 mod error_body;
@@ -15,6 +15,7 @@ mod observability;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod options;
+mod rate_window;
 mod runtime;
 mod sandbox;
 mod sandbox_reader;
@@ -36,6 +37,7 @@ pub use options::{
     ConnectOptions, CreateOptions, DEFAULT_TEMPLATE, DEFAULT_TIMEOUT_SECS, MAX_REFRESH_SECS, MAX_TIMEOUT_SECS,
     RefreshOptions, TimeoutOptions, env_vars_from_json,
 };
+pub use rate_window::RateWindow;
 pub use runtime::{
     ACCESS_TOKEN_HEADER, BootConfig, Health, ProcessLimits, RunRequest, RunResponse, RuntimeError, SandboxSize,
 };

@@ -3,30 +3,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use nix::unistd::{SysconfVar, sysconf};
+use sandbar_protocol::RateWindow;
 
-/// The processor time that the sandbox used since it was last asked for.
+/// The processor time that the sandbox uses, in ticks.
 #[derive(Clone)]
-pub(crate) struct CpuMeter(Arc<Mutex<Sample>>);
-
-struct Sample {
-    at: Instant,
-    ticks: u64,
-}
+pub(crate) struct CpuMeter(Arc<Mutex<RateWindow<u64>>>);
 
 impl CpuMeter {
     /// The first time is counted from here on.
     pub(crate) fn start() -> Self {
-        Self(Arc::new(Mutex::new(Sample { at: Instant::now(), ticks: ticks_of_all() })))
+        let mut window = RateWindow::default();
+        window.advance(Instant::now(), ticks_of_all());
+        Self(Arc::new(Mutex::new(window)))
     }
 
-    /// Percent of what these many processors can do, since the last call or, at first, the start.
+    /// Percent of what these many processors can do, over at least a second.
     pub(super) fn used_percent(&self, cpus: u32) -> f64 {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Sample { at: Instant::now(), ticks: ticks_of_all() };
-        let possible = now.at.duration_since(last.at).as_secs_f64() * ticks_per_second() * f64::from(cpus);
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticks = ticks_of_all();
+        let Some((base, seconds)) = window.advance(Instant::now(), ticks) else { return 0.0 };
+        let possible = seconds * ticks_per_second() * f64::from(cpus);
         // Time of processes that nobody asked for their status is gone with them.
-        let used = u32::try_from(now.ticks.saturating_sub(last.ticks)).unwrap_or(u32::MAX);
-        *last = now;
+        let used = u32::try_from(ticks.saturating_sub(base)).unwrap_or(u32::MAX);
         if possible > 0.0 { (f64::from(used) / possible * 10_000.0).round() / 100.0 } else { 0.0 }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Metrics {
     ts: u64,
     /// Processors that the sandbox may use.
     cpu_count: u32,
-    /// Percent of them, since the last call or, at first, the agent's start.
+    /// Percent of them, over at least a second; since the last call, if that is longer ago.
     cpu_used_pct: f64,
     /// Memory that the sandbox may use, in bytes; where it has no limit, the machine's.
     mem_total: u64,

@@ -1,4 +1,5 @@
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use sandbar_protocol::MetricSnapshot;
@@ -10,13 +11,12 @@ use super::supervisor::Handle;
 /// What had been used up to a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
-    at: Timestamp,
     cpu: CpuTime,
     usage: Usage,
     traffic: Option<Traffic>,
 }
 
-/// What one sandbox uses, from its control group and from `/proc`. Rates are since the last reading. Of the host there
+/// What one sandbox uses, from its control group and from `/proc`. Rates are over at least a second. Of the host there
 /// is nothing in it: what can't be told for the sandbox alone, as load or waiting for disks, is left out.
 pub(super) fn read(sandbox_id: &str, handle: &Handle, now: Timestamp) -> MetricSnapshot {
     let Some(init_pid) = handle.init_pid.get() else {
@@ -26,13 +26,12 @@ pub(super) fn read(sandbox_id: &str, handle: &Handle, now: Timestamp) -> MetricS
     let usage = processes::usage(*init_pid);
     // The group also counts those that ended.
     let cpu = group.and_then(Group::cpu_time).unwrap_or(CpuTime { user: usage.user, system: usage.system });
-    let sample = Sample { at: now, cpu, usage, traffic: processes::traffic(*init_pid) };
-    let last = handle.last_sample.lock().unwrap_or_else(PoisonError::into_inner).replace(sample);
+    let sample = Sample { cpu, usage, traffic: processes::traffic(*init_pid) };
+    let base = handle.samples.lock().unwrap_or_else(PoisonError::into_inner).advance(Instant::now(), sample);
     let rate = |of: &dyn Fn(&Sample) -> Option<f64>| {
-        let last = last.as_ref()?;
-        let seconds = now.duration_since(last.at).as_secs_f64();
+        let (base, seconds) = base.as_ref()?;
         // A process that ended without being waited for takes its numbers with it.
-        (seconds > 0.0).then_some(((of(&sample)? - of(last)?) / seconds).max(0.0))
+        Some(((of(&sample)? - of(base)?) / seconds).max(0.0))
     };
     let received = |index: usize| rate(&|sample| Some(sample.traffic?.received[index]));
     let sent = |index: usize| rate(&|sample| Some(sample.traffic?.sent[index]));

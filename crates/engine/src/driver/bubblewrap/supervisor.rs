@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sandbar_protocol::{BootConfig, Diagnostic, LogLevel};
+use sandbar_protocol::{BootConfig, Diagnostic, LogLevel, RateWindow};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
@@ -40,7 +40,7 @@ pub(super) struct Handle {
     /// Where the sandbox that claims it says so, as long as it is warm.
     claim: Arc<Mutex<Option<oneshot::Sender<Order>>>>,
     pub(super) init_pid: Arc<OnceLock<i32>>,
-    pub(super) last_sample: Arc<Mutex<Option<Sample>>>,
+    pub(super) samples: Arc<Mutex<RateWindow<Sample>>>,
 }
 
 impl Handle {
@@ -53,7 +53,7 @@ impl Handle {
             healthy: Arc::default(),
             claim: Arc::default(),
             init_pid: Arc::default(),
-            last_sample: Arc::default(),
+            samples: Arc::default(),
         }
     }
 
