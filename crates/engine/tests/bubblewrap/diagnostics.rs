@@ -43,6 +43,18 @@ async fn no_user_namespaces() {
 }
 
 #[tokio::test]
+async fn no_processes_left() {
+    let folder = tempfile::tempdir().unwrap();
+    for said in ["Creating new namespace failed: Resource temporarily unavailable", "fork: Cannot allocate memory"] {
+        for diagnostic in with_bwrap(&script(&folder, &format!("#!/bin/sh\necho 'bwrap: {said}' >&2\nexit 1\n"))).await
+        {
+            is_complete(&diagnostic, "processes_exhausted");
+            assert!(diagnostic.message.contains(said), "{diagnostic:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_bwrap_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     for diagnostic in with_bwrap(&script(&folder, "#!/bin/sh\necho 'unknown option' >&2\nexit 1\n")).await {

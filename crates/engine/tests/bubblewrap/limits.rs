@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use sandbar_engine::driver::{Driver, RuntimeNotice, RuntimeSpec};
 use sandbar_protocol::{Diagnostic, LogLevel};
@@ -121,6 +122,50 @@ async fn files_in_memory_leave_room_for_processes() {
     sandbox.destroy().await.unwrap();
 }
 
+/// Perl: fills 300 pairs of sockets or pipes, `$pair` makes one, with 2 MiB each, and prints how many MiB they hold.
+fn fill(pair: &str) -> String {
+    format!(
+        "use Socket; use Fcntl; my ($sum, @held); for (1..300) {{ my ($in, $out); {pair} push @held, $in, $out; \
+         fcntl($in, F_SETFL, O_NONBLOCK); fcntl($out, F_SETFL, O_NONBLOCK); \
+         for (1..64) {{ syswrite($in, 'x' x 32768) or last }} }} \
+         for my $out (grep {{ $n++ % 2 }} @held) {{ while (my $read = sysread($out, my $data, 65536)) {{ $sum += $read }} }} \
+         print int($sum / 1048576)"
+    )
+}
+
+const TCP: &str = "if (!$listener) { socket($listener, PF_INET, SOCK_STREAM, 0); \
+                   bind($listener, sockaddr_in(0, INADDR_LOOPBACK)); listen($listener, 10) } \
+                   socket($in, PF_INET, SOCK_STREAM, 0); setsockopt($in, SOL_SOCKET, SO_SNDBUF, 4 << 20); \
+                   connect($in, getsockname $listener); accept($out, $listener);";
+const UDP: &str = "socket($out, PF_INET, SOCK_DGRAM, 0); setsockopt($out, SOL_SOCKET, SO_RCVBUF, 4 << 20); \
+                   bind($out, sockaddr_in(0, INADDR_LOOPBACK)); socket($in, PF_INET, SOCK_DGRAM, 0); \
+                   connect($in, getsockname $out);";
+const UNIX: &str = "socketpair($in, $out, PF_UNIX, SOCK_STREAM, 0); setsockopt($in, SOL_SOCKET, SO_SNDBUF, 4 << 20);";
+const PIPE: &str = "pipe($out, $in); fcntl($in, 1031, 1 << 20);";
+
+const SHARED: &str = "for (1..64) { my $id = shmget(0, 4 << 20, 0600 | 512); \
+                      shmwrite($id, 'x' x (4 << 20), 0, 4 << 20) or exit 3 } print 256";
+
+#[tokio::test]
+async fn what_the_kernel_holds_for_a_sandbox_counts_as_its_memory() {
+    let host = Host::new();
+    let (sandbox, other) = (host.sandbox(), host.running().await);
+    if other.has("perl").await && host.has_groups().await {
+        for attack in [fill(TCP), fill(UDP), fill(UNIX), fill(PIPE), SHARED.to_owned()] {
+            sandbox.start_with(|spec| spec.limits.memory_mb = 128).await.unwrap();
+            let request = json!({ "cmd": "perl", "args": ["-e", attack] }).to_string();
+            // What is counted with the rest ends a process: this one, or the agent and so the sandbox.
+            if let Ok((_, answer)) = sandbox.post("/run", request).await {
+                let held = answer["stdout"].as_str().unwrap().parse::<u64>().ok();
+                assert!(held.map_or(answer["exit_code"] == 137, |held| (1..128).contains(&held)), "{attack}: {answer}");
+            }
+        }
+    }
+    assert_eq!(other.says("echo on").await, "on");
+    sandbox.destroy().await.unwrap();
+    other.destroy().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_fork_bomb_stays_in_its_sandbox() {
     let host = Host::with(|config| config.max_processes = 64);
@@ -138,6 +183,36 @@ async fn a_fork_bomb_stays_in_its_sandbox() {
     assert_eq!(other.says("echo still here | cat").await, "still here");
     sandbox.destroy().await.unwrap();
     other.destroy().await.unwrap();
+}
+
+/// A number in the host's `/proc/sys`.
+fn setting(name: &str) -> u64 {
+    fs::read_to_string(format!("/proc/sys/{name}")).unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn all_sandboxes_together_leave_processes_to_the_host() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let parents: Vec<PathBuf> = sandbox.groups().await.iter().map(|group| group.parent().unwrap().to_owned()).collect();
+    let limits: Vec<String> =
+        parents.iter().filter_map(|parent| fs::read_to_string(parent.join("pids.max")).ok()).collect();
+    assert_eq!(!limits.is_empty(), host.has_groups().await);
+    let of_machine = setting("kernel/pid_max").min(setting("kernel/threads-max"));
+    for limit in limits {
+        assert!(limit.trim().parse::<u64>().unwrap() <= of_machine / 4 * 3, "{limit} of {of_machine}");
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_processes_of_a_sandbox_leave_open_files_to_the_host() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let of_each: u64 = sandbox.says("ulimit -Hn").await.parse().unwrap();
+    let processes = host.driver.limits_level().await.processes.unwrap();
+    assert!(of_each == 256 || of_each * processes <= setting("fs/file-max") / 4, "{of_each} of each");
+    sandbox.destroy().await.unwrap();
 }
 
 #[tokio::test]
@@ -311,6 +386,24 @@ async fn what_a_killed_engine_left_in_its_groups_is_ended_at_the_next_start() {
     assert!(left.iter().all(|group| !group.exists()));
     assert_eq!(stray.0.wait().unwrap().to_string(), "signal: 9 (SIGKILL)");
     host.driver.shut_down().await;
+}
+
+#[tokio::test]
+async fn rates_of_a_constant_load_are_constant_however_often_they_are_read() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let busy = async || sandbox.run("timeout 4 sh -c 'while :; do :; done'").await;
+    let reads = async || {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        for _ in 0..50 {
+            let metrics = host.driver.stats(&sandbox.id).await;
+            let rate = metrics.cpu_user_rate.unwrap() + metrics.cpu_system_rate.unwrap();
+            // What a busy machine leaves to it, and no more than its processor and what it is ahead by.
+            assert!((0.05..1.5).contains(&rate), "{rate}");
+        }
+    };
+    tokio::join!(busy(), reads());
+    sandbox.destroy().await.unwrap();
 }
 
 #[tokio::test]

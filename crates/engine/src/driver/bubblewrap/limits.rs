@@ -15,8 +15,13 @@ use super::{BubblewrapConfig, disk_error, owner};
 use crate::driver::{LimitsLevel, RuntimeLimits};
 
 const MIB: u64 = 1024 * 1024;
-/// Open files of one process.
-const OPEN_FILES: u64 = 4096;
+/// Open files of one process, at most and at least.
+const MAX_OPEN_FILES: u64 = 4096;
+const MIN_OPEN_FILES: u64 = 256;
+/// What the processes of one sandbox may open together, as a part of what the machine can (`fs.file-max`).
+const OPEN_FILES_PART: u64 = 4;
+/// What all sandboxes may have of the machine's processes and threads: three quarters.
+const ALL_PROCESSES: (u64, u64) = (3, 4);
 /// CPU time between two looks from which on a sandbox is busy: half of a processor.
 const BUSY_MS: u64 = 125;
 /// More refused processes than this between two looks are no accident.
@@ -30,6 +35,8 @@ pub(super) struct Limits {
     group: Option<Group>,
     /// The most processes of a sandbox, if they can be counted.
     processes: Option<u64>,
+    /// The most open files of a process.
+    open_files: u64,
 }
 
 impl Limits {
@@ -43,9 +50,13 @@ impl Limits {
             for error in left.filter_map(Result::err) {
                 tracing::warn!("a control group that an earlier engine left can't be removed: {error}");
             }
+            if let Err(error) = group.limit_processes(all_processes()) {
+                tracing::warn!("the processes of all sandboxes together can't be bounded: {error}");
+            }
         }
         let countable = group.is_some() || geteuid().is_root() || counts_by_namespace();
-        Ok(Self { group, processes: countable.then_some(config.max_processes) })
+        let open_files = open_files(setting("fs/file-max"), config.max_processes);
+        Ok(Self { group, processes: countable.then_some(config.max_processes), open_files })
     }
 
     pub(super) fn level(&self) -> LimitsLevel {
@@ -69,6 +80,7 @@ impl Limits {
         Bounds {
             limits,
             processes: self.processes,
+            open_files: self.open_files,
             group,
             kills_told: AtomicU64::new(0),
             kills_past: AtomicU64::new(0),
@@ -98,6 +110,7 @@ impl Drop for Limits {
 pub(super) struct Bounds {
     limits: RuntimeLimits,
     processes: Option<u64>,
+    open_files: u64,
     group: Option<Group>,
     /// Of the processes that were killed for want of memory, how many have been told.
     kills_told: AtomicU64,
@@ -124,7 +137,7 @@ impl Bounds {
         let alone = self.group.is_none();
         ProcessLimits {
             file_bytes: Some(self.home_bytes()),
-            open_files: Some(OPEN_FILES),
+            open_files: Some(self.open_files),
             // A group counts better: in sum, and only what is really used.
             data_bytes: alone.then(|| self.limits.memory_mb.saturating_mul(MIB)),
             processes: self.processes.filter(|_| alone),
@@ -227,8 +240,37 @@ fn not_held(error: &io::Error) -> Diagnostic {
         .recommend("delete sandboxes that are not needed; the engine must be allowed to write to its control groups")
 }
 
+/// Open files of one process, so that many processes together leave most of the machine's to others.
+fn open_files(of_machine: u64, processes: u64) -> u64 {
+    (of_machine / OPEN_FILES_PART / processes.max(1)).clamp(MIN_OPEN_FILES, MAX_OPEN_FILES)
+}
+
+fn all_processes() -> u64 {
+    let (share, whole) = ALL_PROCESSES;
+    setting("kernel/pid_max").min(setting("kernel/threads-max")) / whole * share
+}
+
+/// A limit of the machine; one that can't be read is none.
+fn setting(name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/sys/{name}")).unwrap_or_default();
+    text.trim().parse().unwrap_or(u64::MAX)
+}
+
 fn counts_by_namespace() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= COUNTS_BY_NAMESPACE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_files_of_a_sandbox_are_a_part_of_the_machines() {
+        assert_eq!(open_files(2_470_878, 512), 1206);
+        assert_eq!(open_files(u64::MAX, 512), MAX_OPEN_FILES);
+        assert_eq!(open_files(10_000, 512), MIN_OPEN_FILES);
+        assert_eq!(open_files(2_470_878, 0), MAX_OPEN_FILES);
+    }
 }

@@ -12,6 +12,9 @@ use super::{BubblewrapConfig, disk_full};
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How a `clone` fails for want of processes or memory.
+const NO_PROCESSES: [&str; 2] = ["Resource temporarily unavailable", "Cannot allocate memory"];
+
 /// The agent's binary is there.
 pub(super) fn agent(path: &Path) -> Result<(), Diagnostic> {
     if path.is_file() {
@@ -56,20 +59,31 @@ pub(super) fn launch_error(error: &io::Error) -> Diagnostic {
     if let Some(full) = disk_full(&message, error) {
         return full;
     }
+    if let Some(Errno::AGAIN | Errno::NOMEM) = Errno::from_io_error(error) {
+        return processes_exhausted(message);
+    }
     let diagnostic = Diagnostic::new("bwrap_failed", message);
     match Errno::from_io_error(error) {
         Some(Errno::MFILE | Errno::NFILE) => diagnostic.recommend(
             "allow the engine more open files: `ulimit -n 65536` before its start, or `LimitNOFILE=65536` in its unit",
         ),
-        Some(Errno::AGAIN | Errno::NOMEM) => diagnostic.recommend(
-            "the machine is out of processes or memory: delete sandboxes that are not needed, or raise `ulimit -u`",
-        ),
         _ => diagnostic.recommend("run `bwrap --version` as the engine's user: 0.8 or later is needed"),
     }
 }
 
+/// Nothing more can be forked.
+fn processes_exhausted(message: String) -> Diagnostic {
+    Diagnostic::new("processes_exhausted", message).recommend(
+        "the machine is out of processes, threads or memory: delete sandboxes that are not needed, or raise `ulimit -u`, \
+         `sysctl kernel.pid_max` or the `TasksMax` of the engine's unit",
+    )
+}
+
 /// `bwrap` ended without a sandbox.
 pub(super) fn bwrap_failed(how: &str, said: &str) -> Diagnostic {
+    if NO_PROCESSES.iter().any(|text| said.contains(text)) {
+        return processes_exhausted(format!("bwrap could not start a process: {said}"));
+    }
     let no_namespaces = ["new namespace", "uid map", "gid map", "creating namespace", "user.max_user_namespaces"];
     if no_namespaces.iter().any(|text| said.to_lowercase().contains(text)) {
         let message = format!("this machine does not let bwrap make user namespaces: {said}");

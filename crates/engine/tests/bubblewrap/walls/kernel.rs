@@ -96,6 +96,46 @@ async fn forbidden_system_calls_are_refused_by_the_filter() {
 }
 
 #[tokio::test]
+async fn contexts_for_asynchronous_io_are_not_there() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let calls = [format!("{}, 65536, my $context = pack(q(Q), 0)", libc::SYS_io_setup)];
+    if let Some(errnos) = sandbox.errnos(&calls.each_ref().map(String::as_str)).await {
+        assert_eq!(errnos, [libc::ENOSYS]);
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn huge_pages_are_refused() {
+    let host = Host::new();
+    let sandbox = host.running().await;
+    let map = |flags: i32| {
+        let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        format!("{}, 0, 2097152, {}, {flags}, -1, 0", libc::SYS_mmap, libc::PROT_READ)
+    };
+    let shared = |flags: i32| format!("{}, 0, 2097152, {}", libc::SYS_shmget, 0o600 | libc::IPC_CREAT | flags);
+    let in_memory = |flags: u32| format!("{}, $text, {flags}", libc::SYS_memfd_create);
+    // Of one gibibyte, as well.
+    let of_size = 30 << 26;
+    let huge = [
+        map(libc::MAP_HUGETLB),
+        map(libc::MAP_HUGETLB | of_size),
+        shared(libc::SHM_HUGETLB),
+        in_memory(libc::MFD_HUGETLB),
+        in_memory(libc::MFD_HUGETLB | libc::MFD_CLOEXEC),
+    ];
+    if let Some(errnos) = sandbox.errnos(&huge.each_ref().map(String::as_str)).await {
+        assert_eq!(errnos, [libc::EPERM; 5]);
+    }
+    let usual = [map(0), shared(0), in_memory(0)];
+    if let Some(errnos) = sandbox.errnos(&usual.each_ref().map(String::as_str)).await {
+        assert_eq!(errnos, [0; 3]);
+    }
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
 async fn typing_into_a_terminal_is_refused() {
     let host = Host::new();
     let sandbox = host.running().await;

@@ -25,6 +25,8 @@ const SLOWED_QUOTA: u64 = 2_000;
 const SLOWED_PERIOD: u64 = 10_000;
 /// The least that the kernel takes.
 const LEAST_QUOTA: u64 = 1_000;
+/// Of version 1, what the kernel may hold for TCP connections, as a part of the memory: it is not counted with the rest.
+const SOCKET_PART: u64 = 8;
 /// A group's last processes are gone within milliseconds of their kill.
 const EMPTY_WAIT: Duration = Duration::from_secs(5);
 
@@ -106,6 +108,7 @@ impl Group {
             Version::V1 => {
                 write(&self.memory, "memory.limit_in_bytes", bytes)?;
                 write_if_there(&self.memory, "memory.memsw.limit_in_bytes", bytes)?;
+                write_if_there(&self.memory, "memory.kmem.tcp.limit_in_bytes", bytes / SOCKET_PART)?;
             }
             Version::V2 => {
                 write(&self.memory, "memory.max", bytes)?;
@@ -113,6 +116,11 @@ impl Group {
             }
         }
         self.set_pace(Pace::Full(limits.cpu_count))
+    }
+
+    /// Bounds the processes and threads of all groups in it together.
+    pub(super) fn limit_processes(&self, processes: u64) -> io::Result<()> {
+        write(&self.pids, "pids.max", processes)
     }
 
     /// How much of the processors it gets at most.

@@ -69,6 +69,13 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     rules.insert(libc::SYS_unshare, new_namespace);
     rules.insert(libc::SYS_socket, sockets()?);
     rules.insert(libc::SYS_socketpair, sockets()?);
+    // The machine's reserve of huge pages is outside of a sandbox's memory limit.
+    let huge_pages = |argument: u8, flag: u64| {
+        when([condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(flag), flag)])
+    };
+    rules.insert(libc::SYS_mmap, vec![huge_pages(3, libc::MAP_HUGETLB as u64)?]);
+    rules.insert(libc::SYS_memfd_create, vec![huge_pages(1, libc::MFD_HUGETLB.into())?]);
+    rules.insert(libc::SYS_shmget, vec![huge_pages(2, libc::SHM_HUGETLB as u64)?]);
     let typing = |request| when([condition(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request)]);
     rules.insert(libc::SYS_ioctl, vec![typing(TIOCSTI)?, typing(TIOCLINUX)?]);
     Ok(rules)
