@@ -2,6 +2,7 @@ use sandbar_protocol::{Diagnostic, ValidationError};
 
 use crate::admission::LimitReached;
 use crate::lifecycle::Refusal;
+use crate::logs::LogsError;
 use crate::store::StoreError;
 use crate::templates::TemplateError;
 
@@ -43,7 +44,19 @@ pub enum EngineError {
     /// The store can't be read or written.
     #[error("{}", .0.message)]
     StoreUnavailable(Diagnostic),
+    /// A log can't be read.
+    #[error(transparent)]
+    Logs(LogsError),
     /// The engine is shutting down.
     #[error("the engine is shutting down: try again when it is back")]
     ShuttingDown,
+}
+
+impl From<LogsError> for EngineError {
+    fn from(error: LogsError) -> Self {
+        match error {
+            LogsError::Store(error) => error.into(),
+            LogsError::TimedOut => Self::Logs(error),
+        }
+    }
 }

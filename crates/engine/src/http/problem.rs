@@ -131,6 +131,10 @@ impl From<EngineError> for Problem {
                 "the engine's store failed: its log says why",
             )
             .with(json!({ "recommendation": diagnostic.recommendation })),
+            EngineError::Logs(_) => Self {
+                retry_after_secs: Some(1),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "logs_unavailable", message)
+            },
             EngineError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
         }
     }

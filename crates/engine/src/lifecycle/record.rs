@@ -62,6 +62,9 @@ pub struct SandboxRecord {
     pub token: Secret,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// How many entries its timeline was given, those that have been left out again included.
+    #[serde(default)]
+    pub timeline_count: u64,
     /// Why it is where it is.
     pub diagnostic: Option<Diagnostic>,
 }
@@ -105,6 +108,7 @@ impl SandboxRecord {
             generation: 1,
             token: new.token,
             timeline: Vec::new(),
+            timeline_count: 0,
             diagnostic: None,
         };
         record.note("created", PhaseStatus::Completed, now, format!("template {}", record.template_id));
@@ -185,8 +189,17 @@ impl SandboxRecord {
         }
     }
 
+    /// The entries that an earlier state of this record did not have; without one, all. By count, not by place: old
+    /// entries are left out.
+    pub fn timeline_since(&self, earlier: Option<&Self>) -> &[TimelineEvent] {
+        let new = self.timeline_count.saturating_sub(earlier.map_or(0, |earlier| earlier.timeline_count));
+        let new = usize::try_from(new).unwrap_or(usize::MAX);
+        self.timeline.get(self.timeline.len().saturating_sub(new)..).unwrap_or_default()
+    }
+
     fn push(&mut self, event: TimelineEvent) {
         self.timeline.push(event);
+        self.timeline_count += 1;
         if self.timeline.len() > MAX_TIMELINE {
             self.timeline.remove(KEPT_FROM_START);
         }

@@ -40,6 +40,14 @@ pub(super) async fn window(pool: &SqlitePool, sandbox_id: &str, query: &LogsQuer
     Ok(SandboxLogs { logs, next_cursor: Some(cursor), has_more, query: Some(echo(query, limit)), diagnostic })
 }
 
+/// The sandboxes that have lines; each takes one step in the index, however many lines it has.
+pub(super) async fn sandbox_ids(pool: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    let query = "WITH RECURSIVE ids(id) AS (SELECT min(sandbox) FROM lines UNION ALL \
+                 SELECT (SELECT min(sandbox) FROM lines WHERE sandbox > id) FROM ids WHERE id IS NOT NULL) \
+                 SELECT id FROM ids WHERE id IS NOT NULL";
+    Ok(sqlx::query_scalar(query).fetch_all(pool).await?)
+}
+
 fn select(sandbox_id: &str, query: &LogsQuery, start: u64, limit: u64) -> QueryBuilder<Sqlite> {
     let backward = query.direction == Some(LogDirection::Backward);
     let number = |number| i64::try_from(number).unwrap_or(i64::MAX);

@@ -1,65 +1,99 @@
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sandbar_protocol::{LogsQuery, SandboxLogs};
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
-use super::writer::Order;
-use super::{Line, Logs, file, read, writer};
+use super::queue::Queue;
+use super::{Line, Logs, LogsError, file, read, writer};
 use crate::store::StoreError;
 
 /// The most that is kept of one sandbox's log; the oldest lines go first.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) const MAX_LINES: u64 = 10_000;
-/// Lines that wait to be written: whoever has more waits, too.
-const QUEUE: usize = 1024;
+/// How long a call may take, the writing of earlier lines included.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// How long the last lines may take at the end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Logs in one SQLite file, in WAL mode.
 pub struct SqliteLogs {
-    orders: mpsc::Sender<Order>,
+    queue: Arc<Queue>,
     pool: SqlitePool,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SqliteLogs {
     /// Opens the file, making it if there is none, and brings its schema up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
         let pool = file::open(file).await?;
-        let (orders, inbox) = mpsc::channel(QUEUE);
-        tokio::spawn(writer::write(pool.clone(), inbox));
-        Ok(Self { orders, pool })
+        let queue = Arc::new(Queue::new());
+        let writer = tokio::spawn(writer::write(pool.clone(), queue.clone()));
+        Ok(Self { queue, pool, writer: Mutex::new(Some(writer)) })
     }
 
-    async fn written(&self) {
-        let (done, written) = oneshot::channel();
-        self.order(Order::Flush(done)).await;
-        let _ = written.await;
-    }
-
-    async fn order(&self, order: Order) {
-        // The writer ends with the last handle.
-        let _ = self.orders.send(order).await;
+    /// What a query gives, if it is in time. One that is late goes on by itself: a connection whose query was dropped
+    /// halfway is of no use any more.
+    async fn in_time<T: Send + 'static>(
+        &self,
+        query: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, LogsError> {
+        let query = tokio::time::timeout(CALL_LIMIT, tokio::spawn(query)).await;
+        // A task that panicked or was dropped at the end has no answer.
+        Ok(query.map_err(|_| LogsError::TimedOut)?.map_err(|_| LogsError::TimedOut)??)
     }
 }
 
 #[async_trait]
 impl Logs for SqliteLogs {
-    async fn add(&self, line: Line) {
-        self.order(Order::Line(line)).await;
+    fn add(&self, line: Line) {
+        self.queue.push(line);
     }
 
-    async fn forget(&self, sandbox_ids: Vec<String>) {
-        self.order(Order::Forget(sandbox_ids)).await;
+    async fn read(&self, sandbox_id: &str, query: &LogsQuery) -> Result<SandboxLogs, LogsError> {
+        let (queue, pool) = (self.queue.clone(), self.pool.clone());
+        let (sandbox_id, query) = (sandbox_id.to_owned(), query.clone());
+        self.in_time(async move {
+            queue.written(&sandbox_id).await;
+            read::window(&pool, &sandbox_id, &query).await
+        })
+        .await
     }
 
-    async fn read(&self, sandbox_id: &str, query: &LogsQuery) -> Result<SandboxLogs, StoreError> {
-        self.written().await;
-        read::window(&self.pool, sandbox_id, query).await
+    async fn sandbox_ids(&self) -> Result<Vec<String>, LogsError> {
+        let pool = self.pool.clone();
+        self.in_time(async move { read::sandbox_ids(&pool).await }).await
+    }
+
+    async fn forget(&self, sandbox_ids: &[String]) -> Result<(), LogsError> {
+        for id in sandbox_ids {
+            let delete = sqlx::query("DELETE FROM lines WHERE sandbox = ?").bind(id.clone());
+            let pool = self.pool.clone();
+            self.in_time(async move { Ok(delete.execute(&pool).await.map(|_| ())?) }).await?;
+        }
+        Ok(())
     }
 
     async fn close(&self) {
-        self.written().await;
-        self.pool.close().await;
+        self.queue.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut writer) = writer
+            && tokio::time::timeout(CLOSE_LIMIT, &mut writer).await.is_err()
+        {
+            tracing::warn!("the last lines of sandboxes' logs could not be written in time");
+            writer.abort();
+        }
+        // A query that hangs keeps its connection.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.pool.close()).await;
+    }
+}
+
+impl Drop for SqliteLogs {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
@@ -75,7 +109,10 @@ mod tests {
         let logs = SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap();
         for n in 0..lines {
             let level = if n % 2 == 0 { LogLevel::Info } else { LogLevel::Error };
-            logs.add(line("sb-1", level, format!("line {n}"))).await;
+            logs.add(line("sb-1", level, format!("line {n}")));
+            if n % 1000 == 0 {
+                logs.queue.all_written().await;
+            }
         }
         logs
     }
@@ -127,7 +164,7 @@ mod tests {
         let rest = logs.read("sb-1", &LogsQuery { cursor: Some(4), ..errors }).await.unwrap();
         assert_eq!((messages(&rest), rest.next_cursor, rest.has_more), (vec!["line 5"], Some(6), Some(false)));
         // No character of it is a wildcard.
-        logs.add(line("sb-1", LogLevel::Warn, "100%_\0done".into())).await;
+        logs.add(line("sb-1", LogLevel::Warn, "100%_\0done".into()));
         let search = |text: &str| LogsQuery { search: Some(text.into()), ..LogsQuery::default() };
         assert_eq!(messages(&logs.read("sb-1", &search("%_")).await.unwrap()), ["100%_\u{fffd}done"]);
         assert_eq!(messages(&logs.read("sb-1", &search("ine 2")).await.unwrap()), ["line 2"]);
@@ -143,7 +180,7 @@ mod tests {
         assert_eq!(messages(&answer), [format!("line {}", next - 1)]);
         assert!((2..MAX_LINES / 2).contains(&next), "{next}");
         for _ in 0..300 {
-            logs.add(line("sb-1", LogLevel::Info, "x".repeat(8 * 1024))).await;
+            logs.add(line("sb-1", LogLevel::Info, "x".repeat(8 * 1024)));
         }
         let lines = LogsQuery { limit: Some(1000), ..LogsQuery::default() };
         let kept = logs.read("sb-1", &lines).await.unwrap();
@@ -157,11 +194,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         filled(&folder, 3).await.close().await;
         let logs = SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap();
-        logs.add(line("sb-1", LogLevel::Info, "after".into())).await;
-        logs.add(line("sb-2", LogLevel::Info, "another's".into())).await;
+        logs.add(line("sb-1", LogLevel::Info, "after".into()));
+        logs.add(line("sb-2", LogLevel::Info, "another's".into()));
         let all = logs.read("sb-1", &LogsQuery::default()).await.unwrap();
         assert_eq!((messages(&all), all.next_cursor), (vec!["line 0", "line 1", "line 2", "after"], Some(4)));
-        logs.forget(vec!["sb-1".to_owned()]).await;
+        logs.forget(&["sb-1".to_owned()]).await.unwrap();
         assert_eq!(logs.read("sb-1", &LogsQuery::default()).await.unwrap().logs, []);
         assert_eq!(messages(&logs.read("sb-2", &LogsQuery::default()).await.unwrap()), ["another's"]);
     }

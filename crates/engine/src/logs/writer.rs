@@ -1,28 +1,20 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbar_protocol::LogLevel;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Row, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
 
 use super::Line;
+use super::queue::Queue;
 use super::sqlite::{MAX_BYTES, MAX_LINES};
 
-/// The most orders of one transaction.
-const BATCH: usize = 256;
-/// How long lines are gathered: a start has half a dozen, and each transaction costs as much as a start's own.
-const GATHER: Duration = Duration::from_millis(20);
 /// Of more sandboxes than this, the ends are looked up anew.
 const MAX_KNOWN: usize = 4096;
-
-/// What the writer is told.
-pub(super) enum Order {
-    Line(Line),
-    Forget(Vec<String>),
-    /// Tells when everything before is written.
-    Flush(oneshot::Sender<()>),
-}
+/// After a batch that could not be written, how long until the next attempt: at first, and at most.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Where a sandbox's log begins and ends, and what is in between.
 #[derive(Clone, Copy, Default)]
@@ -32,77 +24,36 @@ struct Extent {
     bytes: u64,
 }
 
-/// Writes what comes, all that waits at once, until the last sender is gone.
-pub(super) async fn write(pool: SqlitePool, mut inbox: mpsc::Receiver<Order>) {
+/// Writes what is in the queue until it is closed. A batch that can't be written is tried again: meanwhile the queue
+/// counts what it has no room for.
+pub(super) async fn write(pool: SqlitePool, queue: Arc<Queue>) {
     let mut known = HashMap::new();
-    let mut failed = false;
-    let mut batch = Vec::with_capacity(BATCH);
-    while collect(&mut inbox, &mut batch).await {
-        let (lines, flushed) = sort(batch.drain(..));
-        let result = if lines.is_empty() { Ok(()) } else { write_batch(&pool, &mut known, lines).await };
-        if let Err(error) = &result {
+    while let Some(batch) = queue.next().await {
+        let mut backoff = FIRST_BACKOFF;
+        while let Err(error) = write_batch(&pool, &mut known, &batch.lines).await {
             known.clear();
-            // Once, and not for each line of a full disk.
-            if !failed {
-                tracing::error!("sandboxes' logs can't be written, lines are lost: {error}");
+            // Once, and not for each attempt on a full disk.
+            if backoff == FIRST_BACKOFF {
+                tracing::error!("sandboxes' logs can't be written, the engine tries again: {error}");
             }
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(MAX_BACKOFF);
         }
-        failed = result.is_err();
         if known.len() > MAX_KNOWN {
             known.clear();
         }
-        for done in flushed {
-            // Whoever waited may have gone.
-            let _ = done.send(());
-        }
+        queue.has_written(batch);
     }
-}
-
-/// Waits for the next orders, and a little longer for more; not if someone waits for them. `false` after the last.
-async fn collect(inbox: &mut mpsc::Receiver<Order>, batch: &mut Vec<Order>) -> bool {
-    if inbox.recv_many(batch, BATCH).await == 0 {
-        return false;
-    }
-    let late = tokio::time::sleep(GATHER);
-    tokio::pin!(late);
-    while batch.len() < BATCH && !batch.iter().any(|order| matches!(order, Order::Flush(_))) {
-        let room = BATCH - batch.len();
-        tokio::select! {
-            more = inbox.recv_many(batch, room) => if more == 0 { break },
-            () = &mut late => break,
-        }
-    }
-    true
-}
-
-fn sort(orders: impl Iterator<Item = Order>) -> (Vec<Order>, Vec<oneshot::Sender<()>>) {
-    let (mut changes, mut flushed) = (Vec::new(), Vec::new());
-    for order in orders {
-        match order {
-            Order::Flush(done) => flushed.push(done),
-            change => changes.push(change),
-        }
-    }
-    (changes, flushed)
 }
 
 async fn write_batch(
     pool: &SqlitePool,
     known: &mut HashMap<String, Extent>,
-    changes: Vec<Order>,
+    lines: &[Line],
 ) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    for change in changes {
-        match change {
-            Order::Line(line) => add(&mut transaction, known, line).await?,
-            Order::Forget(sandbox_ids) => {
-                for id in sandbox_ids {
-                    sqlx::query("DELETE FROM lines WHERE sandbox = ?").bind(&id).execute(&mut *transaction).await?;
-                    known.remove(&id);
-                }
-            }
-            Order::Flush(_) => {}
-        }
+    for line in lines {
+        add(&mut transaction, known, line).await?;
     }
     transaction.commit().await
 }
@@ -110,7 +61,7 @@ async fn write_batch(
 async fn add(
     connection: &mut SqliteConnection,
     known: &mut HashMap<String, Extent>,
-    line: Line,
+    line: &Line,
 ) -> Result<(), sqlx::Error> {
     let mut extent = match known.get(&line.sandbox_id) {
         Some(extent) => *extent,
@@ -132,7 +83,7 @@ async fn add(
     while extent.bytes > MAX_BYTES || (extent.next - extent.first).unsigned_abs() > MAX_LINES {
         cut(connection, &line.sandbox_id, &mut extent).await?;
     }
-    known.insert(line.sandbox_id, extent);
+    known.insert(line.sandbox_id.clone(), extent);
     Ok(())
 }
 

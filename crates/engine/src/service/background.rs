@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::Service;
 use crate::driver::RuntimeNotice;
 use crate::lifecycle::{Event, TOMBSTONE_KEPT};
-use crate::logs::Line;
+use crate::logs::{self, Line, LogsError};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -33,7 +33,7 @@ impl Service {
                 match notice {
                     RuntimeNotice::Output { sandbox_id, level, line } => {
                         let (time, message) = (service.now(), line);
-                        service.inner.logs.add(Line { sandbox_id, time, level, source: "runtime", message }).await;
+                        service.inner.logs.add(Line { sandbox_id, time, level, source: logs::RUNTIME, message });
                     }
                     RuntimeNotice::Exited { sandbox_id, generation, status, cause } => {
                         let poster = service.clone();
@@ -53,12 +53,26 @@ impl Service {
             let mut ticks = tokio::time::interval(SWEEP_EVERY);
             loop {
                 ticks.tick().await;
-                match service.inner.store.forget_before(service.oldest_tombstone()).await {
-                    Ok(forgotten) => service.inner.logs.forget(forgotten).await,
-                    Err(error) => tracing::error!("can't remove old tombstones: {error}"),
+                if let Err(error) = service.inner.store.forget_before(service.oldest_tombstone()).await {
+                    tracing::error!("can't remove old tombstones: {error}");
+                }
+                if let Err(error) = service.sweep_logs().await {
+                    tracing::warn!("can't remove the logs of sandboxes that are forgotten: {error}");
                 }
             }
         }));
+    }
+
+    /// Removes the logs of sandboxes that the store does not know.
+    async fn sweep_logs(&self) -> Result<(), LogsError> {
+        let mut unknown = Vec::new();
+        // A record is stored before its first line: what has lines by now and no record is forgotten.
+        for id in self.inner.logs.sandbox_ids().await? {
+            if matches!(self.inner.store.load(&id).await, Ok(None)) {
+                unknown.push(id);
+            }
+        }
+        self.inner.logs.forget(&unknown).await
     }
 
     /// Tombstones from before are forgotten.

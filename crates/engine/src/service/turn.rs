@@ -10,7 +10,7 @@ use crate::admission::Places;
 use crate::clock::after;
 use crate::error::EngineError;
 use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, transition};
-use crate::logs::Line;
+use crate::logs::{self, Line};
 use crate::slots::Slot;
 
 /// After a removal that failed, how long until the next attempt.
@@ -50,20 +50,19 @@ impl Service {
             self.inner.changes.publish(record);
         }
         self.inner.admission.moved(Some(before.state), record.state, places);
-        self.announce(slot, Some(before), record).await;
+        self.announce(slot, Some(before), record);
         Ok(())
     }
 
     /// Tells the timer, the log and those who wait.
-    pub(super) async fn announce(&self, slot: &Slot, before: Option<&SandboxRecord>, record: &SandboxRecord) {
+    pub(super) fn announce(&self, slot: &Slot, before: Option<&SandboxRecord>, record: &SandboxRecord) {
         self.inner.deadlines.set(&record.id, record.deadline());
-        let known = before.map_or(0, |before| before.timeline.len());
-        for event in record.timeline.iter().skip(known) {
+        for event in record.timeline_since(before) {
             let level = if event.status == Some(PhaseStatus::Failed) { LogLevel::Error } else { LogLevel::Info };
             let message = sentence(event);
             tracing::info!(sandbox = record.id, "{message}");
             let (sandbox_id, time) = (record.id.clone(), self.now());
-            self.inner.logs.add(Line { sandbox_id, time, level, source: "engine", message }).await;
+            self.inner.logs.add(Line { sandbox_id, time, level, source: logs::ENGINE, message });
         }
         slot.state.send_replace(Some(record.state));
     }

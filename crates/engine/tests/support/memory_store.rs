@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_engine::lifecycle::SandboxRecord;
-use sandbar_engine::logs::{Line, Logs};
+use sandbar_engine::logs::{Line, Logs, LogsError};
 use sandbar_engine::store::{Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError};
 use sandbar_protocol::{InternalState, LogsQuery, PublicState, SandboxLogs};
 
@@ -117,12 +117,18 @@ pub struct NoLogs;
 
 #[async_trait]
 impl Logs for NoLogs {
-    async fn add(&self, _line: Line) {}
+    fn add(&self, _line: Line) {}
 
-    async fn forget(&self, _sandbox_ids: Vec<String>) {}
-
-    async fn read(&self, _sandbox_id: &str, _query: &LogsQuery) -> Result<SandboxLogs, StoreError> {
+    async fn read(&self, _sandbox_id: &str, _query: &LogsQuery) -> Result<SandboxLogs, LogsError> {
         Ok(SandboxLogs::default())
+    }
+
+    async fn sandbox_ids(&self) -> Result<Vec<String>, LogsError> {
+        Ok(Vec::new())
+    }
+
+    async fn forget(&self, _sandbox_ids: &[String]) -> Result<(), LogsError> {
+        Ok(())
     }
 
     async fn close(&self) {}

@@ -101,7 +101,9 @@ fn complete(operation: &mut Operation) {
     let optional_body = operation.operation_id.as_deref().is_some_and(|id| BODY_IS_OPTIONAL.contains(&id));
     let open = operation.security.is_some();
     let parameters = operation.parameters.get_or_insert_default();
-    let names_sandbox = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(it) if it.name == SANDBOX_ID));
+    // A query that names one selects: what does not exist is not selected.
+    let in_path = |it: &Parameter| it.name == SANDBOX_ID && it.parameter_in == ParameterIn::Path;
+    let names_sandbox = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(it) if in_path(it)));
     let checked = !parameters.is_empty() || operation.request_body.is_some();
     parameters.push(header_parameter("X-Request-ID", "A name for the request; a new one is made unless it is given"));
     if !open {
@@ -111,7 +113,11 @@ fn complete(operation: &mut Operation) {
         ));
         refusal(operation, 401, "`unauthorized`: no API key, or a wrong one");
         refusal(operation, 500, "`store_failed`, `record_unreadable`, `runtime_error`: the engine's own failure");
-        refusal(operation, 503, "`shutting_down`: the engine is told to stop");
+        refusal(
+            operation,
+            503,
+            "`shutting_down`: the engine is told to stop; `logs_unavailable`: a log can not be read at the moment",
+        );
     }
     if checked {
         refusal(operation, 400, "`invalid_request`: the message names the field and the way out");
