@@ -108,7 +108,13 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     process.args(&command.args).env_clear().envs(std::env::vars_os().filter(|(name, _)| is_needed(name)));
     process.env("LISTEN_FDS", "1");
     process.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
-    process.stderr(log_file(config.data_dir()).map_err(failed)?);
+    process.stderr(log_file(config.data_dir()).map_or_else(
+        |error| {
+            tracing::warn!("the keeper goes without a log: {error}");
+            Stdio::null()
+        },
+        Stdio::from,
+    ));
     process
         .fd_mappings(vec![FdMapping { parent_fd: listener.into(), child_fd: LISTENER_FD }])
         .map_err(|error| failed(io::Error::other(error)))?;

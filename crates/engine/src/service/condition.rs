@@ -9,6 +9,7 @@ use crate::admission::Metric;
 use crate::disk::{Disk, Room};
 use crate::error::EngineError;
 use crate::set_aside;
+use crate::store::StoreError;
 
 const MIB: u64 = 1024 * 1024;
 /// From which share of a limit on there is a warning.
@@ -57,8 +58,13 @@ impl Service {
         ];
         let limits = Metric::ALL.into_iter().filter_map(|metric| self.check_limit(metric));
         let checks = limits.chain(self.check_disk()).collect();
+        Condition { parts, checks, problems: self.data_problems() }
+    }
+
+    /// What the engine could not take up at its start, and what it has set aside.
+    pub(super) fn data_problems(&self) -> Vec<Diagnostic> {
         let recovery = self.inner.recovery_problems.get().into_iter().flatten().cloned();
-        Condition { parts, checks, problems: recovery.chain(self.check_set_aside()).collect() }
+        recovery.chain(self.check_set_aside()).collect()
     }
 
     /// Whether something that was set aside is still there.
@@ -74,16 +80,20 @@ impl Service {
         ))
     }
 
-    /// Whether the engine takes requests: it is not told to stop, and its store can be read and written.
+    /// Whether the engine takes requests: it is not told to stop, and its store can be read and written. On a full disk
+    /// all requests but creates are carried out.
     pub async fn check_serving(&self) -> Result<(), EngineError> {
         self.check_open()?;
-        self.check_store().await.map_err(EngineError::StoreUnavailable)
+        match self.check_store().await {
+            Err(diagnostic) if diagnostic.reason != "disk_full" => Err(EngineError::StoreUnavailable(diagnostic)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the store can be read and written.
     async fn check_store(&self) -> Result<(), Diagnostic> {
         let store = self.inner.store.clone();
-        let look = async move { store.probe().await.map_err(|error| store_failed(error.to_string())) };
+        let look = async move { store.probe().await.map_err(unwritable) };
         let late = |limit: Duration| store_failed(format!("the store did not answer within {} s", limit.as_secs()));
         self.inner.probes.store.outcome(look, late).await
     }
@@ -168,6 +178,15 @@ pub(super) fn some_of(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+fn unwritable(error: StoreError) -> Diagnostic {
+    if error.is_disk_full() {
+        let message = "the disk is full: new sandboxes are refused, those that are there can be paused and deleted";
+        return Diagnostic::new("disk_full", message)
+            .recommend("make room on the data folder's disk (`df -h`, `df -i`): delete sandboxes that are not needed");
+    }
+    store_failed(error.to_string())
 }
 
 fn store_failed(message: String) -> Diagnostic {

@@ -34,6 +34,7 @@ impl Service {
         if let Some(disk) = self.disk() {
             telemetry.set_disk(disk.bytes.total, disk.bytes.free);
         }
+        telemetry.set_problems(self.data_problems().len());
         Ok(telemetry.text())
     }
 }

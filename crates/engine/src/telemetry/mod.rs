@@ -74,6 +74,7 @@ pub(crate) struct Telemetry {
     used: Family<MetricLabels, Number>,
     disk_bytes: Number,
     disk_free: Number,
+    problems: Number,
     uptime: Number,
     process: Process,
 }
@@ -94,6 +95,7 @@ impl Default for Telemetry {
             used: Family::default(),
             disk_bytes: Number::default(),
             disk_free: Number::default(),
+            problems: Number::default(),
             uptime: Number::default(),
             process,
         };
@@ -108,6 +110,8 @@ impl Default for Telemetry {
         own.register("limit_used", "What is used of each limit", telemetry.used.clone());
         own.register_with_unit("disk", "Size of the data folder's disk", Unit::Bytes, telemetry.disk_bytes.clone());
         own.register_with_unit("disk_free", "Room on the data folder's disk", Unit::Bytes, telemetry.disk_free.clone());
+        let problems = telemetry.problems.clone();
+        own.register("data_problems", "Kinds of things in the data folder that could not be used", problems);
         own.register_with_unit("uptime", "How long the engine has run", Unit::Seconds, telemetry.uptime.clone());
         telemetry
     }
@@ -147,6 +151,10 @@ impl Telemetry {
     pub(crate) fn set_disk(&self, bytes: u64, free: u64) {
         self.disk_bytes.set(bytes as f64);
         self.disk_free.set(free as f64);
+    }
+
+    pub(crate) fn set_problems(&self, count: usize) {
+        self.problems.set(count as f64);
     }
 
     /// All of it, as OpenMetrics text.

@@ -50,8 +50,7 @@ impl Files {
         let trash = config.data_dir.join(TRASH);
         let trash = Trash::open(trash.clone()).map_err(|error| disk_error("can't use the folder", &trash, &error))?;
         let mut uids = Uids { first: config.first_uid, count: config.uid_count, next: 0, taken: HashMap::new() };
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        for entry in fs::read_dir(&folder).map_err(failed)?.flatten() {
             let home = fs::symlink_metadata(entry.path().join("home"));
             // A home of any other user, such as root's, is a copy: no sandbox may run as its owner.
             if let Some(home) = home.ok().filter(|home| uids.has(home.uid())) {

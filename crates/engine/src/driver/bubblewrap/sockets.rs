@@ -9,6 +9,7 @@ use sandbar_protocol::Diagnostic;
 use tokio::net::UnixStream;
 
 use super::disk_error;
+use crate::set_aside::set_aside;
 
 /// The agents' sockets, in a folder that no sandbox sees: bound out here, and passed in as open descriptors.
 pub(crate) struct Sockets {
@@ -23,7 +24,10 @@ impl Sockets {
         let failed = |error| disk_error("can't use the folder", &folder, &error);
         // Whatever an earlier engine left is dead.
         match sandbar_tree::remove(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("can't remove {}, it is set aside: {error}", folder.display());
+                set_aside(data_dir, &folder).map_err(failed)?;
+            }
             _ => {}
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
