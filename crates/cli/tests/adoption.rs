@@ -4,8 +4,12 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Wait};
-use sandbar_protocol::{ConnectOptions, LogsQuery, PublicState, Sandbox, TimeoutOptions};
+use sandbar_protocol::{ConnectOptions, CreateOptions, LogsQuery, PublicState, Sandbox, TimeoutOptions};
 use support::{KEY, Serve, alive, until};
 
 async fn detail(serve: &Serve, id: &str) -> Sandbox {
@@ -135,4 +139,172 @@ async fn sandboxes_restart_on_their_files_when_the_keeper_is_killed() {
     tokio::time::timeout(std::time::Duration::from_secs(60), restarted).await.unwrap();
     assert_eq!(serve.says(&id, "cat file").await, "kept");
     serve.sandbox().await;
+}
+
+/// A sandbox of a template whose start command prints a numbered line every 20 ms, for half a minute.
+async fn ticking(serve: &Serve) -> String {
+    let definition = r#"start_command = "(for n in $(seq 1500); do echo tick $n; sleep 0.02; done) &""#;
+    let folder = serve.folder.path().join("templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("tpl-tick.toml"), definition).unwrap();
+    let options = CreateOptions { template_id: "tpl-tick".to_owned(), wait_ready: true, ..CreateOptions::default() };
+    serve.client(KEY).create(&options, CallOptions::default()).await.unwrap().value.sandbox_id
+}
+
+async fn ticks(serve: &Serve, id: &str) -> Vec<u64> {
+    let query = LogsQuery { limit: Some(1000), ..LogsQuery::default() };
+    let answer = serve.client(KEY).logs(id, &query, CallOptions::default()).await.unwrap().value;
+    answer.logs.iter().filter_map(|entry| entry.message.strip_prefix("tick ")?.parse().ok()).collect()
+}
+
+/// Polls until `condition` holds; a busy machine takes its time.
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn signal_keeper(serve: &Serve, signal: Signal) -> u32 {
+    let keeper = serve.keeper().unwrap();
+    kill(Pid::from_raw(keeper.cast_signed()), signal).unwrap();
+    keeper
+}
+
+async fn state(serve: &Serve, id: &str) -> PublicState {
+    detail(serve, id).await.state.unwrap()
+}
+
+#[tokio::test]
+async fn lines_printed_without_an_engine_are_in_the_log_after_adoption() {
+    let mut serve = Serve::start();
+    let id = ticking(&serve).await;
+    eventually("ticking", async || ticks(&serve, &id).await.len() > 5).await;
+    serve.kill();
+    let printed = Instant::now();
+    // Nobody is there: the lines of this second have nowhere to go but the keeper.
+    until("a second later", || printed.elapsed() > Duration::from_secs(1));
+    serve.restart();
+    let before = *ticks(&serve, &id).await.last().unwrap();
+    eventually("ticking on", async || ticks(&serve, &id).await.last() > Some(&(before + 20))).await;
+    let mut ticks = ticks(&serve, &id).await;
+    ticks.dedup();
+    assert!(ticks.windows(2).all(|pair| pair[1] == pair[0] + 1), "a tick is missing: {ticks:?}");
+}
+
+#[tokio::test]
+async fn an_exit_without_an_engine_is_explained_after_adoption() {
+    let mut serve = Serve::start();
+    let (id, other) = (serve.sandbox().await, serve.sandbox().await);
+    let agents = serve.agents(&id);
+    serve.kill();
+    agents.iter().for_each(|pid| kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap());
+    until("its end", || agents.iter().all(|pid| !alive(*pid)));
+    serve.restart();
+    let sandbox = detail(&serve, &id).await;
+    let diagnostic = sandbox.diagnostic.clone().unwrap();
+    assert_eq!((sandbox.state.clone(), diagnostic.reason.as_str()), (Some(PublicState::Failed), "runtime_exited"));
+    assert!(diagnostic.message.contains("its runtime ended by itself ("), "{}", diagnostic.message);
+    assert_eq!(phases(&sandbox).last(), Some(&"failed"));
+    assert_eq!(phases(&detail(&serve, &other).await).last(), Some(&"adopted"));
+}
+
+#[tokio::test]
+async fn the_outlive_of_the_adopting_engine_holds() {
+    let mut serve = Serve::start();
+    serve.sandbox().await;
+    serve.kill();
+    serve.args = ["--api-key", KEY, "--outlive", "1"].map(str::to_owned).to_vec();
+    serve.restart();
+    let processes = serve.processes_of_keeper();
+    serve.kill();
+    eventually("dead", async || processes.iter().all(|pid| !alive(*pid))).await;
+}
+
+#[tokio::test]
+async fn a_stopped_keeper_keeps_neither_a_call_nor_the_end_of_the_engine_waiting() {
+    let mut serve = Serve::start();
+    let id = serve.sandbox().await;
+    let processes = serve.processes();
+    signal_keeper(&serve, Signal::SIGSTOP);
+    for (method, path) in [("GET", "metrics"), ("POST", "pause")] {
+        let path = format!("/api/v1/sandboxes/{id}/{path}");
+        let answer = serve.send(method, &path);
+        tokio::time::timeout(Duration::from_secs(14), answer).await.expect("an answer, whatever it is");
+    }
+    let begun = Instant::now();
+    assert_eq!(serve.terminate(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(22), "{:?}", begun.elapsed());
+    assert!(processes.iter().all(|pid| !alive(*pid)), "a process is left");
+    assert!(!serve.folder.path().join("run").exists(), "a socket is left");
+}
+
+#[tokio::test]
+async fn an_engine_replaces_a_keeper_that_is_stopped() {
+    let mut serve = Serve::start();
+    let id = serve.sandbox().await;
+    serve.says(&id, "echo kept > file").await;
+    let keeper = signal_keeper(&serve, Signal::SIGSTOP);
+    serve.kill_and_restart();
+    assert!(!alive(keeper));
+    serve.client(KEY).wait_ready(&id, CallOptions::default()).await.unwrap();
+    assert_eq!(serve.says(&id, "cat file").await, "kept");
+}
+
+#[tokio::test]
+async fn a_paused_sandbox_stays_paused_when_a_keeper_ends_again_and_again() {
+    let serve = Serve::start();
+    let (id, paused) = (serve.sandbox().await, serve.sandbox().await);
+    serve.says(&id, "echo kept > file").await;
+    serve.client(KEY).pause(&paused, CallOptions::default()).await.unwrap();
+    for loss in 0..4 {
+        eventually("running", async || state(&serve, &id).await == PublicState::Running && serve.keeper().is_some())
+            .await;
+        let keeper = signal_keeper(&serve, Signal::SIGKILL);
+        until("dead", || !alive(keeper));
+        if loss < 3 {
+            let restarts =
+                async || phases(&detail(&serve, &id).await).iter().filter(|phase| **phase == "restarting").count();
+            eventually("restarting", async || restarts().await == loss + 1).await;
+        }
+    }
+    eventually("paused", async || state(&serve, &id).await == PublicState::Paused).await;
+    let sandbox = detail(&serve, &id).await;
+    assert_eq!(sandbox.diagnostic.unwrap().reason, "keeper_lost");
+    let client = serve.client(KEY);
+    client.connect(&id, &ConnectOptions::default(), Wait::UntilReady, CallOptions::default()).await.unwrap();
+    assert_eq!(serve.says(&id, "cat file").await, "kept");
+    assert_eq!(state(&serve, &paused).await, PublicState::Paused);
+}
+
+#[tokio::test]
+async fn the_warm_pool_is_filled_again_when_the_keeper_was_killed() {
+    let serve = Serve::start();
+    let warm = async || {
+        let report = serve.report().await;
+        report.lines().any(|line| line == r#"sandbar_warm_runtimes{template="base",state="warm"} 2"#)
+    };
+    eventually("warm", warm).await;
+    let left: Vec<_> = serve.sandbox_folders();
+    signal_keeper(&serve, Signal::SIGKILL);
+    eventually("replaced", async || warm().await && serve.sandbox_folders().iter().all(|name| !left.contains(name)))
+        .await;
+    let sandbox = detail(&serve, &serve.sandbox().await).await;
+    assert_eq!(sandbox.timeline[1].message.as_deref(), Some("claimed a warm runtime"));
+}
+
+#[tokio::test]
+async fn a_template_with_a_command_that_is_too_long_costs_no_other_sandbox() {
+    let serve = Serve::start();
+    let (id, keeper) = (serve.sandbox().await, serve.keeper());
+    let folder = serve.folder.path().join("templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    let definition = format!("start_command = 'true {}'", "x".repeat(17 * 1024 * 1024));
+    std::fs::write(folder.join("tpl-long.toml"), definition).unwrap();
+    let options = CreateOptions { template_id: "tpl-long".to_owned(), wait_ready: true, ..CreateOptions::default() };
+    let refused = serve.client(KEY).create(&options, CallOptions::default()).await.unwrap_err().to_string();
+    assert!(refused.contains("`start_command` must have at most 131071 bytes"), "{refused}");
+    assert_eq!(serve.says(&id, "echo on").await, "on");
+    assert_eq!(serve.keeper(), keeper);
 }

@@ -11,6 +11,7 @@ mod deadlines;
 mod disk;
 mod engine;
 mod error;
+mod pidfd;
 mod priority;
 mod probe;
 mod reserve;

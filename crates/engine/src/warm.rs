@@ -5,19 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sandbar_protocol::InternalState;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::templates::Template;
 
 /// How long no real start must have been under way before a runtime is warmed.
 const CALM: Duration = Duration::from_millis(10);
 
+/// A runtime is warmed beside real starts that go on for longer than this.
+const MAX_CALM_WAIT: Duration = Duration::from_secs(1);
+
 /// The runtimes that nobody has claimed yet.
 pub(crate) struct WarmPool {
     /// How many to hold of each template.
     sizes: BTreeMap<String, usize>,
     state: Mutex<State>,
-    changed: Notify,
+    changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -52,7 +55,7 @@ pub(crate) struct Starting(Arc<WarmPool>);
 
 impl WarmPool {
     pub(crate) fn new(sizes: BTreeMap<String, usize>) -> Self {
-        Self { sizes, state: Mutex::default(), changed: Notify::new() }
+        Self { sizes, state: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     /// The templates with a pool, and its size.
@@ -78,7 +81,7 @@ impl WarmPool {
             runtime.state == InternalState::Warm && runtime.template_id == template_id && runtime.template == *template
         };
         let index = state.runtimes.iter().position(fits)?;
-        // Its refill begins after the start that it is claimed for.
+        // Its refill begins with the start that it is claimed for, and lets that go first.
         Some(Claim { pool: self.clone(), runtime: Some(state.runtimes.remove(index)) })
     }
 
@@ -99,13 +102,18 @@ impl WarmPool {
         runtime.into_iter().for_each(|runtime| runtime.state = InternalState::Warm);
     }
 
-    pub(crate) fn remove(&self, sandbox_id: &str) {
-        self.lock().runtimes.retain(|runtime| runtime.sandbox_id != sandbox_id);
+    /// Takes one out that has ended; whether it was in here.
+    pub(crate) fn remove(&self, sandbox_id: &str) -> bool {
+        let is_it = |runtime: &mut WarmRuntime| runtime.sandbox_id == sandbox_id;
+        let was_there = self.lock().runtimes.extract_if(.., is_it).count() > 0;
+        self.changed.send_replace(());
+        was_there
     }
 
-    /// Takes out those that were started from another definition than the template's present one.
-    pub(crate) fn take_stale(&self, template_id: &str, template: &Template) -> Vec<WarmRuntime> {
-        let stale = |runtime: &mut WarmRuntime| runtime.template_id == template_id && runtime.template != *template;
+    /// Takes out those that were started from another definition than the template's present one; all, if it has none.
+    pub(crate) fn take_stale(&self, template_id: &str, template: Option<&Template>) -> Vec<WarmRuntime> {
+        let stale =
+            |runtime: &mut WarmRuntime| runtime.template_id == template_id && Some(&runtime.template) != template;
         self.lock().runtimes.extract_if(.., stale).collect()
     }
 
@@ -117,29 +125,33 @@ impl WarmPool {
     /// Counts a real start for as long as the answer lives.
     pub(crate) fn starting(self: &Arc<Self>) -> Starting {
         self.lock().starting += 1;
+        // What it has claimed is missed from now on: it may take long.
+        self.changed.send_replace(());
         Starting(self.clone())
     }
 
-    /// Waits until real starts leave room.
+    /// Waits until real starts leave room, but not for ever: one may be slow, and others may follow without end.
     pub(crate) async fn calm(&self) {
-        loop {
-            while self.is_busy() {
-                self.changed.notified().await;
+        let mut changes = self.changes();
+        let calm = async {
+            loop {
+                while self.is_busy() && changes.changed().await.is_ok() {}
+                tokio::time::sleep(CALM).await;
+                if !self.is_busy() {
+                    return;
+                }
             }
-            tokio::time::sleep(CALM).await;
-            if !self.is_busy() {
-                return;
-            }
-        }
+        };
+        let _ = tokio::time::timeout(MAX_CALM_WAIT, calm).await;
     }
 
     fn is_busy(&self) -> bool {
         self.lock().starting > 0
     }
 
-    /// Waits until there may be something to do.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Changes whenever there may be something to do.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,7 +174,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             self.pool.lock().runtimes.insert(0, runtime);
-            self.pool.changed.notify_one();
+            self.pool.changed.send_replace(());
         }
     }
 }
@@ -170,6 +182,6 @@ impl Drop for Claim {
 impl Drop for Starting {
     fn drop(&mut self) {
         self.0.lock().starting -= 1;
-        self.0.changed.notify_one();
+        self.0.changed.send_replace(());
     }
 }

@@ -484,7 +484,12 @@ async fn output_is_logged_and_an_exit_fails_the_sandbox() {
     let engine = TestEngine::start().await;
     let id = engine.running(json!({})).await;
     let notices = engine.driver.notices.lock().unwrap().clone().unwrap();
-    let line = RuntimeNotice::Output { sandbox_id: id.clone(), level: LogLevel::Error, line: "boom".into() };
+    let line = RuntimeNotice::Output {
+        sandbox_id: id.clone(),
+        time: jiff::Timestamp::now(),
+        level: LogLevel::Error,
+        line: "boom".into(),
+    };
     notices.send(line).await.unwrap();
     notices
         .send(RuntimeNotice::Exited { sandbox_id: id.clone(), generation: 1, status: "signal: 9".into(), cause: None })

@@ -92,7 +92,12 @@ async fn lifecycle_calls_do_not_wait_for_logs_that_can_not_be_written() {
     let notices = engine.driver.notices.lock().unwrap().clone().unwrap();
     for number in 0..5_000 {
         let line = format!("{number} {}", "x".repeat(2000));
-        let notice = RuntimeNotice::Output { sandbox_id: noisy.clone(), level: LogLevel::Info, line };
+        let notice = RuntimeNotice::Output {
+            sandbox_id: noisy.clone(),
+            time: jiff::Timestamp::now(),
+            level: LogLevel::Info,
+            line,
+        };
         tokio::time::timeout(CALL_LIMIT, notices.send(notice)).await.expect("notices wait for the log").unwrap();
     }
     let timed = async |call: &str, path: String, body: Value| {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::future::join_all;
+use sandbar_engine::driver::RuntimeNotice;
 use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Settings, SystemClock};
@@ -140,4 +141,55 @@ async fn a_shutdown_leaves_no_unclaimed_runtime_and_no_file_of_one() {
     until(|| warm(&engine).len() == 2).await;
     engine.service.shut_down().await;
     assert_eq!((warm(&engine).len(), engine.driver.files.lock().unwrap().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn pool_refills_beside_a_slow_start() {
+    let engine = engine(1).await;
+    until(|| warm(&engine).len() == 1).await;
+    // Its start hangs, as one with a slow start command does.
+    engine.driver.starts.forget_permits(1000);
+    let first = create(&engine, json!({})).await;
+    until(|| !warm(&engine).contains(first["sandboxID"].as_str().unwrap()) || warm(&engine).len() == 2).await;
+    until(|| warm(&engine).iter().any(|id| *id != first["sandboxID"])).await;
+}
+
+#[tokio::test]
+async fn pool_replaces_a_warm_runtime_that_ended() {
+    let engine = engine(1).await;
+    until(|| warm(&engine).len() == 1).await;
+    let ended = warm(&engine).into_iter().next().unwrap();
+    let notices = engine.driver.notices.lock().unwrap().clone().unwrap();
+    let (sandbox_id, status) = (ended.clone(), "signal: 9".to_owned());
+    notices.send(RuntimeNotice::Exited { sandbox_id, generation: 0, status, cause: None }).await.unwrap();
+    until(|| !warm(&engine).contains(&ended) && warm(&engine).len() == 1).await;
+    assert!(!engine.driver.files.lock().unwrap().contains(&ended), "its files are removed");
+    let next = create(&engine, json!({"waitReady": true})).await;
+    assert_eq!(next["timeline"][1]["message"], "claimed a warm runtime");
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm_runtimes_end_when_their_template_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let definition = folder.path().join("templates/tpl-web.toml");
+    std::fs::create_dir_all(definition.parent().unwrap()).unwrap();
+    std::fs::write(&definition, "").unwrap();
+    let driver = Arc::new(FakeDriver::default());
+    let mut settings = Settings::default();
+    settings.warm = BTreeMap::from([("tpl-web".to_owned(), 2), ("base".to_owned(), 1)]);
+    let (store, templates) = (Arc::new(MemoryStore::default()), Templates::in_data_dir(folder.path()));
+    let (logs, clock) = (Arc::new(NoLogs), Arc::new(SystemClock));
+    let service =
+        Service::start(ServiceParts { store, logs, driver: driver.clone(), clock, templates }, settings).await.unwrap();
+    let warm = || driver.warm.lock().unwrap().len();
+    let becomes = async |count: usize| {
+        while warm() != count {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), becomes(3)).await.expect("two pools are filled");
+    std::fs::remove_file(&definition).unwrap();
+    tokio::time::timeout(Duration::from_secs(60), becomes(1)).await.expect("one pool is left");
+    assert_eq!(driver.files.lock().unwrap().len(), 1);
+    service.shut_down().await;
 }

@@ -148,6 +148,37 @@ impl Serve {
         descendants(self.child.id())
     }
 
+    /// The same, whichever engine started the keeper.
+    pub fn processes_of_keeper(&self) -> Vec<u32> {
+        let keeper = self.keeper().unwrap();
+        descendants(keeper).into_iter().chain([keeper]).collect()
+    }
+
+    /// The processes that hold a sandbox: `bwrap` and what it has started.
+    pub fn agents(&self, sandbox_id: &str) -> Vec<u32> {
+        let bwraps = self.processes_of_keeper().into_iter().filter(|pid| command_line(*pid).contains(sandbox_id));
+        bwraps.flat_map(descendants).collect()
+    }
+
+    /// The sandboxes that have files.
+    pub fn sandbox_folders(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("sandboxes")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// What it counts, as Prometheus reads it.
+    pub async fn report(&self) -> String {
+        self.send("GET", "/metrics").await.1
+    }
+
+    /// One request without repeats, and its answer.
+    pub async fn send(&self, method: &str, path: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.url())).header("x-api-key", KEY);
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+        (answer.status().as_u16(), text(&answer.into_body().collect().await.unwrap().to_bytes()))
+    }
+
     /// The process that holds its sandboxes.
     pub fn keeper(&self) -> Option<u32> {
         let lock = self.folder.path().canonicalize().unwrap().join("keeper.lock");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub(crate) use bubblewrap::{AgentSockets, TRASH, disk_error};
 pub use bubblewrap::{Bubblewrap, BubblewrapConfig, FIRST_UID, Survey};
+use jiff::Timestamp;
 pub use limits::{LimitsLevel, RuntimeLimits};
 pub(crate) use outcome::is_outcome_unknown;
 use sandbar_protocol::{Diagnostic, LogLevel, MetricSnapshot, Secret};
@@ -33,18 +34,19 @@ pub trait Driver: Send + Sync + 'static {
     async fn limits_level(&self) -> LimitsLevel;
 
     /// Takes up what an earlier engine left: ends every runtime that is not to go on, removes every mount and cgroup of
-    /// sandboxes that are not `known`, sets their files aside, and gives back which runtimes go on. Their notices are
-    /// sent from here on. One sandbox that fails does not keep the others back. Called once, before any start.
+    /// sandboxes that are not `known`, sets their files aside, and gives back which of the runtimes that may go on do so, and how
+    /// the others ended. Their notices are sent from here on. One sandbox that fails does not keep the others back. Called
+    /// once, before any start.
     async fn recover(
         &self,
         known: &[KnownSandbox],
         notices: mpsc::Sender<RuntimeNotice>,
-    ) -> Result<Vec<RunningRuntime>, Diagnostic>;
+    ) -> Result<Vec<FoundRuntime>, Diagnostic>;
 
     /// Prepares a runtime up to the point at which its agent waits for its environment and commands; those of `spec` are
     /// not used. A later [`start`](Self::start) of the same sandbox ID claims it. Until then, [`stop`](Self::stop) and
-    /// [`destroy`](Self::destroy) end it like any other.
-    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic>;
+    /// [`destroy`](Self::destroy) end it like any other. Its end by itself is sent to `notices`.
+    async fn warm(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic>;
 
     /// Starts the sandbox's runtime on its files (made if there are none), or claims the one that was warmed under its ID, and
     /// resolves once its agent is healthy. An earlier runtime that still runs is stopped first.
@@ -139,11 +141,22 @@ pub struct KnownSandbox {
 
 /// A runtime that an earlier engine started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunningRuntime {
+pub struct FoundRuntime {
     /// The sandbox.
     pub sandbox_id: String,
     /// The start that it came from.
     pub generation: u64,
+    /// How it ended while no engine was there; `None`: it runs.
+    pub exit: Option<RuntimeExit>,
+}
+
+/// How a runtime ended without being asked to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeExit {
+    /// For people: `exit status: 1`, `signal: 9 (SIGKILL)`.
+    pub status: String,
+    /// Why, if the driver knows: `out_of_memory`, for one.
+    pub cause: Option<Diagnostic>,
 }
 
 /// What a runtime tells the engine by itself.
@@ -153,12 +166,14 @@ pub enum RuntimeNotice {
     Output {
         /// The sandbox.
         sandbox_id: String,
+        /// When it was printed.
+        time: Timestamp,
         /// `Info` for standard output, `Error` for standard error.
         level: LogLevel,
         /// The text, lossily decoded.
         line: String,
     },
-    /// A healthy runtime ended without being asked to.
+    /// A healthy runtime ended without being asked to, or a warm one (its generation is that of its `spec`).
     Exited {
         /// The sandbox.
         sandbox_id: String,
@@ -169,4 +184,13 @@ pub enum RuntimeNotice {
         /// Why, if the driver knows: `out_of_memory`, for one.
         cause: Option<Diagnostic>,
     },
+}
+
+impl RuntimeNotice {
+    /// Whose runtime it is about.
+    pub(crate) fn sandbox_id(&self) -> &str {
+        match self {
+            Self::Output { sandbox_id, .. } | Self::Exited { sandbox_id, .. } => sandbox_id,
+        }
+    }
 }

@@ -1,131 +1,227 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandbar_protocol::{Diagnostic, MetricSnapshot};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::connection::Connection;
+use super::connection::{Connection, silent};
+use super::inbox::{Inbox, lost};
 use super::messages::{Answer, Call, VERSION};
-use super::process::{self, Keeper, KeeperCommand, KeeperConfig};
-use super::told::{Told, lost};
+use super::process::{self, KeeperCommand, KeeperConfig};
+use super::restarts::Restarts;
 use crate::driver::{
-    AgentSockets, Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream,
+    AgentSockets, Driver, FoundRuntime, KnownSandbox, LimitsLevel, RuntimeNotice, RuntimeSpec, RuntimeStream,
     StartReport, shutting_down,
 };
 use crate::priority;
 
-/// A keeper that is starting may wait for the end of an earlier one, with all its sandboxes.
-const HELLO_LIMIT: Duration = Duration::from_secs(60);
+/// How long each call may take; without an answer by then its outcome is unknown, and the error is `keeper_silent`.
+mod limit {
+    use std::time::Duration;
+
+    /// A keeper that runs answers at once.
+    pub(super) const HELLO: Duration = Duration::from_secs(10);
+    /// One that was just started ends what an earlier one has left first.
+    pub(super) const FIRST_HELLO: Duration = Duration::from_secs(60);
+    /// It starts a process.
+    pub(super) const CHECK: Duration = Duration::from_secs(10);
+    pub(super) const LEVEL: Duration = Duration::from_secs(10);
+    /// It removes what no record knows.
+    pub(super) const RECOVER: Duration = Duration::from_secs(300);
+    pub(super) const WARM: Duration = Duration::from_secs(30);
+    /// Beyond the time that the agent may take to become healthy.
+    pub(super) const START_MARGIN: Duration = Duration::from_secs(30);
+    pub(super) const STOP: Duration = Duration::from_secs(10);
+    pub(super) const DESTROY: Duration = Duration::from_secs(30);
+    pub(super) const STATS: Duration = Duration::from_secs(5);
+    /// Of all sandboxes; then the keeper is killed.
+    pub(super) const SHUT_DOWN: Duration = Duration::from_secs(8);
+    /// From its last answer to the end of its process.
+    pub(super) const END: Duration = Duration::from_secs(5);
+}
+
+/// A removal during which the keeper ended so many times is not asked for again: it takes all other sandboxes with it.
+const MAX_ENDS: u32 = 3;
 
 /// A driver in a process of its own, which outlives this one.
-pub struct KeptDriver {
+pub struct KeptDriver(Arc<Client>);
+
+struct Client {
     config: KeeperConfig,
     command: KeeperCommand,
-    told: Arc<Told>,
-    /// `None` once the driver has shut down.
+    inbox: Arc<Inbox>,
+    /// The keeper that was reached last.
     link: Mutex<Option<Arc<Link>>>,
+    /// Held while a keeper is started.
+    restarts: tokio::sync::Mutex<Restarts>,
+    closing: CancellationToken,
+    /// How often the keeper ended during a sandbox's removal.
+    suspects: tokio::sync::Mutex<HashMap<String, u32>>,
 }
 
 /// A keeper that answered.
 struct Link {
     connection: Connection,
     sockets: AgentSockets,
-    /// Ours, if this engine started it.
-    keeper: Keeper,
 }
 
 impl KeptDriver {
     /// Reaches the keeper that an earlier engine left in the data folder, or starts one with `command`.
     pub async fn open(config: KeeperConfig, command: KeeperCommand) -> Result<Self, Diagnostic> {
         priority::come_first();
-        let told = Arc::new(Told::default());
-        let link = Link::to_running(&config, &told).await?;
-        let link = match link {
+        let inbox = Arc::new(Inbox::default());
+        let link = match Link::to_running(&config, &inbox).await? {
             Some(link) => link,
-            None => Link::to_new(&config, &command, &told).await?,
+            None => Link::to_new(&config, &command, &inbox).await?,
         };
-        Ok(Self { config, command, told, link: Mutex::new(Some(Arc::new(link))) })
+        let link = Mutex::new(Some(Arc::new(link)));
+        Ok(Self(Arc::new(Client {
+            config,
+            command,
+            inbox,
+            link,
+            restarts: tokio::sync::Mutex::default(),
+            closing: CancellationToken::new(),
+            suspects: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// Ends the keeper that an earlier engine may have left in the data folder, with all that runs.
     pub async fn retire(config: &KeeperConfig) -> Result<(), Diagnostic> {
-        match Link::to_running(config, &Arc::new(Told::default())).await? {
-            Some(link) => link.shut_down().await,
-            None => Ok(()),
+        if let Some(link) = Link::to_running(config, &Arc::default()).await? {
+            link.shut_down(config).await;
         }
+        // One that did not answer is ended as well.
+        process::end(config, limit::END).await;
+        Ok(())
     }
 
-    /// The keeper; a new one if the last has ended by itself.
-    async fn link(&self) -> Result<Arc<Link>, Diagnostic> {
-        let mut link = self.link.lock().await;
-        let current = link.as_ref().ok_or_else(shutting_down)?;
-        if current.connection.is_open() {
-            return Ok(current.clone());
-        }
-        let new = Arc::new(Link::to_new(&self.config, &self.command, &self.told).await?);
-        *link = Some(new.clone());
-        Ok(new)
-    }
-
-    async fn call(&self, call: Call) -> Result<Answer, Diagnostic> {
-        self.link().await?.connection.call(call).await
-    }
-
-    async fn done(&self, call: Call) -> Result<(), Diagnostic> {
-        match self.call(call).await? {
+    async fn done(&self, call: Call, limit: Duration) -> Result<(), Diagnostic> {
+        match self.0.call(call, limit).await? {
             Answer::Done => Ok(()),
             _ => Err(lost()),
         }
     }
 }
 
-impl Link {
-    /// A keeper that runs already and speaks our language; one that does not is asked to end.
-    async fn to_running(config: &KeeperConfig, told: &Arc<Told>) -> Result<Option<Self>, Diagnostic> {
-        let Some(stream) = process::reach(config).await else { return Ok(None) };
-        let link = Self {
-            connection: Connection::new(stream, told.clone()),
-            sockets: AgentSockets::attach(config.data_dir())?,
-            keeper: Keeper::stranger(),
-        };
-        match link.hello().await {
-            Ok(VERSION) => Ok(Some(link)),
-            Ok(other) => {
-                tracing::warn!("the keeper is of another version ({other}): it ends, and sandboxes start anew");
-                link.shut_down().await.map(|()| None)
-            }
-            // It was about to end.
-            Err(_) => Ok(None),
+impl Client {
+    async fn call(self: &Arc<Self>, call: Call, limit: Duration) -> Result<Answer, Diagnostic> {
+        let until = Instant::now() + limit;
+        let link = tokio::time::timeout_at(until, self.link()).await.map_err(|_| silent(limit))??;
+        link.connection.call(call, until - Instant::now()).await
+    }
+
+    /// The keeper; a new one if the last has ended by itself.
+    async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Diagnostic> {
+        if let Some(link) = self.open_link()? {
+            return Ok(link);
         }
+        // Its own task: whoever waits for it may give up, and the next one takes what it has made.
+        let client = self.clone();
+        tokio::spawn(async move { client.restart().await }).await.unwrap_or_else(|_| Err(shutting_down()))
     }
 
-    async fn to_new(config: &KeeperConfig, command: &KeeperCommand, told: &Arc<Told>) -> Result<Self, Diagnostic> {
-        let (keeper, stream) = process::start(config, command).await?;
-        let connection = Connection::new(stream, told.clone());
-        // Before its first answer it has cleared the folder that the sockets are in.
-        hello(&connection).await?;
-        Ok(Self { connection, sockets: AgentSockets::attach(config.data_dir())?, keeper })
+    async fn restart(&self) -> Result<Arc<Link>, Diagnostic> {
+        let mut restarts = self.restarts.lock().await;
+        if let Some(link) = self.open_link()? {
+            return Ok(link);
+        }
+        let backoff = restarts.next_backoff(Instant::now());
+        tracing::warn!("the process that holds the sandboxes has ended: the next one starts in {backoff:?}");
+        let started = self.closing.run_until_cancelled(async {
+            tokio::time::sleep(backoff).await;
+            Link::to_new(&self.config, &self.command, &self.inbox).await
+        });
+        let link = Arc::new(started.await.unwrap_or_else(|| Err(shutting_down()))?);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+        Ok(link)
     }
 
-    async fn hello(&self) -> Result<u32, Diagnostic> {
-        hello(&self.connection).await
-    }
-
-    async fn shut_down(&self) -> Result<(), Diagnostic> {
-        self.connection.call(Call::ShutDown).await?;
-        self.keeper.ended().await;
-        Ok(())
+    /// The keeper, if it has not ended.
+    fn open_link(&self) -> Result<Option<Arc<Link>>, Diagnostic> {
+        if self.closing.is_cancelled() {
+            return Err(shutting_down());
+        }
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(link.filter(|link| link.connection.is_open()))
     }
 }
 
-async fn hello(connection: &Connection) -> Result<u32, Diagnostic> {
-    let silent = |_| {
-        Diagnostic::new("keeper_silent", format!("the keeper did not answer within {HELLO_LIMIT:?}"))
-            .recommend("end the process `sandbar keep` of this data folder, and read keeper.log in it")
-    };
-    match tokio::time::timeout(HELLO_LIMIT, connection.call(Call::Hello)).await.map_err(silent)?? {
+impl Link {
+    /// A keeper that runs already and speaks our language; one that does not is ended.
+    async fn to_running(config: &KeeperConfig, inbox: &Arc<Inbox>) -> Result<Option<Self>, Diagnostic> {
+        let Some(stream) = process::reach(config).await else { return Ok(None) };
+        let Ok(sockets) = AgentSockets::attach(config.data_dir()) else { return Ok(None) };
+        let link = Self { connection: Connection::new(stream, inbox.clone()), sockets };
+        match link.hello(limit::HELLO).await {
+            Ok(VERSION) => {
+                link.connection.send(Call::Outlive(config.outlive));
+                return Ok(Some(link));
+            }
+            Ok(other) => {
+                tracing::warn!("the keeper is of another version ({other}): it ends, and sandboxes start anew");
+                link.shut_down(config).await;
+            }
+            // It was about to end.
+            Err(diagnostic) if diagnostic.reason == "keeper_lost" => {}
+            Err(diagnostic) => {
+                tracing::warn!("{}: it is killed, and sandboxes start anew", diagnostic.message);
+                process::end(config, Duration::ZERO).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn to_new(config: &KeeperConfig, command: &KeeperCommand, inbox: &Arc<Inbox>) -> Result<Self, Diagnostic> {
+        process::end(config, limit::END).await;
+        let (stream, unready) = process::start(config, command).await?;
+        let connection = Connection::new(stream, inbox.clone());
+        // Before its first answer it has cleared the folder that the sockets are in.
+        hello(&connection, limit::FIRST_HELLO).await?;
+        let link = Self { connection, sockets: AgentSockets::attach(config.data_dir())? };
+        if inbox.has_listener() {
+            link.connection.send(Call::Listen);
+        }
+        drop(unready.disarm());
+        Ok(link)
+    }
+
+    async fn hello(&self, limit: Duration) -> Result<u32, Diagnostic> {
+        hello(&self.connection, limit).await
+    }
+
+    /// Ends the keeper and all that runs; one that does not end by itself is killed.
+    async fn shut_down(&self, config: &KeeperConfig) {
+        let grace = match self.connection.call(Call::ShutDown, limit::SHUT_DOWN).await {
+            Ok(_) => limit::END,
+            Err(diagnostic) => {
+                tracing::warn!("{}", diagnostic.message);
+                Duration::ZERO
+            }
+        };
+        process::end(config, grace).await;
+    }
+}
+
+fn removal_ends_keeper(config: &KeeperConfig, sandbox_id: &str) -> Diagnostic {
+    let folder = config.data_dir().join("sandboxes").join(sandbox_id);
+    let message = format!(
+        "the process that holds the sandboxes ended {MAX_ENDS} times while it removed the files of {sandbox_id}: it \
+         does not try again before the next start of the engine"
+    );
+    Diagnostic::new("removal_ends_keeper", message).recommend(format!(
+        "remove the folder {} by hand; keeper.log in the data folder may say more",
+        folder.display()
+    ))
+}
+
+async fn hello(connection: &Connection, limit: Duration) -> Result<u32, Diagnostic> {
+    match connection.call(Call::Hello, limit).await? {
         Answer::Hello { version } => Ok(version),
         _ => Err(lost()),
     }
@@ -140,7 +236,7 @@ struct GiveUp {
 impl Drop for GiveUp {
     fn drop(&mut self) {
         if let Some(sandbox_id) = self.sandbox_id.take() {
-            self.link.connection.tell(Call::GiveUp(sandbox_id));
+            self.link.connection.send(Call::GiveUp(sandbox_id));
         }
     }
 }
@@ -152,11 +248,11 @@ impl Driver for KeptDriver {
     }
 
     async fn check(&self) -> Result<(), Diagnostic> {
-        self.done(Call::Check).await
+        self.done(Call::Check, limit::CHECK).await
     }
 
     async fn limits_level(&self) -> LimitsLevel {
-        match self.call(Call::LimitsLevel).await {
+        match self.0.call(Call::LimitsLevel, limit::LEVEL).await {
             Ok(Answer::LimitsLevel(level)) => level,
             _ => LimitsLevel::default(),
         }
@@ -166,31 +262,37 @@ impl Driver for KeptDriver {
         &self,
         known: &[KnownSandbox],
         notices: mpsc::Sender<RuntimeNotice>,
-    ) -> Result<Vec<RunningRuntime>, Diagnostic> {
-        self.told.listen(notices);
-        match self.call(Call::Recover(known.to_vec())).await? {
-            Answer::Running(running) => {
-                running.iter().for_each(|one| self.told.runs(one.sandbox_id.clone(), one.generation));
-                Ok(running)
-            }
-            _ => Err(lost()),
-        }
+    ) -> Result<Vec<FoundRuntime>, Diagnostic> {
+        let inbox = &self.0.inbox;
+        inbox.listen(notices);
+        let link = self.0.link().await?;
+        let answer = link.connection.call(Call::Recover(known.to_vec()), limit::RECOVER).await;
+        // Also without an answer: what runs has things to say. Not earlier: the restart of a record comes after its exit.
+        link.connection.send(Call::Listen);
+        let Answer::Found(found) = answer? else { return Err(lost()) };
+        let running = found.iter().filter(|runtime| runtime.exit.is_none());
+        running.for_each(|runtime| inbox.runs(runtime.sandbox_id.clone(), runtime.generation));
+        Ok(found)
     }
 
-    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic> {
-        self.done(Call::Warm(spec)).await
+    async fn warm(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+        self.0.inbox.listen(notices);
+        let (sandbox_id, generation) = (spec.sandbox_id.clone(), spec.generation);
+        self.done(Call::Warm(spec), limit::WARM).await?;
+        self.0.inbox.runs(sandbox_id, generation);
+        Ok(())
     }
 
     async fn start(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<StartReport, Diagnostic> {
-        self.told.listen(notices);
+        self.0.inbox.listen(notices);
         let (sandbox_id, generation) = (spec.sandbox_id.clone(), spec.generation);
-        let link = self.link().await?;
+        let limit = self.0.config.driver.start_timeout + limit::START_MARGIN;
+        let link = tokio::time::timeout(limit, self.0.link()).await.map_err(|_| silent(limit))??;
         let mut given_up = GiveUp { link: link.clone(), sandbox_id: Some(sandbox_id.clone()) };
-        let answer = link.connection.call(Call::Start(spec)).await;
-        given_up.sandbox_id = None;
-        match answer? {
+        match link.connection.call(Call::Start(spec), limit).await? {
             Answer::Started(report) => {
-                self.told.runs(sandbox_id, generation);
+                given_up.sandbox_id = None;
+                self.0.inbox.runs(sandbox_id, generation);
                 Ok(report)
             }
             _ => Err(lost()),
@@ -198,17 +300,35 @@ impl Driver for KeptDriver {
     }
 
     async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
-        self.told.ended(sandbox_id);
-        self.done(Call::Stop(sandbox_id.to_owned())).await
+        self.0.inbox.ended(sandbox_id);
+        self.done(Call::Stop(sandbox_id.to_owned()), limit::STOP).await
     }
 
     async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
-        self.told.ended(sandbox_id);
-        self.done(Call::Destroy(sandbox_id.to_owned())).await
+        self.0.inbox.ended(sandbox_id);
+        let mut suspects = self.0.suspects.lock().await;
+        let destroyed = match suspects.get(sandbox_id).copied() {
+            None => {
+                drop(suspects);
+                let destroyed = self.done(Call::Destroy(sandbox_id.to_owned()), limit::DESTROY).await;
+                suspects = self.0.suspects.lock().await;
+                destroyed
+            }
+            Some(MAX_ENDS..) => return Err(removal_ends_keeper(&self.0.config, sandbox_id)),
+            // One suspect at a time, so that the right one is found.
+            Some(_) => self.done(Call::Destroy(sandbox_id.to_owned()), limit::DESTROY).await,
+        };
+        match &destroyed {
+            Err(diagnostic) if diagnostic.reason == "keeper_lost" => {
+                *suspects.entry(sandbox_id.to_owned()).or_default() += 1;
+            }
+            _ => drop(suspects.remove(sandbox_id)),
+        }
+        destroyed
     }
 
     async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {
-        match self.call(Call::Stats(sandbox_id.to_owned())).await {
+        match self.0.call(Call::Stats(sandbox_id.to_owned()), limit::STATS).await {
             Ok(Answer::Stats(snapshot)) => *snapshot,
             Ok(_) => MetricSnapshot::unavailable(sandbox_id, Timestamp::now(), lost().message),
             Err(diagnostic) => MetricSnapshot::unavailable(sandbox_id, Timestamp::now(), diagnostic.message),
@@ -216,17 +336,19 @@ impl Driver for KeptDriver {
     }
 
     async fn shut_down(&self) {
-        let link = self.link.lock().await.take();
-        if let Some(link) = link
-            && let Err(diagnostic) = link.shut_down().await
-        {
-            tracing::warn!("{}", diagnostic.message);
+        self.0.closing.cancel();
+        // None is being started from here on.
+        let _restarts = self.0.restarts.lock().await;
+        let link = self.0.link.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(link) = link {
+            link.shut_down(&self.0.config).await;
         }
-        process::clear(&self.config);
+        process::clear(&self.0.config);
     }
 
     async fn connect(&self, sandbox_id: &str) -> std::io::Result<Box<dyn RuntimeStream>> {
-        let link = self.link.lock().await.clone().ok_or(std::io::ErrorKind::ConnectionRefused)?;
+        let link = self.0.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let link = link.ok_or(std::io::ErrorKind::ConnectionRefused)?;
         Ok(Box::new(link.sockets.connect(sandbox_id).await?))
     }
 }

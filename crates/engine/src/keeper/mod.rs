@@ -4,12 +4,15 @@
 //! [`run`] on the keeper's). When the engine goes without a word, the keeper waits for the next one, which adopts what
 //! still runs; when none comes in time, everything ends.
 
+mod backlog;
+mod calls;
 mod client;
 mod connection;
+mod inbox;
 mod messages;
 mod process;
+mod restarts;
 mod server;
-mod told;
 
 pub use client::KeptDriver;
 pub(crate) use process::FILES;

@@ -16,10 +16,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::server;
+use super::server::{self, Server};
 use crate::driver::{Bubblewrap, BubblewrapConfig};
+use crate::pidfd::PidFd;
 use crate::priority;
 
 const SOCKET: &str = "keeper.sock";
@@ -68,33 +69,48 @@ pub struct KeeperCommand {
     pub args: Vec<OsString>,
 }
 
-/// A keeper's process, as its engine sees it.
-pub(super) struct Keeper {
-    /// `None`: an earlier engine's child.
-    ended: Option<CancellationToken>,
-}
-
-impl Keeper {
-    pub(super) fn stranger() -> Self {
-        Self { ended: None }
-    }
-
-    /// Waits for the end of our own child: nobody else collects it.
-    pub(super) async fn ended(&self) {
-        if let Some(ended) = &self.ended {
-            ended.cancelled().await;
-        }
-    }
-}
-
 /// Connects to a keeper that runs.
 pub(super) async fn reach(config: &KeeperConfig) -> Option<UnixStream> {
     let folder = File::open(config.data_dir()).ok()?;
     UnixStream::connect(socket(&folder)).await.ok()
 }
 
-/// Starts a keeper and connects to it: the connection waits in the socket's queue until it accepts.
-pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Result<(Keeper, UnixStream), Diagnostic> {
+/// Who holds the folder, whichever engine started it: the program that has locked it.
+fn holder(config: &KeeperConfig) -> Option<PidFd> {
+    let path = config.data_dir().join(LOCK);
+    if File::open(&path).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        return None;
+    }
+    let holds = |pid: i32| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target == path)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    // Looked at again: its ID may have been given to another before it was held.
+    pids.find_map(|pid| PidFd::open(pid).ok().filter(|_| holds(pid)).filter(|_| holds(pid)))
+}
+
+/// Ends the keeper of the folder, if there is one: kills it if it has not ended by itself within `grace`, and removes what
+/// it leaves then.
+pub(super) async fn end(config: &KeeperConfig, grace: Duration) {
+    let found = config.clone();
+    let Ok(Some(keeper)) = tokio::task::spawn_blocking(move || holder(&found)).await else { return };
+    if tokio::time::timeout(grace, keeper.ended()).await.is_ok() {
+        return;
+    }
+    tracing::warn!("the process that holds the sandboxes does not end: it is killed");
+    keeper.kill();
+    keeper.ended().await;
+    Bubblewrap::clear(&config.driver).await;
+}
+
+/// Starts a keeper and connects to it: the connection waits in the socket's queue until it accepts. It is killed if the
+/// guard is dropped.
+pub(super) async fn start(
+    config: &KeeperConfig,
+    command: &KeeperCommand,
+) -> Result<(UnixStream, DropGuard), Diagnostic> {
     let failed = |error: io::Error| {
         let message = format!("the process that holds the sandboxes could not be started: {error}");
         Diagnostic::new("keeper_failed", message).recommend("read keeper.log in the data folder")
@@ -121,19 +137,22 @@ pub(super) async fn start(config: &KeeperConfig, command: &KeeperCommand) -> Res
     let mut child = process.spawn().map_err(failed)?;
     // It holds our copy of the socket.
     drop(process);
-    if let Some(mut stdin) = child.stdin.take() {
+    let stdin = child.stdin.take();
+    let unwanted = CancellationToken::new();
+    let guard = unwanted.clone().drop_guard();
+    tokio::spawn(async move {
+        let status = match unwanted.run_until_cancelled(child.wait()).await {
+            Some(status) => status,
+            None => child.kill().await.and(child.wait().await),
+        };
+        tracing::debug!(?status, "the keeper ended");
+    });
+    if let Some(mut stdin) = stdin {
         let text = serde_json::to_vec(config).map_err(|error| failed(error.into()))?;
         stdin.write_all(&text).await.map_err(failed)?;
     }
-    let ended = CancellationToken::new();
-    let over = ended.clone().drop_guard();
-    tokio::spawn(async move {
-        let status = child.wait().await;
-        tracing::debug!(?status, "the keeper ended");
-        drop(over);
-    });
     let stream = UnixStream::connect(socket(&folder)).await.map_err(failed)?;
-    Ok((Keeper { ended: Some(ended) }, stream))
+    Ok((stream, guard))
 }
 
 fn is_needed(variable: &OsStr) -> bool {
@@ -173,11 +192,13 @@ pub async fn run(config: KeeperConfig) -> Result<(), Diagnostic> {
         Ok(driver) => driver,
         Err(diagnostic) => return server::refuse(&listener, diagnostic).await,
     };
-    let served = server::keep(Arc::new(driver), listener, config.outlive, async || {
-        terminate.recv().await;
-    })
-    .await;
-    served.map_err(|error| failed("no engine can connect any more", error.to_string()))
+    let server = Server::new(Arc::new(driver), listener, config.outlive);
+    server
+        .run(async || {
+            terminate.recv().await;
+        })
+        .await;
+    Ok(())
 }
 
 /// Socket addresses hold 107 bytes, data folders may have longer names: it is reached through the folder's descriptor.

@@ -1,64 +1,176 @@
-use std::collections::HashMap;
-use std::future::Future;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sandbar_protocol::Diagnostic;
-use tokio::io::BufReader;
-use tokio::net::unix::OwnedReadHalf;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
 
+use super::backlog::Backlog;
+use super::calls::Calls;
 use super::messages::{self, Answer, Call, Message, Request, VERSION};
 use crate::driver::{Driver, RuntimeNotice};
 
-/// What runtimes say while no engine is there waits in here.
+/// From runtimes to the backlog, which takes them at once.
 const NOTICE_QUEUE: usize = 1024;
 const ANSWER_QUEUE: usize = 256;
+/// How long an engine that asked for the end may take to read the answer.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+/// After a connection that could not be accepted, as for want of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
-/// Serves one engine after the other, until one asks for the end, none has come for as long as sandboxes may
-/// `outlive` theirs, or `stop` resolves while there is none. Nothing runs afterwards.
-pub(super) async fn keep(
+/// Holds a driver's runtimes for one engine after the other.
+pub(super) struct Server {
     driver: Arc<dyn Driver>,
     listener: UnixListener,
+    /// How long they go on without an engine, as the last one wished.
     outlive: Duration,
-    mut stop: impl AsyncFnMut(),
-) -> io::Result<()> {
-    let (notices, mut told) = mpsc::channel(NOTICE_QUEUE);
-    let ended = loop {
-        let engine = tokio::select! {
-            engine = tokio::time::timeout(outlive, listener.accept()) => engine,
-            () = stop() => break Ok(()),
-        };
-        match engine {
-            Ok(Ok((stream, _))) => {
-                if let Left::ForGood = Session::new(driver.clone(), notices.clone()).serve(stream, &mut told).await {
-                    return Ok(());
-                }
-                tracing::warn!("the engine is gone: sandboxes run on for {outlive:?}, until the next one comes");
+    notices: mpsc::Sender<RuntimeNotice>,
+    noticed: mpsc::Receiver<RuntimeNotice>,
+    backlog: Backlog,
+    /// What an earlier engine asked for, until it is done.
+    earlier: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(super) fn new(driver: Arc<dyn Driver>, listener: UnixListener, outlive: Duration) -> Self {
+        let (notices, noticed) = mpsc::channel(NOTICE_QUEUE);
+        Self { driver, listener, outlive, notices, noticed, backlog: Backlog::default(), earlier: None }
+    }
+
+    /// Serves until an engine asks for the end, none has come for as long as sandboxes may outlive theirs, or `stop`
+    /// resolves while there is none. Nothing runs afterwards.
+    pub(super) async fn run(mut self, mut stop: impl AsyncFnMut()) {
+        while let Some(stream) = self.next_engine(&mut stop).await {
+            if let Left::ForGood = self.serve(stream).await {
+                return;
             }
-            Ok(Err(error)) => break Err(error),
-            Err(_) => {
-                tracing::warn!("no engine came within {outlive:?}: all sandboxes end");
-                break Ok(());
+            self.backlog.engine_lost();
+            tracing::warn!("the engine is gone: sandboxes run on for {:?}, until the next one comes", self.outlive);
+        }
+        self.driver.shut_down().await;
+    }
+
+    async fn next_engine(&mut self, stop: &mut impl AsyncFnMut()) -> Option<UnixStream> {
+        let end = tokio::time::sleep(self.outlive);
+        let stopped = stop();
+        tokio::pin!(end, stopped);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => return Some(stream),
+                    Err(error) => {
+                        tracing::error!("an engine could not connect: {error}");
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
+                    }
+                },
+                Some(notice) = self.noticed.recv() => self.backlog.push(notice),
+                () = &mut end => {
+                    tracing::warn!("no engine came within {:?}: all sandboxes end", self.outlive);
+                    return None;
+                }
+                () = &mut stopped => return None,
             }
         }
-    };
-    driver.shut_down().await;
-    ended
+    }
+
+    /// One engine's connection. Neither an engine that does not read nor a call that takes long keeps the rest waiting.
+    async fn serve(&mut self, stream: UnixStream) -> Left {
+        let (reader, mut writer) = stream.into_split();
+        let mut requests = read_requests(reader);
+        let (answers, mut answered) = mpsc::channel(ANSWER_QUEUE);
+        let mut calls = Calls::new(answers);
+        let mut listens = false;
+        let mut out: VecDeque<u8> = VecDeque::new();
+        loop {
+            if out.is_empty()
+                && listens
+                && answered.is_empty()
+                && let Some(notice) = self.backlog.next()
+            {
+                out = line(&Message::Notice(notice));
+            }
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(Request { number, call: Call::ShutDown }) => {
+                        self.driver.shut_down().await;
+                        let done = Message::Answer { number, answer: Answer::Done };
+                        // An engine that does not wait for it has gone, too.
+                        let _ = tokio::time::timeout(LAST_ANSWER, write_last(writer, out, &done)).await;
+                        return Left::ForGood;
+                    }
+                    Some(Request { call: Call::Outlive(outlive), .. }) => self.outlive = outlive,
+                    Some(Request { call: Call::Listen, .. }) => listens = true,
+                    Some(Request { call: Call::Taken(count), .. }) => self.backlog.taken(count),
+                    Some(request) => self.take(request, &mut calls),
+                    None => break,
+                },
+                Some(message) = answered.recv(), if out.is_empty() => out = line(&message),
+                Some(notice) = self.noticed.recv() => self.backlog.push(notice),
+                written = writer.write_buf(&mut out), if !out.is_empty() => if written.is_err() {
+                    break;
+                },
+            }
+        }
+        // No answer is read any more: none may wait for room.
+        drop(answered);
+        let before = self.earlier.take();
+        self.earlier = Some(tokio::spawn(async move {
+            ended(before).await;
+            calls.finish().await;
+        }));
+        Left::Without
+    }
+
+    fn take(&mut self, Request { number, call }: Request, calls: &mut Calls) {
+        let (driver, notices) = (self.driver.clone(), self.notices.clone());
+        match call {
+            Call::Hello => calls.spawn(number, async { Answer::Hello { version: VERSION } }),
+            Call::Check => calls.spawn(number, async move { done(driver.check().await) }),
+            Call::LimitsLevel => calls.spawn(number, async move { Answer::LimitsLevel(driver.limits_level().await) }),
+            Call::Recover(known) => {
+                let earlier = self.earlier.take();
+                calls.spawn(number, async move {
+                    ended(earlier).await;
+                    driver.recover(&known, notices).await.map_or_else(Answer::Failed, Answer::Found)
+                });
+            }
+            Call::Warm(spec) => {
+                let id = spec.sandbox_id.clone();
+                calls.start(id, number, async move { done(driver.warm(spec, notices).await) });
+            }
+            Call::Start(spec) => {
+                let id = spec.sandbox_id.clone();
+                calls.start(id, number, async move {
+                    driver.start(spec, notices).await.map_or_else(Answer::Failed, Answer::Started)
+                });
+            }
+            // Its answer may have been on its way, and nobody knows of the runtime then.
+            Call::Stop(id) | Call::GiveUp(id) => {
+                calls.follow(id.clone(), number, async move { done(driver.stop(&id).await) });
+            }
+            Call::Destroy(id) => calls.follow(id.clone(), number, async move { done(driver.destroy(&id).await) }),
+            Call::Stats(id) => {
+                calls.spawn(number, async move { Answer::Stats(Box::new(driver.stats(&id).await)) });
+            }
+            // Taken before they come here.
+            Call::ShutDown | Call::Outlive(_) | Call::Listen | Call::Taken(_) => {}
+        }
+    }
 }
 
 /// Tells the engine that waits why there is nothing to serve.
 pub(super) async fn refuse(listener: &UnixListener, why: Diagnostic) -> Result<(), Diagnostic> {
     let (stream, _) = listener.accept().await.map_err(|_| why.clone())?;
-    let (reader, mut writer) = stream.into_split();
-    if let Ok(Some(Request { number, .. })) = messages::read(&mut BufReader::new(reader)).await {
-        let answer = Answer::Failed(why.clone());
+    let (reader, writer) = stream.into_split();
+    if let Ok(Some(Ok(Request { number, .. }))) = messages::read(&mut BufReader::new(reader)).await {
+        let answer = Message::Answer { number, answer: Answer::Failed(why.clone()) };
         // It may be gone: the log has it, too.
-        let _ = messages::write(&mut writer, &Message::Answer { number, answer }).await;
+        let _ = tokio::time::timeout(LAST_ANSWER, write_last(writer, VecDeque::new(), &answer)).await;
     }
     Err(why)
 }
@@ -71,120 +183,20 @@ enum Left {
     Without,
 }
 
-/// One engine's connection.
-struct Session {
-    driver: Arc<dyn Driver>,
-    notices: mpsc::Sender<RuntimeNotice>,
-    answers: mpsc::Sender<Message>,
-    answered: mpsc::Receiver<Message>,
-    /// The starts that were asked for, by sandbox: whoever stops one ends its start first.
-    starts: HashMap<String, JoinHandle<()>>,
-    calls: TaskTracker,
+/// An answer that can't be sent is one that says so.
+fn line(message: &Message) -> VecDeque<u8> {
+    let encoded = messages::encode(message).or_else(|why| match message {
+        Message::Answer { number, .. } => {
+            messages::encode(&Message::Answer { number: *number, answer: Answer::Failed(why) })
+        }
+        Message::Notice(_) => Err(why),
+    });
+    encoded.unwrap_or_default().into()
 }
 
-impl Session {
-    fn new(driver: Arc<dyn Driver>, notices: mpsc::Sender<RuntimeNotice>) -> Self {
-        let (answers, answered) = mpsc::channel(ANSWER_QUEUE);
-        Self { driver, notices, answers, answered, starts: HashMap::new(), calls: TaskTracker::new() }
-    }
-
-    async fn serve(mut self, stream: UnixStream, told: &mut mpsc::Receiver<RuntimeNotice>) -> Left {
-        let (reader, mut writer) = stream.into_split();
-        let mut requests = read_requests(reader);
-        loop {
-            let message = tokio::select! {
-                request = requests.recv() => match request {
-                    Some(Request { number, call: Call::ShutDown }) => {
-                        self.driver.shut_down().await;
-                        let answer = Answer::Done;
-                        // An engine that does not wait for it has gone, too.
-                        let _ = messages::write(&mut writer, &Message::Answer { number, answer }).await;
-                        return Left::ForGood;
-                    }
-                    Some(request) => {
-                        self.take(request);
-                        continue;
-                    }
-                    None => break,
-                },
-                Some(message) = self.answered.recv() => message,
-                Some(notice) = told.recv() => Message::Notice(notice),
-            };
-            if messages::write(&mut writer, &message).await.is_err() {
-                break;
-            }
-        }
-        self.give_up_starts().await;
-        Left::Without
-    }
-
-    fn take(&mut self, Request { number, call }: Request) {
-        let driver = self.driver.clone();
-        match call {
-            Call::Hello => self.answer(number, async { Answer::Hello { version: VERSION } }),
-            Call::Check => self.answer(number, async move { done(driver.check().await) }),
-            Call::LimitsLevel => self.answer(number, async move { Answer::LimitsLevel(driver.limits_level().await) }),
-            Call::Recover(known) => {
-                let notices = self.notices.clone();
-                let recover = async move { driver.recover(&known, notices).await };
-                self.answer(number, async move { recover.await.map_or_else(Answer::Failed, Answer::Running) });
-            }
-            Call::Warm(spec) => self.answer(number, async move { done(driver.warm(spec).await) }),
-            Call::Start(spec) => {
-                let (id, notices) = (spec.sandbox_id.clone(), self.notices.clone());
-                let earlier = self.starts.remove(&id);
-                let start = self.spawn(number, async move {
-                    end(earlier).await;
-                    driver.start(spec, notices).await.map_or_else(Answer::Failed, Answer::Started)
-                });
-                self.starts.insert(id, start);
-            }
-            Call::GiveUp(id) => {
-                if let Some(start) = self.starts.get(&id) {
-                    start.abort();
-                }
-            }
-            Call::Stop(id) => {
-                let start = self.starts.remove(&id);
-                self.answer(number, async move {
-                    end(start).await;
-                    done(driver.stop(&id).await)
-                });
-            }
-            Call::Destroy(id) => {
-                let start = self.starts.remove(&id);
-                self.answer(number, async move {
-                    end(start).await;
-                    done(driver.destroy(&id).await)
-                });
-            }
-            Call::Stats(id) => self.answer(number, async move { Answer::Stats(Box::new(driver.stats(&id).await)) }),
-            // Taken before it comes here.
-            Call::ShutDown => {}
-        }
-    }
-
-    fn answer(&self, number: u64, work: impl Future<Output = Answer> + Send + 'static) {
-        drop(self.spawn(number, work));
-    }
-
-    fn spawn(&self, number: u64, work: impl Future<Output = Answer> + Send + 'static) -> JoinHandle<()> {
-        let answers = self.answers.clone();
-        self.calls.spawn(async move {
-            let answer = work.await;
-            // An engine that has gone asks again when it is back.
-            let _ = answers.send(Message::Answer { number, answer }).await;
-        })
-    }
-
-    /// Nobody waits for them; what else was asked for is finished.
-    async fn give_up_starts(self) {
-        // No answer is read any more: none may wait for room.
-        drop(self.answered);
-        self.starts.values().for_each(JoinHandle::abort);
-        self.calls.close();
-        self.calls.wait().await;
-    }
+async fn write_last(mut writer: OwnedWriteHalf, mut out: VecDeque<u8>, last: &Message) -> io::Result<()> {
+    out.extend(line(last));
+    writer.write_all_buf(&mut out).await
 }
 
 fn read_requests(reader: OwnedReadHalf) -> mpsc::Receiver<Request> {
@@ -193,13 +205,14 @@ fn read_requests(reader: OwnedReadHalf) -> mpsc::Receiver<Request> {
         let mut reader = BufReader::new(reader);
         loop {
             match messages::read(&mut reader).await {
-                Ok(Some(request)) => {
+                Ok(Some(Ok(request))) => {
                     if sender.send(request).await.is_err() {
                         return;
                     }
                 }
+                Ok(Some(Err(unreadable))) => tracing::error!("the engine said something unreadable: {unreadable}"),
                 Ok(None) => return,
-                Err(error) => return tracing::error!("the engine's words can't be read: {error}"),
+                Err(error) => return tracing::error!("the connection to the engine broke: {error}"),
             }
         }
     });
@@ -210,9 +223,8 @@ fn done(result: Result<(), Diagnostic>) -> Answer {
     result.map_or_else(Answer::Failed, |()| Answer::Done)
 }
 
-async fn end(start: Option<JoinHandle<()>>) {
-    if let Some(start) = start {
-        start.abort();
-        let _ = start.await;
+async fn ended(earlier: Option<JoinHandle<()>>) {
+    if let Some(earlier) = earlier {
+        let _ = earlier.await;
     }
 }

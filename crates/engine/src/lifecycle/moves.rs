@@ -1,10 +1,17 @@
 //! The steps from state to state, which several events take.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sandbar_protocol::{Diagnostic, InternalState, PhaseStatus, Secret};
 
 use super::SandboxRecord;
 use super::machine::{Effect, Outcome};
+use crate::clock::before;
+
+/// So many restarts within this time, and the next loss pauses.
+const MAX_RESTARTS: usize = 3;
+const RESTARTS_WITHIN: Duration = Duration::from_secs(300);
 
 pub(super) fn unchanged(record: SandboxRecord) -> Outcome {
     Outcome { record, effects: Vec::new() }
@@ -17,9 +24,20 @@ pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str
     record.note(phase, PhaseStatus::InProgress, now, message.to_owned());
 }
 
-/// Its runtime was lost with the process that held it, and nothing is wrong with the sandbox: clients keep their token.
+/// Its runtime was lost with the process that held it, and nothing is wrong with the sandbox: clients keep their token. If
+/// that happens again and again, it is paused: something on this machine ends that process, perhaps this very start.
 pub(super) fn restart(mut record: SandboxRecord, cause: &Diagnostic, now: Timestamp) -> Outcome {
     record.close_phase(PhaseStatus::Failed, now);
+    let restarts = record.phases_since("restarting", before(now, RESTARTS_WITHIN));
+    if restarts >= MAX_RESTARTS {
+        let minutes = RESTARTS_WITHIN.as_secs() / 60;
+        let message =
+            format!("{}, after {restarts} restarts within {minutes} min: files and metadata are kept", cause.message);
+        stop(&mut record, now, message);
+        record.close_phase(PhaseStatus::Completed, now);
+        record.diagnostic = Some(cause.clone());
+        return unchanged(record);
+    }
     let (token, message) = (record.token.clone(), format!("{}: same files, new processes", cause.message));
     start_again(&mut record, token, "restarting", &message, now);
     Outcome { record, effects: vec![Effect::StartRuntime] }

@@ -149,6 +149,12 @@ impl SandboxRecord {
         self.diagnostic.as_ref().filter(|_| failed)
     }
 
+    /// How often a phase has begun since then.
+    pub(super) fn phases_since(&self, phase: &str, since: Timestamp) -> usize {
+        let is_recent = |event: &&TimelineEvent| event.timestamp.is_some_and(|begun| begun >= since);
+        self.timeline.iter().rev().take_while(is_recent).filter(|event| event.phase == phase).count()
+    }
+
     /// What is left of the TTL: it stands still while the sandbox is paused.
     pub(super) fn remaining(&self, now: Timestamp) -> Duration {
         between(self.paused_at.unwrap_or(now), self.end_at)

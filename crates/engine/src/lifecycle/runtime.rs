@@ -31,8 +31,9 @@ pub(super) fn start_failed(
             // Once: a start that takes the keeper down may do so again.
             return restart(record, &diagnostic, now);
         }
+        let unknown = is_outcome_unknown(&diagnostic);
         fail(&mut record, diagnostic, now);
-        if record.activated_at.is_some() {
+        if record.activated_at.is_some() || unknown {
             // The files are someone's work, and the next connect may succeed.
             stop(&mut record, now, "it did not start again: files and metadata are kept".to_owned());
             return stopped(record, now);

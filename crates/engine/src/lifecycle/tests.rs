@@ -351,7 +351,30 @@ fn a_first_start_is_repeated_once_when_its_answer_is_lost() {
     let outcome = apply(created(10, false), lost(1), at(1));
     assert_eq!((outcome.record.state, outcome.effects), (InternalState::Creating, vec![Effect::StartRuntime]));
     let again = apply(outcome.record, lost(2), at(2)).record;
-    assert_eq!((again.state, again.diagnostic.unwrap().reason), (InternalState::Failed, "keeper_lost".to_owned()));
+    assert_eq!((again.state, again.diagnostic.unwrap().reason), (InternalState::Stopped, "keeper_lost".to_owned()));
+}
+
+#[test]
+fn a_sandbox_is_paused_when_its_keeper_is_lost_again_and_again() {
+    let lose = |record: SandboxRecord, secs| {
+        let (generation, status) = (record.generation, "gone".to_owned());
+        apply(record, Event::RuntimeExited { generation, status, cause: Some(keeper_lost()) }, at(secs)).record
+    };
+    let mut record = running(3600, false);
+    for loss in 0..3 {
+        record = lose(record, loss * 60);
+        assert_eq!(record.state, InternalState::Creating);
+        let ready = ready(record.generation);
+        record = apply(record, ready, at(loss * 60 + 1)).record;
+    }
+    let later = lose(record.clone(), 301);
+    assert_eq!(later.state, InternalState::Creating, "the first is long ago");
+    let paused = lose(record, 180);
+    assert_eq!(
+        (paused.state, paused.diagnostic.as_ref().unwrap().reason.as_str()),
+        (InternalState::Stopped, "keeper_lost")
+    );
+    assert!(!paused.is_unfinished() && phases(&paused).ends_with(&["paused"]), "{:?}", paused.timeline);
 }
 
 fn events() -> impl Strategy<Value = Event> {

@@ -31,9 +31,13 @@ impl Service {
         tokio::spawn(closing.run_until_cancelled_owned(async move {
             while let Some(notice) = notices.recv().await {
                 match notice {
-                    RuntimeNotice::Output { sandbox_id, level, line } => {
-                        let (time, message) = (service.now(), line);
+                    RuntimeNotice::Output { sandbox_id, time, level, line: message } => {
                         service.inner.logs.add(Line { sandbox_id, time, level, source: logs::RUNTIME, message });
+                    }
+                    RuntimeNotice::Exited { sandbox_id, .. } if service.inner.warm.remove(&sandbox_id) => {
+                        tracing::info!(sandbox = sandbox_id, "a warm runtime has ended");
+                        let service = service.clone();
+                        service.inner.tasks.clone().spawn(async move { service.end_warm(&sandbox_id).await });
                     }
                     RuntimeNotice::Exited { sandbox_id, generation, status, cause } => {
                         let poster = service.clone();

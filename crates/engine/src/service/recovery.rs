@@ -7,7 +7,7 @@ use sandbar_protocol::{Diagnostic, InternalState};
 use super::Service;
 use super::condition::some_of;
 use super::names::new_token;
-use crate::driver::KnownSandbox;
+use crate::driver::{FoundRuntime, KnownSandbox, RuntimeExit};
 use crate::error::EngineError;
 use crate::lifecycle::{Event, SandboxRecord};
 use crate::store::{Recovered, UnreadableRecord};
@@ -20,19 +20,24 @@ impl Service {
         let known: Vec<KnownSandbox> =
             records.iter().map(known).chain(unreadable.iter().map(|record| stopped(&record.id))).collect();
         let mut problems: Vec<Diagnostic> = records_unreadable(&unreadable).into_iter().collect();
-        let running =
-            self.inner.driver.recover(&known, self.inner.notices.clone()).await.unwrap_or_else(|diagnostic| {
-                problems.push(recovery_incomplete(diagnostic));
-                Vec::new()
-            });
-        let running: HashMap<String, u64> =
-            running.into_iter().map(|runtime| (runtime.sandbox_id, runtime.generation)).collect();
+        let found = self.inner.driver.recover(&known, self.inner.notices.clone()).await.unwrap_or_else(|diagnostic| {
+            problems.push(recovery_incomplete(diagnostic));
+            Vec::new()
+        });
+        let found: HashMap<&str, &FoundRuntime> =
+            found.iter().map(|runtime| (runtime.sandbox_id.as_str(), runtime)).collect();
         let unfinished = [InternalState::Creating, InternalState::Active, InternalState::Destroying];
         futures_util::future::join_all(records.iter().map(async |record| {
             self.inner.admission.moved(None, record.state, None);
             self.inner.deadlines.set(&record.id, record.deadline());
             if unfinished.contains(&record.state) || record.is_unfinished() {
-                let alive = running.get(&record.id).copied();
+                let runtime = found.get(record.id.as_str());
+                if let Some(FoundRuntime { generation, exit: Some(exit), .. }) = runtime {
+                    // As if it ended now: the restart finds nothing left to do.
+                    let RuntimeExit { status, cause } = exit.clone();
+                    self.post(&record.id, Event::RuntimeExited { generation: *generation, status, cause }).await;
+                }
+                let alive = runtime.filter(|runtime| runtime.exit.is_none()).map(|runtime| runtime.generation);
                 let event = Event::EngineRestarted { alive, token: new_token() };
                 if record.state == InternalState::Destroying {
                     // For everybody it is deleted already: nobody waits for the removal of its files.

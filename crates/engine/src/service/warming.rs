@@ -1,8 +1,9 @@
 //! Keeps the pool of warm runtimes filled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sandbar_protocol::Diagnostic;
 use tokio::time::Instant;
 
@@ -14,6 +15,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(60);
 /// How often to look whether a template has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a shutdown waits for the end of all warm runtimes.
+const END_LIMIT: Duration = Duration::from_secs(3);
 
 /// A template whose runtimes do not start.
 struct Failing {
@@ -27,40 +31,43 @@ impl Service {
         if self.inner.warm.sizes().values().all(|size| *size == 0) {
             return;
         }
-        let service = self.clone();
-        let closing = self.inner.closing.clone();
-        self.inner.tasks.spawn(closing.run_until_cancelled_owned(async move {
-            let mut failing = HashMap::new();
-            loop {
-                for (template_id, size) in service.inner.warm.sizes() {
-                    service.refill(template_id, *size, &mut failing).await;
+        // Each by itself: none waits for a template that is slow to start or to unpack.
+        for (template_id, size) in self.inner.warm.sizes().clone() {
+            let service = self.clone();
+            let closing = self.inner.closing.clone();
+            self.inner.tasks.spawn(closing.run_until_cancelled_owned(async move {
+                let mut changes = service.inner.warm.changes();
+                let mut failing = None;
+                loop {
+                    changes.mark_unchanged();
+                    service.refill(&template_id, size, &mut failing).await;
+                    let look = Instant::now() + LOOK_EVERY;
+                    let next = failing.as_ref().map_or(look, |failing: &Failing| failing.until);
+                    tokio::select! {
+                        _ = changes.changed() => {}
+                        () = tokio::time::sleep_until(next.min(look)) => {}
+                    }
                 }
-                let look = Instant::now() + LOOK_EVERY;
-                let next = failing.values().map(|failing: &Failing| failing.until).min().unwrap_or(look);
-                tokio::select! {
-                    () = service.inner.warm.changed() => {}
-                    () = tokio::time::sleep_until(next.min(look)) => {}
-                }
-            }
-        }));
+            }));
+        }
     }
 
     /// One after the other, and never in the way of real starts.
-    async fn refill(&self, template_id: &str, size: usize, failing: &mut HashMap<String, Failing>) {
+    async fn refill(&self, template_id: &str, size: usize, failing: &mut Option<Failing>) {
         self.end_stale(template_id).await;
-        if failing.get(template_id).is_some_and(|failing| Instant::now() < failing.until) {
+        if failing.as_ref().is_some_and(|failing| Instant::now() < failing.until) {
             return;
         }
         while self.inner.warm.count(template_id) < size {
             self.inner.warm.calm().await;
             if let Err(diagnostic) = self.warm_one(template_id).await {
-                let wait = failing.get(template_id).map_or(FIRST_WAIT, |failing| (failing.wait * 2).min(LAST_WAIT));
+                let wait = failing.as_ref().map_or(FIRST_WAIT, |failing| (failing.wait * 2).min(LAST_WAIT));
                 let message = diagnostic.message;
                 tracing::warn!(template = template_id, "can't warm a runtime: {message}: next attempt in {wait:?}");
-                failing.insert(template_id.to_owned(), Failing { wait, until: Instant::now() + wait });
+                *failing = Some(Failing { wait, until: Instant::now() + wait });
                 return;
             }
-            failing.remove(template_id);
+            *failing = None;
         }
     }
 
@@ -70,7 +77,7 @@ impl Service {
         let id = new_id();
         self.inner.warm.warming(&id, template_id, &template);
         let spec = template.runtime(id.clone(), 0, BTreeMap::new(), rootfs.folder);
-        match self.inner.driver.warm(spec).await {
+        match self.inner.driver.warm(spec, self.inner.notices.clone()).await {
             Ok(()) => self.inner.warm.warm(&id),
             Err(diagnostic) => {
                 self.inner.warm.remove(&id);
@@ -84,21 +91,22 @@ impl Service {
 
     /// Those of a template that was changed or removed are of no use any more.
     async fn end_stale(&self, template_id: &str) {
-        if let Ok(template) = self.inner.templates.find(template_id).await {
-            for runtime in self.inner.warm.take_stale(template_id, &template) {
-                self.end_warm(&runtime.sandbox_id).await;
-            }
-        }
-    }
-
-    /// Ends all that nobody has claimed.
-    pub(super) async fn end_all_warm(&self) {
-        for runtime in self.inner.warm.take_all() {
+        let template = self.inner.templates.find(template_id).await.ok();
+        for runtime in self.inner.warm.take_stale(template_id, template.as_ref()) {
             self.end_warm(&runtime.sandbox_id).await;
         }
     }
 
-    async fn end_warm(&self, id: &str) {
+    /// Ends all that nobody has claimed, at a shutdown: what a slow driver leaves, the next engine removes.
+    pub(super) async fn end_all_warm(&self) {
+        let runtimes = self.inner.warm.take_all();
+        let ended = join_all(runtimes.iter().map(|runtime| self.end_warm(&runtime.sandbox_id)));
+        if tokio::time::timeout(END_LIMIT, ended).await.is_err() {
+            tracing::warn!("warm runtimes did not end within {END_LIMIT:?}: their files stay until the next start");
+        }
+    }
+
+    pub(super) async fn end_warm(&self, id: &str) {
         if let Err(diagnostic) = self.inner.driver.destroy(id).await {
             tracing::warn!(sandbox = id, "can't remove a warm runtime: {}", diagnostic.message);
         }

@@ -35,6 +35,13 @@ const MIN_DISK_MB: u64 = 1;
 /// 1 TiB.
 const MAX_MB: u64 = 1024 * 1024;
 
+/// The longest text that Linux passes on to a shell.
+const MAX_COMMAND_BYTES: usize = 128 * 1024 - 1;
+const MAX_WORKDIR_BYTES: usize = 4095;
+const MAX_DESCRIPTION_BYTES: usize = 64 * 1024;
+/// Of the file: more than its fields may have, so that the field that is too long can be named.
+pub(super) const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
 /// Reads a definition; a relative root file system starts in `folder`.
 pub(super) fn read(name: &str, text: &str, folder: &Path) -> Result<Template, TemplateError> {
     let broken = |why: String| TemplateError::Broken { name: name.to_owned(), why };
@@ -62,16 +69,16 @@ fn template(value: &Value) -> Result<Template, ValidationError> {
     let fields = Fields::of("a template", value, &FIELDS)?;
     fields.text("rootfs")?;
     let default = Template::default();
-    let line = |name| text(&fields, name);
+    let line = |name, most| text(&fields, name, most);
     Ok(Template {
-        description: line("description")?,
-        start_command: line("start_command")?,
-        ready_command: line("ready_command")?,
+        description: line("description", MAX_DESCRIPTION_BYTES)?,
+        start_command: line("start_command", MAX_COMMAND_BYTES)?,
+        ready_command: line("ready_command", MAX_COMMAND_BYTES)?,
         env_vars: match fields.get("env") {
             Some(env) => env_vars_from_json("env", strings_only(env)?)?,
             None => default.env_vars,
         },
-        workdir: line("workdir")?.map(workdir).transpose()?.unwrap_or(default.workdir),
+        workdir: line("workdir", MAX_WORKDIR_BYTES)?.map(workdir).transpose()?.unwrap_or(default.workdir),
         cpu_count: fields
             .integer("cpu_count", 1, MAX_CPUS, "CPUs")?
             .and_then(|count| count.try_into().ok())
@@ -96,8 +103,13 @@ fn unknown_field(name: &str) -> ValidationError {
 }
 
 /// Neither a command nor a folder can be passed on with a NUL in it.
-fn text(fields: &Fields<'_>, name: &str) -> Result<Option<String>, ValidationError> {
+fn text(fields: &Fields<'_>, name: &str, most: usize) -> Result<Option<String>, ValidationError> {
     let text = fields.text(name)?.map(str::to_owned);
+    if let Some(length) = text.as_ref().map(String::len).filter(|length| *length > most) {
+        let way_out = "put a long command into a script in its root file system";
+        let message = format!("`{name}` must have at most {most} bytes, got {length}: {way_out}");
+        return Err(ValidationError::new(name, message));
+    }
     if text.as_ref().is_some_and(|text| text.contains('\0')) {
         return Err(ValidationError::new(name, format!("`{name}` holds a NUL character: remove it")));
     }
@@ -207,6 +219,19 @@ mod tests {
             ("start_command = \"a\\u0000\"", "`start_command` holds a NUL character: remove it (line 1)"),
         ] {
             assert_eq!(error(text), message);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused_with_its_field_and_limit() {
+        for (field, most) in
+            [("start_command", 131_071_usize), ("ready_command", 131_071), ("workdir", 4095), ("description", 65_536)]
+        {
+            let text = |length: usize| format!("{field} = '/{}'", "x".repeat(length - 1));
+            assert!(read("tpl-x", &text(most), Path::new("/nonexistent")).is_ok(), "{field}");
+            let message = error(&text(most + 1));
+            let expected = format!("`{field}` must have at most {most} bytes, got {}", most + 1);
+            assert!(message.starts_with(&expected), "{message}");
         }
     }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sandbar_protocol::{Diagnostic, Secret, closest};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::driver::{RuntimeLimits, RuntimeSpec};
@@ -134,7 +135,7 @@ impl Templates {
         }
         // Only `tpl-…` names a file; the name's characters were checked on arrival.
         let text = match name.starts_with("tpl-") {
-            true => tokio::fs::read_to_string(self.file(name)).await,
+            true => read_definition(&self.file(name)).await,
             false => Err(io::ErrorKind::NotFound.into()),
         };
         match text {
@@ -206,4 +207,19 @@ impl Templates {
         let meant = closest(&prefixed, &words).filter(|_| !name.starts_with("tpl-")).or_else(|| closest(name, &words));
         TemplateError::NotFound { name: name.to_owned(), meant: meant.map(str::to_owned), known }
     }
+}
+
+async fn read_definition(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = tokio::fs::File::open(path).await?;
+    file.take(definition::MAX_BYTES + 1).read_to_string(&mut text).await?;
+    if text.len() as u64 > definition::MAX_BYTES {
+        let why = format!(
+            "the file has more than {} bytes, the most that a definition may have: `start_command` and `ready_command` \
+             are short commands; put a long one into a script in its root file system",
+            definition::MAX_BYTES
+        );
+        return Err(io::Error::other(why));
+    }
+    Ok(text)
 }

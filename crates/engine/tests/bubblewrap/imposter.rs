@@ -127,7 +127,7 @@ async fn a_flood_of_output_is_cut_and_stops_nobody_else() {
         let mut notices = host.notices.lock().await;
         let mut dropped = false;
         while let Ok(notice) = notices.try_recv() {
-            let RuntimeNotice::Output { sandbox_id, level, line } = notice else { continue };
+            let RuntimeNotice::Output { sandbox_id, level, line, .. } = notice else { continue };
             assert_eq!(sandbox_id, noisy.id);
             assert!(line.len() <= 8 * 1024);
             dropped |= level == LogLevel::Warn && line.contains(" lines were dropped here");

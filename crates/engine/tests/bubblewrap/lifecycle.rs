@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
-use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, RuntimeNotice, RuntimeSpec};
+use sandbar_engine::driver::{Bubblewrap, BubblewrapConfig, Driver, KnownSandbox, RuntimeNotice, RuntimeSpec};
 use serde_json::json;
 
-use crate::support::{Host, Stray, command_line, host_uid, is_root, until};
+use crate::support::{Host, Sandbox, Stray, command_line, host_uid, is_root, until};
 
 #[tokio::test]
 async fn stop_ends_all_and_keeps_the_files() {
@@ -313,4 +313,23 @@ async fn a_missing_bwrap_is_named_with_how_to_install_it() {
 #[tokio::test]
 async fn a_machine_with_all_that_is_needed_passes_the_check() {
     Host::new().driver.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn recover_says_how_a_runtime_ended_that_nobody_heard_of() {
+    let host = Host::new();
+    let (ended, stopped, running) = (host.running().await, host.running().await, host.running().await);
+    ended.post("/run", r#"{"cmd":"kill -9 $PPID"}"#).await.unwrap_err();
+    stopped.stop().await;
+    host.next_exit().await;
+    let known = [&ended, &stopped, &running].map(|sandbox| KnownSandbox {
+        sandbox_id: sandbox.id.clone(),
+        runs: Some(7),
+        is_deleted: false,
+    });
+    let found = host.driver.recover(&known, host.sender.clone()).await.unwrap();
+    let of = |sandbox: &Sandbox<'_>| found.iter().find(|runtime| runtime.sandbox_id == sandbox.id);
+    assert!(of(&ended).unwrap().exit.as_ref().is_some_and(|exit| !exit.status.is_empty()), "{found:?}");
+    assert!(of(&running).unwrap().exit.is_none() && of(&stopped).is_none(), "{found:?}");
+    running.destroy().await.unwrap();
 }

@@ -7,7 +7,7 @@ use crate::support::{Host, Sandbox, until};
 
 async fn warm(host: &Host) -> Sandbox<'_> {
     let sandbox = host.sandbox();
-    host.driver.warm(sandbox.spec()).await.unwrap();
+    host.driver.warm(sandbox.spec(), host.sender.clone()).await.unwrap();
     sandbox
 }
 
@@ -86,5 +86,17 @@ async fn a_claimed_runtime_tells_of_its_end() {
     sandbox.post("/run", r#"{"cmd":"kill -9 $PPID"}"#).await.unwrap_err();
     let notice = host.next_exit().await;
     assert!(matches!(notice, RuntimeNotice::Exited { sandbox_id, generation: 7, .. } if sandbox_id == sandbox.id));
+    sandbox.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_warm_runtime_tells_of_its_end_before_it_is_claimed() {
+    let host = Host::new();
+    let sandbox = warm(&host).await;
+    for pid in sandbox.launched() {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    let notice = host.next_exit().await;
+    assert!(matches!(notice, RuntimeNotice::Exited { sandbox_id, .. } if sandbox_id == sandbox.id));
     sandbox.destroy().await.unwrap();
 }

@@ -18,7 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use sandbar_engine::driver::{
-    Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
+    Driver, FoundRuntime, KnownSandbox, LimitsLevel, RuntimeExit, RuntimeNotice, RuntimeSpec, RuntimeStream,
+    StartReport,
 };
 use sandbar_engine::http::HttpConfig;
 use sandbar_engine::logs::{Logs, SqliteLogs};
@@ -52,6 +53,8 @@ pub struct FakeDriver {
     /// How often a runtime was to be warmed.
     pub warmed: AtomicI64,
     pub running: Mutex<HashMap<String, RuntimeSpec>>,
+    /// How runtimes ended that nobody has heard of yet.
+    pub exits: Mutex<HashMap<String, RuntimeExit>>,
     pub files: Mutex<HashSet<String>>,
     pub notices: Mutex<Option<mpsc::Sender<RuntimeNotice>>>,
     /// Sandboxes whose connections the test takes itself, in place of an agent.
@@ -77,6 +80,7 @@ impl Default for FakeDriver {
             warm_failure: Mutex::default(),
             warmed: AtomicI64::default(),
             running: Mutex::default(),
+            exits: Mutex::default(),
             files: Mutex::default(),
             notices: Mutex::default(),
             imposters: Mutex::default(),
@@ -102,7 +106,7 @@ impl Driver for FakeDriver {
         &self,
         known: &[KnownSandbox],
         notices: mpsc::Sender<RuntimeNotice>,
-    ) -> Result<Vec<RunningRuntime>, Diagnostic> {
+    ) -> Result<Vec<FoundRuntime>, Diagnostic> {
         *self.notices.lock().unwrap() = Some(notices);
         if let Some(failure) = self.recovery_failure.lock().unwrap().clone() {
             return Err(failure);
@@ -113,11 +117,17 @@ impl Driver for FakeDriver {
         let mut running = self.running.lock().unwrap();
         running.retain(|id, spec| known.get(id.as_str()).copied().flatten() == Some(spec.generation));
         self.files.lock().unwrap().retain(|id| !deleted.contains(id.as_str()));
-        let running = running.values().map(|spec| (spec.sandbox_id.clone(), spec.generation));
-        Ok(running.map(|(sandbox_id, generation)| RunningRuntime { sandbox_id, generation }).collect())
+        let exits = self.exits.lock().unwrap();
+        let found = running.values().map(|spec| FoundRuntime {
+            sandbox_id: spec.sandbox_id.clone(),
+            generation: spec.generation,
+            exit: exits.get(&spec.sandbox_id).cloned(),
+        });
+        Ok(found.collect())
     }
 
-    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic> {
+    async fn warm(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
+        *self.notices.lock().unwrap() = Some(notices);
         self.warmed.fetch_add(1, Ordering::Relaxed);
         self.files.lock().unwrap().insert(spec.sandbox_id.clone());
         match self.warm_failure.lock().unwrap().clone() {

@@ -41,9 +41,7 @@ use sandbar_protocol::{Diagnostic, MetricSnapshot};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    Driver, KnownSandbox, LimitsLevel, RunningRuntime, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport,
-};
+use super::{Driver, FoundRuntime, KnownSandbox, LimitsLevel, RuntimeNotice, RuntimeSpec, RuntimeStream, StartReport};
 use files::Files;
 pub(crate) use files::TRASH;
 use home_watch::HomeWatch;
@@ -124,6 +122,18 @@ impl Bubblewrap {
 }
 
 impl Bubblewrap {
+    /// Removes what a driver that was killed has left, once nothing of it runs any more. The files of sandboxes stay.
+    pub(crate) async fn clear(config: &BubblewrapConfig) {
+        let config = config.clone();
+        let cleared = tokio::task::spawn_blocking(move || {
+            leftovers::end();
+            drop(Limits::open(&config));
+            drop(Sockets::open(&config.data_dir).map(|sockets| sockets.close()));
+        });
+        // The next driver tries again.
+        let _ = cleared.await;
+    }
+
     /// All that a runtime needs before its launch.
     async fn prepare(&self, spec: &RuntimeSpec) -> Result<Supervisor, Diagnostic> {
         // A runtime that is still ending would share the files with the new one.
@@ -205,32 +215,31 @@ impl Driver for Bubblewrap {
         &self,
         known: &[KnownSandbox],
         _notices: mpsc::Sender<RuntimeNotice>,
-    ) -> Result<Vec<RunningRuntime>, Diagnostic> {
+    ) -> Result<Vec<FoundRuntime>, Diagnostic> {
         // Once more: one that was about to become a `bwrap` had no name yet when this driver began.
         leftovers::end();
         let wanted: HashMap<&str, Option<u64>> =
             known.iter().map(|known| (known.sandbox_id.as_str(), known.runs)).collect();
-        let mut running = Vec::new();
+        let mut found = Vec::new();
         for (sandbox_id, handle) in self.runtimes.all() {
-            let generation = handle.generation();
-            if generation.is_some() && wanted.get(sandbox_id.as_str()).copied().flatten() == generation {
-                running.extend(generation.map(|generation| RunningRuntime { sandbox_id, generation }));
-            } else {
-                self.stop(&sandbox_id).await?;
+            let wanted = wanted.get(sandbox_id.as_str()).copied().flatten();
+            match handle.found().filter(|(generation, _)| wanted == Some(*generation)) {
+                Some((generation, exit)) => found.push(FoundRuntime { sandbox_id, generation, exit }),
+                None => self.stop(&sandbox_id).await?,
             }
         }
         let deleted: HashMap<&str, bool> =
             known.iter().map(|known| (known.sandbox_id.as_str(), known.is_deleted)).collect();
         self.files.clear(|sandbox_id| deleted.get(sandbox_id).copied()).await?;
-        Ok(running)
+        Ok(found)
     }
 
-    async fn warm(&self, spec: RuntimeSpec) -> Result<(), Diagnostic> {
+    async fn warm(&self, spec: RuntimeSpec, notices: mpsc::Sender<RuntimeNotice>) -> Result<(), Diagnostic> {
         let supervisor = self.prepare(&spec).await?;
         let handle = supervisor.handle.clone();
         let (warmed_sender, warmed) = oneshot::channel();
         let (claim, claimed) = oneshot::channel();
-        tokio::spawn(supervisor.warm(warmed_sender, claimed));
+        tokio::spawn(supervisor.warm(spec.generation, notices, warmed_sender, claimed));
         self.outcome(&spec.sandbox_id, &handle, warmed).await?;
         handle.set_warm(claim);
         Ok(())

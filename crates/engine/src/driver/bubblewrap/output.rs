@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sandbar_protocol::LogLevel;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
@@ -48,6 +49,10 @@ impl LastLines {
 pub(super) struct Notices(Arc<OnceLock<mpsc::Sender<RuntimeNotice>>>);
 
 impl Notices {
+    pub(super) fn to(listener: mpsc::Sender<RuntimeNotice>) -> Self {
+        Self(Arc::new(OnceLock::from(listener)))
+    }
+
     /// The first who listens is the only one.
     pub(super) fn listen(&self, listener: mpsc::Sender<RuntimeNotice>) {
         let _ = self.0.set(listener);
@@ -185,7 +190,8 @@ impl Lines {
     }
 
     fn send(&self, level: LogLevel, line: String) -> bool {
-        self.notices.try_send(RuntimeNotice::Output { sandbox_id: self.sandbox_id.clone(), level, line })
+        let (sandbox_id, time) = (self.sandbox_id.clone(), Timestamp::now());
+        self.notices.try_send(RuntimeNotice::Output { sandbox_id, time, level, line })
     }
 }
 

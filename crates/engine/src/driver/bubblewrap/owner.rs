@@ -30,6 +30,11 @@ fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// Whether a process has not ended yet.
+pub(super) fn runs(pid: &str) -> bool {
+    start_of(pid).is_some()
+}
+
 /// When a process began; `None` if it has ended, also if nobody has collected it yet.
 fn start_of(pid: &str) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

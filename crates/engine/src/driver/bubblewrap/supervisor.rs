@@ -20,7 +20,7 @@ use super::sockets::Sockets;
 use super::stats::Sample;
 use super::tree::Tree;
 use super::{health, probe, stats};
-use crate::driver::{RuntimeNotice, RuntimeSpec, StartReport};
+use crate::driver::{RuntimeExit, RuntimeNotice, RuntimeSpec, StartReport};
 
 /// After a runtime's end, how long what it printed, or its exit status, may still arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -37,6 +37,8 @@ pub(super) struct Handle {
     pub(super) bounds: Arc<Bounds>,
     /// The start that it is, once it is healthy.
     healthy: Arc<OnceLock<u64>>,
+    /// How it ended, if nobody asked for that.
+    exit: Arc<OnceLock<RuntimeExit>>,
     /// Where the sandbox that claims it says so, as long as it is warm.
     claim: Arc<Mutex<Option<oneshot::Sender<Order>>>>,
     pub(super) init_pid: Arc<OnceLock<i32>>,
@@ -51,6 +53,7 @@ impl Handle {
             ended: CancellationToken::new(),
             bounds,
             healthy: Arc::default(),
+            exit: Arc::default(),
             claim: Arc::default(),
             init_pid: Arc::default(),
             samples: Arc::default(),
@@ -73,9 +76,11 @@ impl Handle {
         self.ended.cancelled().await;
     }
 
-    /// The start that it is, if it is healthy.
-    pub(super) fn generation(&self) -> Option<u64> {
-        self.healthy.get().copied().filter(|_| !self.has_ended())
+    /// The start that it is or was, and how it ended; `None` if it has not become healthy, or was asked to end.
+    pub(super) fn found(&self) -> Option<(u64, Option<RuntimeExit>)> {
+        let ended = self.has_ended();
+        let exit = self.exit.get().cloned();
+        self.healthy.get().copied().filter(|_| !ended || exit.is_some()).map(|generation| (generation, exit))
     }
 
     /// It is warm, and waits to be claimed.
@@ -138,44 +143,56 @@ impl Supervisor {
                 None
             }
         };
-        self.clean_up(ended, exit).await;
+        let notices = self.notices.clone();
+        self.clean_up(ended, exit, notices).await;
     }
 
-    /// Launches it, tells whether that went well, and runs it for the sandbox that claims it.
-    pub(super) async fn warm(self, warmed: oneshot::Sender<Result<(), Diagnostic>>, claim: oneshot::Receiver<Order>) {
+    /// Launches it, tells whether that went well, and runs it for the sandbox that claims it. Its own end before that is told
+    /// to `notices`, what it prints is not.
+    pub(super) async fn warm(
+        self,
+        generation: u64,
+        notices: mpsc::Sender<RuntimeNotice>,
+        warmed: oneshot::Sender<Result<(), Diagnostic>>,
+        claim: oneshot::Receiver<Order>,
+    ) {
         let ended = self.handle.ended.clone().drop_guard();
-        let exit = match self.launch().await {
+        let (exit, notices) = match self.launch().await {
             Ok(mut launched) => {
                 let _ = warmed.send(Ok(()));
-                let order = tokio::select! {
-                    order = claim => order.ok(),
-                    _ = launched.tree.exited() => None,
-                    () = self.handle.end.cancelled() => None,
+                let (order, exit) = tokio::select! {
+                    order = claim => (order.ok(), None),
+                    status = launched.tree.exited() => (None, Some((generation, self.exit(status)))),
+                    () = self.handle.end.cancelled() => (None, None),
                 };
                 match order {
-                    Some(order) => self.supervise(launched, None, order).await,
+                    Some(order) => (self.supervise(launched, None, order).await, self.notices.clone()),
                     None => {
                         self.launcher.clear(&self.sandbox_id);
                         launched.tree.kill().await;
-                        None
+                        (exit, Notices::to(notices))
                     }
                 }
             }
             Err(diagnostic) => {
                 let _ = warmed.send(Err(diagnostic));
-                None
+                (None, Notices::default())
             }
         };
-        self.clean_up(ended, exit).await;
+        self.clean_up(ended, exit, notices).await;
     }
 
     /// Nothing runs any more: nothing is left of it then.
-    async fn clean_up(self, ended: DropGuard, exit: Option<RuntimeNotice>) {
+    async fn clean_up(self, ended: DropGuard, exit: Option<(u64, RuntimeExit)>, notices: Notices) {
         self.sockets.remove(&self.sandbox_id);
         self.handle.bounds.remove().await;
+        if let Some((_, exit)) = &exit {
+            let _ = self.handle.exit.set(exit.clone());
+        }
         drop(ended);
-        if let Some(exited) = exit {
-            self.notices.send(exited).await;
+        if let Some((generation, RuntimeExit { status, cause })) = exit {
+            let sandbox_id = self.sandbox_id;
+            notices.send(RuntimeNotice::Exited { sandbox_id, generation, status, cause }).await;
         }
     }
 
@@ -220,7 +237,12 @@ impl Supervisor {
 
     /// Until nothing of it is left. How it ended, if nobody asked for it after its start. `namespaces` is what a cold
     /// start's launch took.
-    async fn supervise(&self, launched: Launch, namespaces: Option<Duration>, order: Order) -> Option<RuntimeNotice> {
+    async fn supervise(
+        &self,
+        launched: Launch,
+        namespaces: Option<Duration>,
+        order: Order,
+    ) -> Option<(u64, RuntimeExit)> {
         let Launch { mut tree, last_lines, boot } = launched;
         let Order { spec, notices, ready } = order;
         self.notices.listen(notices);
@@ -266,17 +288,12 @@ impl Supervisor {
         };
         let _ = ready.send(Ok(report));
         let exit = tokio::select! {
-            status = tree.exited() => Some(self.exit(generation, status)),
+            status = tree.exited() => Some(self.exit(status)),
             () = self.tell_of_kills() => None,
-            () = self.handle.end.cancelled() => self.handle.end_cause.get().map(|cause| self.ended_for(generation, cause)),
+            () = self.handle.end.cancelled() => self.handle.end_cause.get().map(ended_for),
         };
         tree.kill().await;
-        exit
-    }
-
-    fn ended_for(&self, generation: u64, cause: &Diagnostic) -> RuntimeNotice {
-        let (sandbox_id, status) = (self.sandbox_id.clone(), "ended by the engine".to_owned());
-        RuntimeNotice::Exited { sandbox_id, generation, status, cause: Some(cause.clone()) }
+        exit.map(|exit| (generation, exit))
     }
 
     fn configuration(&self, spec: RuntimeSpec) -> BootConfig {
@@ -290,10 +307,10 @@ impl Supervisor {
         }
     }
 
-    fn exit(&self, generation: u64, status: io::Result<ExitStatus>) -> RuntimeNotice {
+    fn exit(&self, status: io::Result<ExitStatus>) -> RuntimeExit {
         let cause = status.as_ref().ok().and_then(|status| self.handle.bounds.cause_of(*status));
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        RuntimeNotice::Exited { sandbox_id: self.sandbox_id.clone(), generation, status, cause }
+        RuntimeExit { status, cause }
     }
 
     /// Writes into the sandbox's log when a process of it was killed for want of memory, for as long as it runs.
@@ -303,8 +320,8 @@ impl Supervisor {
             self.handle.bounds.give_way();
             if self.handle.bounds.new_kills() {
                 let line = format!("a process was killed: {}", self.handle.bounds.out_of_memory().message);
-                let sandbox_id = self.sandbox_id.clone();
-                self.notices.try_send(RuntimeNotice::Output { sandbox_id, level: LogLevel::Error, line });
+                let (sandbox_id, time) = (self.sandbox_id.clone(), Timestamp::now());
+                self.notices.try_send(RuntimeNotice::Output { sandbox_id, time, level: LogLevel::Error, line });
             }
         }
     }
@@ -314,6 +331,10 @@ impl Supervisor {
 async fn configure(boot: OwnedFd, configuration: BootConfig) -> io::Result<()> {
     let text = serde_json::to_vec(&configuration)?;
     pipe::Sender::from_owned_fd(boot)?.write_all(&text).await
+}
+
+fn ended_for(cause: &Diagnostic) -> RuntimeExit {
+    RuntimeExit { status: "ended by the engine".to_owned(), cause: Some(cause.clone()) }
 }
 
 fn stopped() -> Diagnostic {

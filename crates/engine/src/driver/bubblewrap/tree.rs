@@ -3,11 +3,11 @@ use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
-use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
+
+use crate::pidfd::PidFd;
 
 /// `bwrap` writes its note within milliseconds.
 const INFO_WAIT: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const MAX_INFO_BYTES: usize = 4096;
 /// A running sandbox: `bwrap` out here, and the first process of its pid namespace, with which everything in it dies.
 pub(super) struct Tree {
     bwrap: Child,
-    init: AsyncFd<OwnedFd>,
+    init: PidFd,
     init_pid: i32,
 }
 
@@ -35,10 +35,9 @@ impl Tree {
             status = bwrap.wait() => Err(gone(&format!("ended ({})", status?))),
         };
         let opened = found.and_then(|info| {
-            // 1 is the host's own, which is never ours to kill.
-            let pid = Some(info.child_pid).filter(|pid| *pid > 1).and_then(Pid::from_raw);
-            let pid = pid.ok_or_else(|| gone("named no process of its own"))?;
-            Ok((watch(pidfd_open(pid, PidfdFlags::empty())?)?, info.child_pid))
+            let init =
+                PidFd::open(info.child_pid).map_err(|error| gone(&format!("named no process of its own: {error}")))?;
+            Ok((init, info.child_pid))
         });
         match opened {
             Ok((init, init_pid)) => Ok(Self { bwrap, init, init_pid }),
@@ -61,17 +60,10 @@ impl Tree {
 
     /// Kills everything, and returns when nothing is left.
     pub(super) async fn kill(mut self) {
-        // Gone already is as good.
-        let _ = pidfd_send_signal(self.init.get_ref(), Signal::KILL);
-        // A process descriptor is readable once its process, and so its whole namespace, has ended.
-        let _ = self.init.readable().await;
+        self.init.kill();
+        self.init.ended().await;
         let _ = self.bwrap.wait().await;
     }
-}
-
-#[expect(deprecated, reason = "`register` is unsafe only for types that may close their descriptor: this one owns it")]
-fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::new(descriptor)
 }
 
 fn gone(how: &str) -> io::Error {
