@@ -11,6 +11,7 @@ mod deadlines;
 mod disk;
 mod engine;
 mod error;
+mod migrations;
 mod pidfd;
 mod priority;
 mod probe;

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqlitePool;
 
+use crate::migrations::migrate_logs;
 use crate::sqlite_file;
 use crate::store::{StoreError, set_database_aside};
 
@@ -28,7 +29,7 @@ pub(super) async fn open(file: &Path) -> Result<SqlitePool, StoreError> {
 async fn attempt(file: &Path) -> Result<SqlitePool, StoreError> {
     let migrated = async {
         let pool = sqlite_file::open(file, CONNECTIONS).await?;
-        sqlx::migrate!("./log_migrations").run(&pool).await?;
+        migrate_logs(&pool).await?;
         Ok(pool)
     };
     migrated.await.map_err(|error: StoreError| error.of_file(file))

@@ -10,6 +10,7 @@ use super::{
     Created, IdempotencyKey, ListFilter, Page, Recovered, Store, StoreError, UnreadableRecord, set_database_aside,
 };
 use crate::lifecycle::SandboxRecord;
+use crate::migrations::migrate_store;
 use crate::reserve::Reserve;
 use crate::sqlite_file;
 
@@ -87,7 +88,7 @@ impl SqliteStore {
 async fn open(file: &Path) -> Result<SqlitePool, StoreError> {
     // Writers take turns in SQLite anyway; a few readers go beside them.
     let pool = sqlite_file::open(file, 4).await?;
-    sqlx::migrate!().run(&pool).await?;
+    migrate_store(&pool).await?;
     Ok(pool)
 }
 
