@@ -65,4 +65,5 @@ test("a text that no string can hold is an error, and takes no other call with i
   expect(error.message).toBe("what came is too large for a value of JavaScript: read files of this size as a stream");
   expect(beside.stdout).toBe("beside\n");
   await sandbox.delete();
-});
+  // A build that is not optimised needs its time for 600 MB.
+}, 240_000);

@@ -10,13 +10,12 @@ const { ROOT, runNode } = require("./support/child.js");
 const { until } = require("./support/outcome.js");
 
 const LOCAL = JSON.stringify(path.join(ROOT, "packages", "local"));
-const BINARY = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release", "sandbar");
 const REPORT = ".catch(({ name, code, message }) => console.log(JSON.stringify({ name, code, message })))";
 
 let temporary;
 
 beforeAll(() => {
-  process.env.SANDBAR_BINARY = BINARY;
+  process.env.SANDBAR_BINARY = process.env.SANDBAR_BIN;
 });
 
 beforeEach(async () => {

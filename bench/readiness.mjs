@@ -9,6 +9,7 @@ import path from "node:path";
 import readline from "node:readline";
 import { Sandbox } from "../index.js";
 import { target } from "../scripts/tools.mjs";
+import { needReleaseBuild } from "./release-build.mjs";
 import { quantile } from "./server.mjs";
 
 const SANDBOXES = Number(process.env.SANDBOXES ?? 2000);
@@ -21,6 +22,7 @@ const program = path.join(target, "release", "starting-sandboxes");
 if (!existsSync(program)) {
   throw new Error(`${program} is missing: run \`cargo build --release -p sandbar-bench\``);
 }
+needReleaseBuild();
 const chosen = process.argv.slice(2);
 const kinds = ["creates", "looks", "nothing"].filter((kind) => chosen.length === 0 || chosen.includes(kind));
 const results = Object.fromEntries(kinds.map((kind) => [kind, []]));

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { isInstalled, run, succeeds } from "../scripts/tools.mjs";
 import { installSandbar } from "./package-under-test.mjs";
 import { parts } from "./parts/all.mjs";
+import { needReleaseBuild } from "./release-build.mjs";
 import { checklist } from "./report/goals.mjs";
 import { isBusy, machine } from "./report/machine.mjs";
 import { asText } from "./report/tables.mjs";
@@ -71,6 +72,7 @@ function prepare() {
     run(process.execPath, ["scripts/build.mjs"]);
     run("cargo", ["build", "--release", "-p", "sandbar-bench"]);
   }
+  needReleaseBuild();
   if (!isInstalled(import.meta.dirname)) succeeds("npm", ["--prefix", "bench", "ci"]);
 }
 

@@ -6,12 +6,14 @@ import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 import { target } from "../scripts/tools.mjs";
+import { needReleaseBuild } from "./release-build.mjs";
 
 const API_KEY = "bench-key";
 const sandbar = process.env.SANDBAR_BIN ?? path.join(target, "release", "sandbar");
 
 /** Starts `sandbar serve` with these arguments; gives back its URL, its key and how to end it. */
 export async function serve(...args) {
+  needReleaseBuild();
   if (!existsSync(sandbar)) throw new Error(`${sandbar} is missing: run \`npm run build\``);
   const dataDir = mkdtempSync(path.join(os.tmpdir(), "sandbar-bench-"));
   const options = [

@@ -1,6 +1,9 @@
-// Builds everything and runs the quickstart example against a local engine that lives as long as the example.
-import path from "node:path";
-import { needBubblewrap, run, target } from "./tools.mjs";
+// Installs and builds what the quickstart example needs, and runs it against a local engine that lives as long as the example.
+import { buildDev, sandbar } from "./build-dev.mjs";
+import { needRust } from "./platform.mjs";
+import { takeSteps } from "./steps.mjs";
+import { ensureTools } from "./system-packages.mjs";
+import { run } from "./tools.mjs";
 
 if (process.platform !== "linux") {
   console.error(
@@ -8,6 +11,12 @@ if (process.platform !== "linux") {
   );
   process.exit(1);
 }
-needBubblewrap();
-run(process.execPath, ["scripts/build.mjs"]);
-run(path.join(target, "release", "sandbar"), ["dev", "--", process.execPath, "examples/quickstart.mjs"]);
+needRust();
+takeSteps([
+  ["System packages: a C compiler and bubblewrap", () => ensureTools("cc", "certificates", "bwrap")],
+  ["Build: the addon, the command and its agent (some minutes, the first time)", () => buildDev()],
+  [
+    "The quickstart, on an engine of its own",
+    () => run(sandbar, ["dev", "--", process.execPath, "examples/quickstart.mjs"]),
+  ],
+]);

@@ -1,11 +1,13 @@
 // Holds a running engine, and the agent of a sandbox in it, against its own OpenAPI document, with schemathesis. Arguments are
 // passed on to it, as `-n 500`.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { need, needBubblewrap, root, target } from "./tools.mjs";
+import { sandbar } from "./build-dev.mjs";
+import { ensureTools } from "./system-packages.mjs";
+import { need, root } from "./tools.mjs";
 
 const EXAMPLES = "50";
 const KEY = "test-api";
@@ -21,7 +23,7 @@ need(
   ["--version"],
   "Install it: `python3 -m venv .venv && .venv/bin/pip install schemathesis`, then SCHEMATHESIS=.venv/bin/schemathesis.",
 );
-needBubblewrap();
+ensureTools("bwrap");
 
 const folder = mkdtempSync(path.join(tmpdir(), "sandbar-api-"));
 const engine = startEngine();
@@ -44,25 +46,17 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** The newest build there is. */
 function startEngine() {
-  const builds = ["debug", "release"].map((profile) => path.join(target, profile, "sandbar")).filter(existsSync);
-  const [newest] = builds.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  if (!newest) {
+  if (!existsSync(sandbar)) {
     rmSync(folder, { recursive: true });
-    console.error("There is no build of the engine: run `npm run build`.");
+    console.error("There is no build of the engine: run `npm run build:dev`.");
     process.exit(1);
   }
-  console.log(`> ${path.relative(root, newest)} serve`);
+  console.log(`> ${path.relative(root, sandbar)} serve`);
   const options = ["--listen", "127.0.0.1:0", "--data-dir", path.join(folder, "data"), "--outlive", "0"];
-  return spawn(newest, ["serve", ...options, "--max-active", "300"], {
+  return spawn(sandbar, ["serve", ...options, "--max-active", "300"], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: {
-      SANDBAR_AGENT: path.join(target, "release", "sandbar-agent"),
-      SANDBAR_LOG: "warn",
-      ...process.env,
-      SANDBAR_API_KEY: KEY,
-    },
+    env: { SANDBAR_LOG: "warn", ...process.env, SANDBAR_API_KEY: KEY },
   });
 }
 

@@ -7,11 +7,12 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { install, needsRegistry, packagesIn } from "./consumers/project.mjs";
 import { readmeWorks } from "./consumers/readme.mjs";
-import { bin, installDependencies, needBubblewrap, root, run, succeedsIn } from "./tools.mjs";
+import { ensureTools } from "./system-packages.mjs";
+import { bin, installDependencies, root, run, succeedsIn } from "./tools.mjs";
 
 const { values, positionals: names } = parseArgs({ options: { tarballs: { type: "string" } }, allowPositionals: true });
 const projects = path.join(root, "__test__", "consumers");
-needBubblewrap();
+ensureTools("bwrap");
 installDependencies();
 
 const folder = mkdtempSync(path.join(tmpdir(), "sandbar-consumers-"));

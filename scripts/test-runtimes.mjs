@@ -7,7 +7,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { install, packagesIn } from "./consumers/project.mjs";
 import { obtain, runtimes } from "./consumers/runtimes.mjs";
-import { capture, installDependencies, needBubblewrap, root, run } from "./tools.mjs";
+import { ensureTools } from "./system-packages.mjs";
+import { capture, installDependencies, root, run } from "./tools.mjs";
 
 const TIMEOUT_MS = 120_000;
 
@@ -16,7 +17,7 @@ if (process.platform !== "linux") {
   console.error(`The local engine runs on Linux only, and this is ${process.platform}.`);
   process.exit(2);
 }
-needBubblewrap();
+ensureTools("bwrap");
 installDependencies();
 
 const folder = mkdtempSync(path.join(tmpdir(), "sandbar-runtimes-"));

@@ -1,41 +1,41 @@
-// Builds everything and runs every test: Rust, Jest, the types, and the dashboard in Chromium.
-import path from "node:path";
-import { bin, installDependencies, needBubblewrap, needChromium, outputOf, run, succeeds, target } from "./tools.mjs";
+// Installs and builds what is needed, and runs every test: Rust, Jest, the types, and the dashboard in Chromium.
 
-needBubblewrap();
-needChromium();
-installDependencies();
-run(process.execPath, ["scripts/build.mjs"]);
+import { buildDashboard } from "./build-dashboard.mjs";
+import { agent, buildDev, sandbar } from "./build-dev.mjs";
+import { isLinux, needRust } from "./platform.mjs";
+import { takeSteps } from "./steps.mjs";
+import { ensureTools } from "./system-packages.mjs";
+import { TOOLS } from "./system-tools.mjs";
+import { bin, installDependencies, outputOf, succeeds } from "./tools.mjs";
 
-const results = [
-  timed("Rust tests", rustTests),
-  timed("Jest tests", () => succeeds(bin("jest"), process.argv.slice(2))),
-  timed("type tests", () => succeeds(bin("tsc"), ["--noEmit"])),
-];
-// Where the engine runs that serves it, which was built above.
-if (process.platform === "linux") results.push(timed("dashboard tests", dashboardTests));
+needRust();
+const command = { SANDBAR_BIN: sandbar };
+const results = takeSteps([
+  ["System packages", () => ensureTools(...Object.keys(TOOLS))],
+  ["Development dependencies", installDependencies],
+  // Before the command, which has it inside.
+  ...only(isLinux, ["Dashboard", buildDashboard]),
+  ["Build: the addon, the command, its agent and all Rust tests", () => buildDev({ withTests: true })],
+  ["Rust tests", rustTests],
+  ["Jest tests", () => succeeds(bin("jest"), process.argv.slice(2), command)],
+  ["Type tests", () => succeeds(bin("tsc"), ["--noEmit"])],
+  // Where the engine runs that serves it.
+  ...only(isLinux, ["Dashboard tests", () => succeeds(process.execPath, ["scripts/test-dashboard.mjs"], command)]),
+]);
 
-console.log(
-  `\n${results.map(({ name, ok, seconds }) => `${name}: ${ok ? "passed" : "FAILED"} (${seconds} s)`).join(" · ")}`,
-);
+console.log(`\n${results.map(({ title, ok, time }) => `${title}: ${ok ? "passed" : "FAILED"} (${time})`).join("\n")}`);
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 
 /** All of them, also after one that fails. */
 function rustTests() {
+  const inSandboxes = { SANDBAR_AGENT: agent };
   if (outputOf("cargo", ["nextest", "--version"]) === undefined) {
-    return succeeds("cargo", ["test", "--workspace", "--no-fail-fast"]);
+    return succeeds("cargo", ["test", "--workspace", "--no-fail-fast"], inSandboxes);
   }
-  const passed = succeeds("cargo", ["nextest", "run", "--workspace", "--no-fail-fast"]);
-  return succeeds("cargo", ["test", "--workspace", "--doc", "--no-fail-fast"]) && passed;
+  const passed = succeeds("cargo", ["nextest", "run", "--workspace", "--no-fail-fast"], inSandboxes);
+  return succeeds("cargo", ["test", "--workspace", "--doc", "--no-fail-fast"], inSandboxes) && passed;
 }
 
-function dashboardTests() {
-  const built = { SANDBAR_BIN: path.join(target, "release", "sandbar") };
-  return succeeds(process.execPath, ["scripts/test-dashboard.mjs"], built);
-}
-
-function timed(name, step) {
-  const start = performance.now();
-  const ok = step();
-  return { name, ok, seconds: ((performance.now() - start) / 1000).toFixed(1) };
+function only(condition, step) {
+  return condition ? [step] : [];
 }

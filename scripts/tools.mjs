@@ -43,22 +43,6 @@ export function need(command, args, wayOut) {
   process.exit(1);
 }
 
-export function needBubblewrap() {
-  if (process.platform !== "linux") return;
-  need(
-    "bwrap",
-    ["--version"],
-    "Install it: `apt install bubblewrap`, `dnf install bubblewrap` or `apk add bubblewrap`.",
-  );
-}
-
-/** The browser that shows the dashboard to its tests. */
-export function needChromium() {
-  if (process.platform !== "linux") return;
-  const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  need(chromium, ["--version"], "Install it: `apt install chromium`, or say where it is in CHROMIUM_PATH.");
-}
-
 /** Installs the development dependencies, unless they are those of the lock file. */
 export function installDependencies() {
   if (!isInstalled(root)) run("npm", ["ci"]);

@@ -4,7 +4,7 @@ const path = require("node:path");
 const ROOT = path.resolve(__dirname, "../..");
 
 /** Runs Node.js with these arguments in the package's folder, and waits until it has exited. It gets input when `input` resolves. */
-async function runNode(args, { env = {}, input, timeoutMs = 15_000 } = {}) {
+async function runNode(args, { env = {}, input, timeoutMs = 45_000 } = {}) {
   const { NODE_OPTIONS: _ours, ...inherited } = process.env;
   const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...inherited, ...env }, timeout: timeoutMs });
   input?.then(() => child.stdin.end("go"));

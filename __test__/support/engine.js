@@ -5,10 +5,10 @@ const { mkdir, mkdtemp, rm, writeFile } = require("node:fs/promises");
 const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
-const { ROOT } = require("./child.js");
 
 const API_KEY = "engine-key";
-const SANDBAR = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release", "sandbar");
+// Which one, jest.config.js says.
+const { SANDBAR_BIN } = process.env;
 
 /** A real engine with a data folder of its own. */
 class Engine {
@@ -18,10 +18,10 @@ class Engine {
   url;
 
   async start() {
-    if (!existsSync(SANDBAR)) throw new Error(`${SANDBAR} is missing: run \`npm run build\``);
+    if (!existsSync(SANDBAR_BIN)) throw new Error(`${SANDBAR_BIN} is missing: run \`npm run build:dev\``);
     this.#dataDir = await mkdtemp(path.join(os.tmpdir(), "sandbar-test-"));
     const args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", this.#dataDir, "--api-key", API_KEY];
-    this.#child = spawn(SANDBAR, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(SANDBAR_BIN, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr.on("data", (text) => {
       this.#printed += text;
     });

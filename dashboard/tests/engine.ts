@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
 /** The command that is tested. */
-export const SANDBAR = path.resolve(ROOT, process.env.SANDBAR_BIN ?? "target/release/sandbar");
+export const SANDBAR = path.resolve(ROOT, process.env.SANDBAR_BIN ?? "target/dev/sandbar");
 
 /** What a test needs of a created sandbox. */
 export interface Created {

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
+import { library, platformName, triple } from "../platform.mjs";
 import { outputOf, root, run, target } from "../tools.mjs";
 import { GLIBC_FLOOR } from "./inspect.mjs";
 
@@ -15,13 +16,8 @@ export const built = path.join(target, "natives");
  */
 export function buildNatives() {
   run(process.execPath, ["scripts/build.mjs"]);
-  const { platform, arch } = process;
-  const triple = /^host: (.+)$/m.exec(outputOf("rustc", ["-vV"]))[1];
-  const isGlibc = triple.endsWith("-linux-gnu");
-  const libc = { linux: isGlibc ? "-gnu" : "-musl", win32: "-msvc" }[platform] ?? "";
-  const folders = isGlibc ? forOldGlibc(triple) : forSize();
-  const library = { linux: "libsandbar_node.so", darwin: "libsandbar_node.dylib", win32: "sandbar_node.dll" }[platform];
-  const addon = `${platform}-${arch}${libc}`;
+  const folders = triple().endsWith("-linux-gnu") ? forOldGlibc() : asBuilt();
+  const addon = platformName();
   const engine = `local-${addon}`;
   if (existsSync(path.join(root, "npm", engine))) {
     put(path.join(folders.engine, "sandbar"), engine, "sandbar");
@@ -31,29 +27,24 @@ export function buildNatives() {
   return put(path.join(folders.addon, library), addon, `sandbar.${addon}.node`);
 }
 
+/** Where `npm run build` puts them. */
 function asBuilt() {
   return { addon: path.join(target, "addon"), engine: path.join(target, "release") };
 }
 
-/** Where builds are that need no old glibc: the addon small, as it is packed everywhere. */
-function forSize() {
-  run("cargo", ["build", "--profile", "addon", "-p", "sandbar-node"]);
-  return { ...asBuilt(), addon: path.join(target, "addon") };
-}
-
 /** Where the builds are that run with the oldest glibc that can be had here. */
-function forOldGlibc(triple) {
+function forOldGlibc() {
   if (outputOf("cargo-zigbuild", ["--version"]) === undefined) {
     console.log(
       "\nWithout cargo-zigbuild (`pip install cargo-zigbuild ziglang`), packages need a glibc as new as this machine's.",
     );
     return asBuilt();
   }
-  const build = ["zigbuild", "--target", `${triple}.${GLIBC_FLOOR}`];
+  const build = ["zigbuild", "--target", `${triple()}.${GLIBC_FLOOR}`];
   const flags = { CARGO_ENCODED_RUSTFLAGS: withoutHome().join("\x1f") };
   run("cargo", [...build, "--profile", "addon", "-p", "sandbar-node"], flags);
   run("cargo", [...build, "--release", "-p", "sandbar-cli"], flags);
-  return { addon: path.join(target, triple, "addon"), engine: path.join(target, triple, "release") };
+  return { addon: path.join(target, triple(), "addon"), engine: path.join(target, triple(), "release") };
 }
 
 /** Panics name source files: those of crates without the folder of who builds. */

@@ -50,7 +50,7 @@ function environment(engine, temporary) {
     DOCS_SERVED: path.join(temporary, "served"),
     HOME: path.join(temporary, "home"),
     PATH: `${path.join(temporary, "bin")}:${process.env.PATH}`,
-    SANDBAR_BINARY: path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release", "sandbar"),
+    SANDBAR_BINARY: process.env.SANDBAR_BIN,
     XDG_DATA_HOME: "",
     npm_config_offline: "true",
     npm_config_update_notifier: "false",

@@ -11,12 +11,13 @@ const OUR_PACKAGES = ["sandbar", "@sandbar/local"];
 
 const STAND_INS = {
   "apt-get": {
-    reason: "tests install nothing on the machine; `.ci/run` does, from the same list",
-    run: ([command, ...names]) => {
+    reason: "tests install nothing on the machine; `npm test` does, from the same list",
+    run: async ([command, ...names]) => {
       if (command !== "install") throw new Error("only `apt-get install` is known");
-      const [, known] = /^packages="(.+)"$/m.exec(readFileSync(path.join(ROOT, ".ci", "run"), "utf8"));
-      const unknown = names.filter((name) => !known.split(" ").includes(name));
-      if (unknown.length > 0) throw new Error(`.ci/run does not install ${unknown.join(", ")}`);
+      const { TOOLS } = await import("../../../scripts/system-tools.mjs");
+      const known = Object.values(TOOLS).flatMap(({ packages }) => packages["apt-get"]);
+      const unknown = names.filter((name) => !known.includes(name));
+      if (unknown.length > 0) throw new Error(`the repository's scripts do not install ${unknown.join(", ")}`);
     },
   },
   curl: {

@@ -24,11 +24,11 @@ use tempfile::TempDir;
 
 pub const KEY: &str = "test-key";
 
-/// The agent as `npm run build` makes it.
+/// The agent as `npm run build:dev` makes it.
 pub fn agent() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/sandbar-agent");
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dev/sandbar-agent");
     let agent = std::env::var_os("SANDBAR_AGENT").map_or(built, PathBuf::from);
-    assert!(agent.is_file(), "there is no agent at {}: run `npm run build` first", agent.display());
+    assert!(agent.is_file(), "there is no agent at {}: run `npm run build:dev` first", agent.display());
     agent.canonicalize().unwrap()
 }
 

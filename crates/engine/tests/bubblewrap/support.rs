@@ -25,11 +25,11 @@ use tokio::sync::{Mutex, mpsc};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The agent that `npm run build` makes.
+/// The agent that `npm run build:dev` makes.
 pub(crate) fn agent() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/sandbar-agent");
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dev/sandbar-agent");
     let agent = std::env::var_os("SANDBAR_AGENT").map_or(built, PathBuf::from);
-    assert!(agent.is_file(), "the agent is not at {}: run `npm run build` first", agent.display());
+    assert!(agent.is_file(), "the agent is not at {}: run `npm run build:dev` first", agent.display());
     agent
 }
 
