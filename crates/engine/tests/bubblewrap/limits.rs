@@ -237,8 +237,9 @@ async fn a_busy_sandbox_gives_way_to_the_others_until_it_is_calm() {
     if let Some(group) = groups.iter().find(|group| group.join("cpu.idle").exists()) {
         let is_idle = async |value: &str| fs::read_to_string(group.join("cpu.idle")).unwrap().trim() == value;
         assert!(is_idle("0").await);
-        sandbox.says("timeout 3 sh -c 'while :; do :; done' > /dev/null 2>&1 &").await;
+        sandbox.says("echo > busy; sh -c 'while [ -e busy ]; do :; done' > /dev/null 2>&1 &").await;
         until("it gives way", async || is_idle("1").await).await;
+        sandbox.says("rm busy").await;
         until("it takes turns again", async || is_idle("0").await).await;
     }
     sandbox.destroy().await.unwrap();
