@@ -1,5 +1,7 @@
 //! One operation under one fault.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use sandbar_faults::{Fault, Plan, Proxy, from_then_on, once};
 use sandbar_protocol::{CreateOptions, Secret};
 
 use crate::certificates::authority;
-use crate::faults::{Happens, LONG, Row, status};
+use crate::faults::{Happens, Row, status};
 use crate::operations::{ENV_VALUE, Operation};
 use crate::secure::{Often, Secure, Wrong};
 use crate::service::{Keys, Service, TOKEN};
@@ -20,9 +22,9 @@ pub(crate) const SECRETS: [&str; 3] = [KEY, TOKEN, ENV_VALUE];
 /// For how long nothing listens where that is to pass.
 const REFUSAL: Duration = Duration::from_millis(5);
 /// What a busy machine may add to a deadline.
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(60);
 /// How long the client may clean up after that.
-const MARGIN: Duration = Duration::from_secs(20);
+const MARGIN: Duration = Duration::from_secs(120);
 
 /// Runs an operation under a fault; gives back how it ended, in the words of the table.
 pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
@@ -56,7 +58,9 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
     }
     let is_refused = matches!(happens, Happens::Refused);
     let refusing = if is_refused { Some(proxy.refuse().await.unwrap()) } else { None };
-    let_others_run().await;
+    if is_refused || matches!(happens, Happens::Before(_)) {
+        until_closed(proxy.address()).await;
+    }
     let begun = Instant::now();
     let call = operation.run(&client, row.limit);
     let (result, refusing) = match refusing {
@@ -90,7 +94,7 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
 
 /// How long a wait may take: where the fault happens once, it outlasts it.
 fn ready_timeout(row: &Row, often: Often) -> Duration {
-    if often == Often::Once { LONG } else { row.ready_limit }
+    if often == Often::Once { row.ready_limit_once } else { row.ready_limit }
 }
 
 fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
@@ -128,11 +132,22 @@ fn client(base_url: &str, ready_timeout: Duration, ca: Option<String>) -> Client
     Client::new(Config::new(&options, &Environment::default()).unwrap())
 }
 
-/// Lets every other task of this thread run, so that the client knows of connections that were closed.
-async fn let_others_run() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
+/// Waits until the client has closed its connections to a server that has closed them: it knows of it then.
+async fn until_closed(server: SocketAddr) {
+    while has_connection_to(server) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Whether this process holds a connection to a port of this machine, by the table of the kernel.
+fn has_connection_to(server: SocketAddr) -> bool {
+    let remote = format!("0100007F:{:04X}", server.port());
+    let is_held = |line: &str| {
+        let mut columns = line.split_whitespace().skip(2);
+        // Established, or closed by the server alone.
+        columns.next() == Some(&remote) && matches!(columns.next(), Some("01" | "08"))
+    };
+    fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(is_held)
 }
 
 fn in_words(result: Result<(), ClientError>, tries: Option<usize>) -> String {

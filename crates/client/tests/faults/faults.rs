@@ -10,17 +10,18 @@ use crate::certificates::Certificate;
 use crate::goaway::Ending;
 use crate::operations::Operation;
 
-/// How long a call may take where nothing answers.
-pub(crate) const SHORT: Duration = Duration::from_secs(1);
-/// How long where it is not the time limit that is tried.
-pub(crate) const LONG: Duration = Duration::from_secs(12);
+/// How long a call may take where nothing answers. On a busy machine, an answer may take seconds.
+pub(crate) const SHORT: Duration = Duration::from_secs(5);
+/// How long where it is not the time limit that is tried: nothing waits for it.
+pub(crate) const LONG: Duration = Duration::from_secs(300);
 
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) happens: Happens,
     /// The request timeout of the call.
     pub(crate) limit: Duration,
-    /// How long a wait may take where it happens each time.
+    /// How long a wait may take where it happens once, and where it happens each time.
+    pub(crate) ready_limit_once: Duration,
     pub(crate) ready_limit: Duration,
     /// How much memory it takes: of this many, one cell at a time.
     pub(crate) weight: u32,
@@ -47,7 +48,8 @@ pub(crate) enum Happens {
 }
 
 fn row(name: &str, happens: Happens) -> Row {
-    Row { name: name.to_owned(), happens, limit: LONG, ready_limit: SHORT, weight: 1, spares: &[] }
+    let (limit, ready_limit_once, ready_limit) = (LONG, LONG, SHORT);
+    Row { name: name.to_owned(), happens, limit, ready_limit_once, ready_limit, weight: 1, spares: &[] }
 }
 
 fn to_request(name: &str, fault: fn() -> Fault) -> Row {
@@ -67,7 +69,7 @@ pub(crate) fn all() -> Vec<Row> {
 fn connections() -> Vec<Row> {
     let hang = to_request("nothing answers", || Fault::Hang);
     let slow_bytes = to_request("slow bytes", || slow(Duration::from_millis(1)));
-    let drip = to_request("bytes so slow that the answer never ends", || slow(Duration::from_millis(400)));
+    let drip = to_request("bytes so slow that the answer never ends", || slow(SHORT));
     vec![
         row("connection refused", Happens::Refused),
         Row { limit: SHORT, ..hang },
@@ -77,7 +79,7 @@ fn connections() -> Vec<Row> {
         to_request("reset in the middle of the head", || Fault::ResetInHead),
         to_request("reset in the middle of the body", || Fault::ResetInBody),
         to_request("body cut short, connection closed", || Fault::Truncate),
-        row("kept connection closed between two calls", Happens::Before(|| Fault::CloseAfter)),
+        ending(row("kept connection closed between two calls", Happens::Before(|| Fault::CloseAfter))),
         row("kept connection closed as the next call comes", Happens::ToNextRequest(|| Fault::Close)),
         ending(slow_bytes),
         Row { limit: SHORT, ..drip },
@@ -101,8 +103,9 @@ fn statuses() -> Vec<Row> {
         rows.push(row(&format!("{status}, Retry-After: 1"), Happens::Status(status, Some(second))));
     }
     rows.push(row("503, Retry-After: a date in a second", Happens::Status(503, Some(in_a_second))));
-    rows.push(row("503, Retry-After: 3600", Happens::Status(503, Some(|| "3600".to_owned()))));
-    rows.push(row("503, Retry-After: 18446744073709551615", Happens::Status(503, Some(|| u64::MAX.to_string()))));
+    let hour = row("503, Retry-After: 3600", Happens::Status(503, Some(|| "3600".to_owned())));
+    let ages = row("503, Retry-After: 18446744073709551615", Happens::Status(503, Some(|| u64::MAX.to_string())));
+    rows.extend([hour, ages].map(|row| Row { ready_limit_once: SHORT, ..row }));
     rows.push(to_request("429, quota used up", || {
         let details = json!({"reason": "usage_limit", "limit": 10});
         let body = json!({"code": 429, "message": "10 of 10 sandboxes", "details": details});
@@ -137,7 +140,7 @@ fn bodies() -> Vec<Row> {
     // Logs and a batch of metrics have none.
     let odd = to_request("an odd value in a needed field, as sandboxID", || Fault::RewriteBody(odd_needed_field));
     vec![
-        Row { weight: 32, ..endless },
+        Row { weight: 8, ..endless },
         to_request("half of the JSON", || Fault::RewriteBody(|body| body[..body.len() / 2].to_owned())),
         to_request("no body", || Fault::RewriteBody(|_| String::new())),
         to_request("a page of HTML", || Fault::Rewrite(html)),
