@@ -287,7 +287,12 @@ impl Host {
 
 /// Runs a command until the sandbox is ended under it.
 async fn until_ended(sandbox: &Sandbox<'_>, command: &str) {
-    sandbox.post("/run", json!({ "cmd": command }).to_string()).await.unwrap_err();
+    until_request_fails(sandbox, json!({ "cmd": command })).await;
+}
+
+async fn until_request_fails(sandbox: &Sandbox<'_>, request: serde_json::Value) {
+    let request = sandbox.post("/run", request.to_string());
+    tokio::time::timeout(Duration::from_secs(60), request).await.expect("it was not ended").unwrap_err();
 }
 
 #[tokio::test]
@@ -297,11 +302,16 @@ async fn a_full_home_ends_its_sandbox_alone_and_there_is_room_to_clean_up() {
     let small = |spec: &mut RuntimeSpec| spec.limits.disk_size_mb = 32;
     sandbox.start_with(small).await.unwrap();
     until_ended(&sandbox, "for n in $(seq 100); do head -c 4M /dev/zero > $n; done; sleep 100").await;
+    // As far as it gets before it is ended.
+    for n in 101..130 {
+        fs::write(sandbox.home.join(format!("workspace/{n}")), vec![0; 1 << 20]).unwrap();
+    }
     let cause = host.next_cause().await;
     assert_eq!((cause.reason.as_str(), cause.recommendation.is_some()), ("home_full", true));
     assert_eq!(cause.message, "its home is full: the files in /root may take 32 MiB together");
     sandbox.start_with(small).await.unwrap();
-    sandbox.says("rm [2-9] ??*; ls").await;
+    // It is measured before.
+    sandbox.says("sleep 1; rm [2-9] ??*; ls").await;
     // What fits again is bounded as it was before.
     until_ended(&sandbox, "for n in $(seq 200 300); do head -c 4M /dev/zero > $n; done; sleep 100").await;
     assert_eq!(host.next_cause().await.reason, "home_full");
@@ -324,6 +334,64 @@ async fn a_home_is_full_of_deleted_files_of_empty_ones_and_of_bottomless_folders
         assert_eq!(host.next_cause().await.reason, "home_full", "{fill}");
         sandbox.destroy().await.unwrap();
     }
+}
+
+/// In a sandbox whose home may take 64 MiB, writes `MIB` mebibytes in files of 4, each of which it deletes and then holds on to
+/// by `hold`, where `$f` is open.
+fn hiding(mebibytes: u32, hold: &str) -> String {
+    format!(
+        "use IO::Handle; use Socket; my @kept; my $x86 = `uname -m` =~ /x86_64/; $| = 1; \
+         for my $n (1 .. {mebibytes} / 4) {{ open my $f, '+>', 'x' or die; print $f 'x' x (4 << 20); $f->flush; unlink 'x'; \
+         {hold} select undef, undef, undef, 0.05; }} sleep 1000"
+    )
+}
+
+#[tokio::test]
+async fn a_home_is_full_of_deleted_files_that_are_mapped_or_wait_in_sockets() {
+    let mapped = "syscall($x86 ? 9 : 222, 0, 4096, 1, 1, fileno $f, 0) > 0 or die $!; close $f;";
+    // `sendmsg` with the descriptor as `SCM_RIGHTS`.
+    let sent = "socketpair(my $one, my $two, AF_UNIX, SOCK_STREAM, 0) or die $!; push @kept, $one, $two; my $data = 'x'; \
+                my $iov = pack('P Q', $data, 1); my $rights = pack('Q i i i x4', 20, 1, 1, fileno $f); \
+                my $message = pack('Q Q P Q P Q Q', 0, 0, $iov, 1, $rights, 24, 0); \
+                syscall($x86 ? 46 : 211, fileno $one, $message, 0) == 1 or die $!; close $f;";
+    let host = Host::new();
+    for hold in [mapped, sent] {
+        let sandbox = host.sandbox();
+        sandbox.start_with(|spec| spec.limits.disk_size_mb = 64).await.unwrap();
+        if sandbox.has("perl").await {
+            let script = hiding(400, hold);
+            until_request_fails(&sandbox, json!({ "cmd": "perl", "args": ["-e", script] })).await;
+            let cause = host.next_cause().await;
+            assert_eq!(cause.reason, "home_full", "{cause:?}");
+        }
+        sandbox.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_home_of_more_names_than_can_be_measured_is_ended_and_keeps_no_other_from_being_measured() {
+    // In memory, where a million names are made in seconds.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let host = Host::in_folder(folder, |_| {});
+    let (crowded, other) = (host.running().await, host.sandbox());
+    let original = crowded.home.join("original");
+    fs::write(&original, "").unwrap();
+    for name in 0..1_000_001 {
+        fs::hard_link(&original, crowded.home.join(name.to_string())).unwrap();
+    }
+    let cause = host.next_cause().await;
+    let message = "its home can't be measured, as it has more than 1,000,000 files, folders and links";
+    assert_eq!((cause.reason.as_str(), cause.message.as_str()), ("home_full", message));
+    // It may be cleaned up for a while; the other is measured beside it.
+    crowded.start().await.unwrap();
+    other.start_with(|spec| spec.limits.disk_size_mb = 16).await.unwrap();
+    until_ended(&other, "for n in $(seq 100); do head -c 4M /dev/zero > $n; done; sleep 100").await;
+    assert!(host.next_cause().await.message.contains("16 MiB"));
+    for sandbox in [crowded, other] {
+        sandbox.destroy().await.unwrap();
+    }
+    let trash = host.folder.path().join("trash");
+    until("the files are removed", async || fs::read_dir(&trash).unwrap().next().is_none()).await;
 }
 
 #[tokio::test]

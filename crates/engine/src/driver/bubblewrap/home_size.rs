@@ -3,72 +3,107 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, statat};
+use rustix::io::Errno;
 
-use super::processes;
+use super::hidden;
 
 /// What even an empty file takes: its entry and its place in the file system's tables.
 const LEAST_PER_FILE: u64 = 4096;
 const BLOCK: u64 = 512;
 /// How deep folders may be nested: each level holds a descriptor open.
 const MAX_DEPTH: usize = 256;
-/// How many descriptors of a sandbox's processes are looked at for deleted files.
-const MAX_DESCRIPTORS: usize = 20_000;
+/// How many names a home may have: hard links take next to nothing of the disk, and as long to look at as files.
+const MAX_ENTRIES: usize = 1_000_000;
+/// How long measuring may take, of files and then of processes.
+const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// How much a home takes of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HomeSize {
     /// In bytes; what goes beyond the limit is not counted further.
     Bytes(u64),
-    /// Its folders are nested too deeply to be measured.
-    TooDeep,
+    /// So many bytes, and perhaps more: why.
+    AtLeast(u64, &'static str),
+    /// No way to measure it: why.
+    Unmeasurable(&'static str),
 }
 
 /// Measures a home, with the files that were deleted in it and that a process below `init_pid` still holds open.
 ///
 /// Whatever is in there may change meanwhile, and on purpose: no link is followed, and the way back is never by name.
 pub(super) fn measure(home: &Path, init_pid: i32, limit: u64) -> io::Result<HomeSize> {
+    let deadline = Instant::now() + MAX_TIME;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut sum = Sum { bytes: 0, links: HashSet::new() };
+    let mut sum = Sum::default();
     let mut open_folders = vec![Dir::new(open(home, flags, Mode::empty())?)?];
     while let Some(folder) = open_folders.last_mut() {
         if sum.bytes > limit {
             return Ok(HomeSize::Bytes(sum.bytes));
         }
-        let Some(entry) = folder.next() else {
-            open_folders.pop();
-            continue;
+        if sum.entries > MAX_ENTRIES {
+            return Ok(HomeSize::Unmeasurable("it has more than 1,000,000 files, folders and links"));
+        }
+        if Instant::now() >= deadline {
+            sum.obscure = Some("it takes too long to look through its files");
+            break;
+        }
+        let entry = match folder.next() {
+            Some(Ok(entry)) => entry,
+            Some(Err(_)) => {
+                sum.obscure = Some(UNREADABLE);
+                continue;
+            }
+            None => {
+                open_folders.pop();
+                continue;
+            }
         };
-        let entry = entry?;
         let name = entry.file_name();
         if name == c"." || name == c".." {
             continue;
         }
-        // It may be gone again, or closed to its own owner.
+        // It may be gone again.
         let Ok(stat) = statat(folder.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
         sum.add(&stat);
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            && let Ok(inner) = openat(folder.fd()?, name, flags, Mode::empty())
-        {
-            if open_folders.len() == MAX_DEPTH {
-                return Ok(HomeSize::TooDeep);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            continue;
+        }
+        match openat(folder.fd()?, name, flags, Mode::empty()) {
+            Ok(_) if open_folders.len() == MAX_DEPTH => {
+                return Ok(HomeSize::Unmeasurable("its folders are nested too deeply"));
             }
-            open_folders.push(Dir::new(inner)?);
+            Ok(inner) => open_folders.push(Dir::new(inner)?),
+            // Gone again, or something else by now.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(_) => sum.obscure = Some(UNREADABLE),
         }
     }
-    let device = fs::metadata(home)?.dev();
-    Ok(HomeSize::Bytes(sum.bytes + deleted(init_pid, device)))
+    let hidden = hidden::find(init_pid, fs::metadata(home)?.dev(), Instant::now() + MAX_TIME);
+    let bytes = sum.bytes.saturating_add(hidden.bytes);
+    Ok(match sum.obscure.or(hidden.obscure) {
+        Some(why) => HomeSize::AtLeast(bytes, why),
+        None => HomeSize::Bytes(bytes),
+    })
 }
 
+/// Closed to their own owner: an ordinary user's engine can't look into them either.
+const UNREADABLE: &str = "some of its folders can't be read";
+
+#[derive(Default)]
 struct Sum {
     bytes: u64,
+    entries: usize,
     /// Files with several names, which count once.
     links: HashSet<u64>,
+    obscure: Option<&'static str>,
 }
 
 impl Sum {
     fn add(&mut self, stat: &Stat) {
+        self.entries += 1;
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         if is_folder || stat.st_nlink == 1 || self.links.insert(stat.st_ino) {
             let blocks = u64::try_from(stat.st_blocks).unwrap_or_default();
@@ -77,23 +112,11 @@ impl Sum {
     }
 }
 
-/// What files without a name take on the home's disk.
-fn deleted(init_pid: i32, device: u64) -> u64 {
-    let mut seen = HashSet::new();
-    let descriptors = processes::tree(init_pid)
-        .into_iter()
-        .flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten())
-        .take(MAX_DESCRIPTORS);
-    let files = descriptors.filter_map(|descriptor| fs::metadata(descriptor.path()).ok());
-    files
-        .filter(|file| file.is_file() && file.nlink() == 0 && file.dev() == device && seen.insert(file.ino()))
-        .map(|file| file.blocks() * BLOCK)
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
@@ -103,7 +126,7 @@ mod tests {
         // No process has this ID.
         match measure(home, i32::MAX, LIMIT).unwrap() {
             HomeSize::Bytes(bytes) => bytes,
-            HomeSize::TooDeep => panic!("too deep"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -137,17 +160,77 @@ mod tests {
         let limited = measure(home.path(), i32::MAX, 10 * LEAST_PER_FILE).unwrap();
         assert_eq!(limited, HomeSize::Bytes(11 * LEAST_PER_FILE));
         fs::create_dir_all(home.path().join("x/".repeat(MAX_DEPTH))).unwrap();
-        assert_eq!(measure(home.path(), i32::MAX, LIMIT).unwrap(), HomeSize::TooDeep);
+        let deep = measure(home.path(), i32::MAX, LIMIT).unwrap();
+        assert!(matches!(deep, HomeSize::Unmeasurable(why) if why.contains("too deeply")), "{deep:?}");
+    }
+
+    /// A process that a test ends.
+    struct Holder(Child);
+
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// Runs a script in the home until it says that it is ready; `None` where there is no perl.
+    fn hold(home: &Path, script: &str) -> Option<Holder> {
+        let script = format!("$| = 1; {script} print \"ready\\n\"; sleep 1000");
+        let mut command = Command::new("perl");
+        let mut child = command.args(["-e", &script]).current_dir(home).stdout(Stdio::piped()).spawn().ok()?;
+        let mut said = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut said).unwrap();
+        Some(Holder(child))
+    }
+
+    const WRITE: &str = "open my $f, '+>', 'x' or die; binmode $f; print $f 'x' x (1 << 20); $f->flush; unlink 'x';";
+
+    fn held(script: &str) -> Option<HomeSize> {
+        let home = tempfile::tempdir().unwrap();
+        let holder = hold(home.path(), &format!("use IO::Handle; {script}"))?;
+        Some(measure(home.path(), holder.0.id().cast_signed(), LIMIT).unwrap())
     }
 
     #[test]
-    fn a_deleted_file_counts_while_it_is_open() {
-        use std::io::Write;
-        let home = tempfile::tempdir().unwrap();
-        let own_pid = std::process::id().cast_signed();
-        let mut file = tempfile::tempfile_in(home.path()).unwrap();
-        file.write_all(&vec![1; 1 << 20]).unwrap();
-        let size = measure(home.path(), own_pid, LIMIT).unwrap();
+    fn measure_counts_deleted_files_that_are_open() {
+        let Some(size) = held(WRITE) else { return };
         assert!(matches!(size, HomeSize::Bytes(bytes) if bytes >= 1 << 20), "{size:?}");
+    }
+
+    #[test]
+    fn measure_says_that_descriptors_wait_in_a_socket() {
+        // `sendmsg` with one descriptor as `SCM_RIGHTS`, on x86-64 and arm64.
+        let send = "use Socket; socketpair(my $one, my $two, AF_UNIX, SOCK_STREAM, 0) or die; \
+                    my $data = 'x'; my $iov = pack('P Q', $data, 1); \
+                    my $rights = pack('Q i i i x4', 20, 1, 1, fileno $f); \
+                    my $message = pack('Q Q P Q P Q Q', 0, 0, $iov, 1, $rights, 24, 0); \
+                    my $number = (`uname -m` =~ /x86_64/) ? 46 : 211; \
+                    syscall($number, fileno $one, $message, 0) == 1 or die $!; close $f;";
+        let Some(size) = held(&format!("{WRITE} {send}")) else { return };
+        assert!(matches!(size, HomeSize::AtLeast(_, why) if why.contains("wait in its sockets")), "{size:?}");
+    }
+
+    #[test]
+    fn measure_counts_or_names_deleted_files_that_are_only_mapped() {
+        // `mmap`, shared and readable, on x86-64 and arm64.
+        let map = "my $number = (`uname -m` =~ /x86_64/) ? 9 : 222; \
+                   syscall($number, 0, 1 << 20, 1, 1, fileno $f, 0) > 0 or die $!; close $f;";
+        let Some(size) = held(&format!("{WRITE} {map}")) else { return };
+        match size {
+            HomeSize::Bytes(bytes) => assert!(bytes >= 1 << 20, "{bytes}"),
+            HomeSize::AtLeast(_, why) => assert!(why.contains("mapped"), "{why}"),
+            HomeSize::Unmeasurable(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn measure_names_folders_that_can_not_be_read() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("closed")).unwrap();
+        fs::set_permissions(home.path().join("closed"), fs::Permissions::from_mode(0o300)).unwrap();
+        let size = measure(home.path(), i32::MAX, LIMIT).unwrap();
+        let is_root = nix::unistd::geteuid().is_root();
+        assert_eq!(matches!(size, HomeSize::AtLeast(_, UNREADABLE)), !is_root, "{size:?}");
     }
 }

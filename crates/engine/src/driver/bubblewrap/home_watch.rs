@@ -1,26 +1,35 @@
 //! Bounds what a sandbox's home takes of the disk, by looking: no quota holds on every machine and for every user.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::statvfs;
 use sandbar_protocol::Diagnostic;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::home_size::{HomeSize, measure};
+use super::limits::Bounds;
 use super::runtimes::Runtimes;
+use super::supervisor::Handle;
 
 const MIB: u64 = 1024 * 1024;
 /// How often to look at the disk's free space: one system call for all sandboxes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A home is measured at least this often, even if something else has freed what it took.
-const MEASURE_EVERY: Duration = Duration::from_secs(30);
+/// A home is measured at least so often, even if something else has freed what it took: as measuring takes time, between these.
+const MEASURE_EVERY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+/// So many times as long as measuring took, a home is not measured without need.
+const CALM: u32 = 500;
+/// So many times as long, it is not measured at all.
+const REST: u32 = 4;
+/// Homes that take longer are measured one after the other, and keep no other waiting.
+const SLOW: Duration = Duration::from_millis(100);
 /// What the disk may lose before a home that is nearly full is measured again.
 const LEAST_LOSS: u64 = 4 * MIB;
-/// After measuring, this many times as long nothing is measured.
-const REST: u32 = 4;
 /// How much a home that was too large may still grow after its next start, as a part of its limit: to clean up takes some.
 const SLACK: u64 = 16;
 
@@ -30,6 +39,8 @@ type Overfull = Arc<Mutex<HashMap<String, Allowance>>>;
 /// How such a home may be used, so that it can be cleaned up.
 #[derive(Clone, Copy)]
 enum Allowance {
+    /// What it takes at its next start, and a little more.
+    Undetermined,
     /// It may take this many bytes.
     Bytes(u64),
     /// It can't be measured: its first measuring comes later.
@@ -47,9 +58,17 @@ impl HomeWatch {
     pub(super) fn start(folder: PathBuf, runtimes: Arc<Runtimes>) -> Self {
         let end = CancellationToken::new();
         let overfull = Overfull::default();
-        let watcher =
-            Watcher { folder, runtimes, overfull: overfull.clone(), measured: HashMap::new(), free: None, lost: 0 };
-        tokio::spawn(end.clone().run_until_cancelled_owned(watch(watcher)));
+        let watcher = Watcher {
+            folder,
+            runtimes,
+            overfull: overfull.clone(),
+            homes: HashMap::new(),
+            free: None,
+            lost: 0,
+            quick: Arc::new(Semaphore::new(1)),
+            slow: Arc::new(Semaphore::new(1)),
+        };
+        tokio::spawn(end.clone().run_until_cancelled_owned(watcher.watch()));
         Self { overfull, _end: end.drop_guard() }
     }
 
@@ -59,116 +78,186 @@ impl HomeWatch {
     }
 }
 
-async fn watch(mut watcher: Watcher) {
-    let mut rest = LOOK_EVERY;
-    loop {
-        tokio::time::sleep(rest).await;
-        // It reads folders.
-        let looked = tokio::task::spawn_blocking(move || {
-            let took = watcher.look();
-            (watcher, took)
-        });
-        let Ok((back, took)) = looked.await else { return };
-        watcher = back;
-        rest = LOOK_EVERY.max(took * REST);
-    }
-}
-
 struct Watcher {
     folder: PathBuf,
     runtimes: Arc<Runtimes>,
     overfull: Overfull,
-    measured: HashMap<String, Measured>,
+    homes: HashMap<String, Home>,
     /// The disk's free space at the last look, in bytes.
     free: Option<u64>,
     /// What the disk has lost since the start: no home can have grown by more.
     lost: u64,
+    /// Homes that are measured in no time wait for each other, and not for those that are not.
+    quick: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
 }
 
-/// A home's size when it was last measured.
+/// The home of a runtime.
+struct Home {
+    /// Which runtime it is: the sandbox's next one begins anew.
+    runtime: Arc<Bounds>,
+    last: Option<Measured>,
+    measuring: Option<JoinHandle<(io::Result<HomeSize>, Duration)>>,
+    /// What the disk had lost when that began.
+    begun: u64,
+}
+
+/// When a home was last measured.
 struct Measured {
+    /// No less than its size, in bytes.
     bytes: u64,
     lost: u64,
     at: Instant,
+    took: Duration,
+    /// What it took when that was last certain, and what the disk had lost then.
+    certain: (u64, u64),
 }
 
 impl Watcher {
-    /// Ends the runtimes whose homes are too large; how long that took.
-    fn look(&mut self) -> Duration {
-        let begun = Instant::now();
-        if let Ok(disk) = statvfs(&self.folder) {
-            let free = disk.f_bfree.saturating_mul(disk.f_frsize);
-            self.lost += self.free.replace(free).map_or(0, |before| before.saturating_sub(free));
+    async fn watch(mut self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let folder = self.folder.clone();
+            // A disk may not answer.
+            if let Ok(Ok(disk)) = tokio::task::spawn_blocking(move || statvfs(&folder)).await {
+                let free = disk.f_bfree.saturating_mul(disk.f_frsize);
+                self.lost += self.free.replace(free).map_or(0, |before| before.saturating_sub(free));
+            }
+            self.look().await;
         }
+    }
+
+    /// Begins to measure the homes that are due, and ends the runtimes whose homes were found too large.
+    async fn look(&mut self) {
         let runtimes = self.runtimes.all();
-        self.measured.retain(|id, _| runtimes.iter().any(|(known, _)| known == id));
+        self.homes.retain(|id, home| {
+            runtimes.iter().any(|(known, handle)| known == id && Arc::ptr_eq(&home.runtime, &handle.bounds))
+        });
         for (id, handle) in runtimes {
             // Nothing runs in one that is warm.
-            let Some(init_pid) = handle.init_pid.get().filter(|_| !handle.has_ended()) else { continue };
-            let own_limit = handle.bounds.home_bytes();
-            let limit = self.limit(&id, own_limit);
-            if !self.is_due(&id, limit) {
-                continue;
+            let Some(init_pid) = handle.init_pid.get().copied().filter(|_| !handle.has_ended()) else { continue };
+            let mut home = self.homes.remove(&id).unwrap_or_else(|| self.first_met(&id, &handle));
+            match home.measuring.take_if(|measuring| measuring.is_finished()) {
+                Some(measured) => {
+                    if let Ok((size, took)) = measured.await {
+                        self.take(&id, &mut home, &handle, size, took);
+                    }
+                }
+                None if home.measuring.is_none() && self.is_due(&id, &home) => {
+                    home.begun = self.lost;
+                    home.measuring = Some(self.measure(&id, &home, init_pid));
+                }
+                None => {}
             }
-            match measure(&self.folder.join(&id).join("home"), *init_pid, limit) {
-                Ok(HomeSize::Bytes(bytes)) if bytes <= limit => self.fits(id, bytes, own_limit),
-                Ok(size) => handle.end_for(self.full(id, size, own_limit)),
-                Err(error) => tracing::debug!(sandbox = id, "its home can't be measured: {error}"),
-            }
-        }
-        begun.elapsed()
-    }
-
-    /// How large a home may be now.
-    fn limit(&mut self, id: &str, own: u64) -> u64 {
-        let allowance = self.overfull().get(id).copied();
-        match allowance {
-            Some(Allowance::Bytes(bytes)) => bytes,
-            Some(Allowance::Time) => {
-                self.overfull().remove(id);
-                self.note(id.to_owned(), 0);
-                own
-            }
-            None => own,
+            self.homes.insert(id, home);
         }
     }
 
-    fn is_due(&self, id: &str, limit: u64) -> bool {
-        self.measured.get(id).is_none_or(|last| {
-            let room = limit.saturating_sub(last.bytes);
-            self.lost - last.lost >= (room / 2).max(LEAST_LOSS) || last.at.elapsed() >= MEASURE_EVERY
+    fn first_met(&self, id: &str, handle: &Handle) -> Home {
+        let mut home = Home { runtime: handle.bounds.clone(), last: None, measuring: None, begun: self.lost };
+        if let Some(Allowance::Time) = self.allowance(id) {
+            self.overfull().remove(id);
+            home.note(0, self.lost, MEASURE_EVERY.1, true);
+        }
+        home
+    }
+
+    fn measure(&self, id: &str, home: &Home, init_pid: i32) -> JoinHandle<(io::Result<HomeSize>, Duration)> {
+        let (path, limit) = (self.folder.join(id).join("home"), self.limit(id, home));
+        let is_slow = home.last.as_ref().is_some_and(|last| last.took > SLOW);
+        let one_of = if is_slow { &self.slow } else { &self.quick }.clone();
+        tokio::spawn(async move {
+            let _permit = one_of.acquire_owned().await;
+            let measured = tokio::task::spawn_blocking(move || {
+                let begun = Instant::now();
+                (measure(&path, init_pid, limit), begun.elapsed())
+            });
+            measured.await.unwrap_or_else(|error| (Err(io::Error::other(error)), Duration::ZERO))
         })
     }
 
-    fn fits(&mut self, id: String, bytes: u64, own_limit: u64) {
-        if bytes <= own_limit {
-            self.overfull().remove(&id);
+    /// How large a home may be now.
+    fn limit(&self, id: &str, home: &Home) -> u64 {
+        match self.allowance(id) {
+            Some(Allowance::Undetermined) => u64::MAX,
+            Some(Allowance::Bytes(bytes)) => bytes,
+            Some(Allowance::Time) | None => home.runtime.home_bytes(),
         }
-        self.note(id, bytes);
     }
 
-    fn note(&mut self, id: String, bytes: u64) {
-        self.measured.insert(id, Measured { bytes, lost: self.lost, at: Instant::now() });
+    fn is_due(&self, id: &str, home: &Home) -> bool {
+        home.last.as_ref().is_none_or(|last| {
+            let (room, since) = (self.limit(id, home).saturating_sub(last.bytes), last.at.elapsed());
+            let is_needed = self.lost - last.lost >= (room / 2).max(LEAST_LOSS);
+            let calm = last.took.saturating_mul(CALM).clamp(MEASURE_EVERY.0, MEASURE_EVERY.1);
+            since >= last.took.saturating_mul(REST) && (is_needed || since >= calm)
+        })
     }
 
-    fn full(&mut self, id: String, size: HomeSize, own_limit: u64) -> Diagnostic {
-        let (allowance, message) = match size {
-            HomeSize::Bytes(bytes) => (
-                Allowance::Bytes(bytes.saturating_add(own_limit / SLACK)),
-                format!("its home is full: the files in /root may take {} MiB together", own_limit / MIB),
-            ),
-            HomeSize::TooDeep => {
-                (Allowance::Time, "the folders in its home are nested too deeply to be measured".to_owned())
+    fn take(&self, id: &str, home: &mut Home, handle: &Handle, size: io::Result<HomeSize>, took: Duration) {
+        let (limit, own) = (self.limit(id, home), home.runtime.home_bytes());
+        let message = format!("its home is full: the files in /root may take {} MiB together", own / MIB);
+        let (bytes, is_certain) = match size {
+            Ok(HomeSize::Bytes(bytes)) if bytes <= limit => (bytes, true),
+            // What can't be measured may be as much as the disk has lost since it could be.
+            Ok(HomeSize::AtLeast(bytes, why)) if bytes <= limit => {
+                let (certain, lost) = home.last.as_ref().map_or((bytes, home.begun), |last| last.certain);
+                let most = bytes.max(certain.saturating_add(home.begun - lost));
+                if most > limit {
+                    let message = format!(
+                        "its home can't be measured, as {why}, and may take more than the {} MiB that it may have",
+                        own / MIB
+                    );
+                    return handle.end_for(self.full(id, Allowance::Undetermined, message));
+                }
+                (most, false)
+            }
+            Ok(HomeSize::Bytes(_) | HomeSize::AtLeast(..)) => {
+                return handle.end_for(self.full(id, Allowance::Undetermined, message));
+            }
+            Ok(HomeSize::Unmeasurable(why)) => {
+                let message = format!("its home can't be measured, as {why}");
+                return handle.end_for(self.full(id, Allowance::Time, message));
+            }
+            Err(error) => {
+                tracing::debug!(sandbox = id, "its home can't be measured: {error}");
+                let bytes = home.last.as_ref().map_or(0, |last| last.bytes);
+                return home.note(bytes, home.begun, took, false);
             }
         };
-        self.overfull().insert(id, allowance);
+        home.note(bytes, home.begun, took, is_certain);
+        let allowance = self.allowance(id);
+        if bytes <= own {
+            self.overfull().remove(id);
+        } else if let Some(Allowance::Undetermined) = allowance {
+            self.overfull().insert(id.to_owned(), Allowance::Bytes(bytes.saturating_add(own / SLACK)));
+        }
+    }
+
+    /// Why a runtime ends, whose home may be used like this at its next start.
+    fn full(&self, id: &str, allowance: Allowance, message: String) -> Diagnostic {
+        self.overfull().insert(id.to_owned(), allowance);
         Diagnostic::new("home_full", message).recommend(
             "connect() starts it again with a little room to clean up; a template with a larger disk_size_mb has more, \
              and /tmp is not counted",
         )
     }
 
+    fn allowance(&self, id: &str) -> Option<Allowance> {
+        self.overfull().get(id).copied()
+    }
+
     fn overfull(&self) -> MutexGuard<'_, HashMap<String, Allowance>> {
         self.overfull.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Home {
+    fn note(&mut self, bytes: u64, lost: u64, took: Duration, is_certain: bool) {
+        let certain = match &self.last {
+            Some(last) if !is_certain => last.certain,
+            _ => (bytes, lost),
+        };
+        self.last = Some(Measured { bytes, lost, at: Instant::now(), took, certain });
     }
 }

@@ -8,6 +8,7 @@ mod budget;
 mod cgroup;
 mod files;
 mod health;
+mod hidden;
 mod home_size;
 mod home_watch;
 mod launcher;
