@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sandbar_protocol::{InternalState, UsageLimit};
 
-use crate::clock::{after, between};
-
-const MINUTE: f64 = 60.0;
+use crate::clock::after;
+use crate::recent_starts::RecentStarts;
 
 /// The most that an engine takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub struct AdmissionLimits {
     pub held: u64,
     /// Sandboxes that are starting or running. Default 1,000.
     pub active: u64,
-    /// Creates and resumes per minute; as many may come at once. Default 10,000.
+    /// Creates and resumes within any minute. Default 10,000.
     pub starts_per_minute: u64,
 }
 
@@ -34,7 +33,7 @@ pub enum Metric {
     Held,
     /// Sandboxes that are starting or running.
     Active,
-    /// Starts within a minute.
+    /// Starts within the last minute.
     Starts,
 }
 
@@ -83,9 +82,7 @@ pub(crate) struct Admission {
 struct Counts {
     held: u64,
     active: u64,
-    /// Starts of the last minute that are not forgotten yet: the bucket leaks evenly.
-    starts: f64,
-    starts_at: Timestamp,
+    starts: RecentStarts,
 }
 
 /// Places that a start has taken; given back when it is dropped before it is used.
@@ -131,17 +128,17 @@ impl Admission {
         }
         let weight = Weight { held: !before.held, active: true };
         let mut counts = self.lock();
-        counts.leak(self.limits, now);
+        counts.starts.advance(now);
         for metric in Metric::ALL.into_iter().filter(|metric| *metric != Metric::Held || weight.held) {
             let usage = counts.usage(metric, self.limits, now);
             if usage.remaining < 1.0 {
-                let retry_after = (metric == Metric::Starts).then(|| counts.until_room(self.limits));
+                let retry_after = (metric == Metric::Starts).then(|| counts.starts.until_next_forgotten(now));
                 return Err(LimitReached { metric, usage, retry_after });
             }
         }
         counts.held += u64::from(weight.held);
         counts.active += 1;
-        counts.starts += 1.0;
+        counts.starts.add();
         Ok(Some(Places { admission: self, weight, used: false }))
     }
 
@@ -158,7 +155,7 @@ impl Admission {
     /// How a limit stands.
     pub(crate) fn usage(&self, metric: Metric, now: Timestamp) -> UsageLimit {
         let mut counts = self.lock();
-        counts.leak(self.limits, now);
+        counts.starts.advance(now);
         counts.usage(metric, self.limits, now)
     }
 
@@ -172,27 +169,16 @@ fn moved(count: u64, before: bool, after: bool) -> u64 {
 }
 
 impl Counts {
-    fn leak(&mut self, limits: AdmissionLimits, now: Timestamp) {
-        let passed = between(self.starts_at, now).as_secs_f64();
-        self.starts = (self.starts - passed * limits.starts_per_minute as f64 / MINUTE).max(0.0);
-        self.starts_at = now;
-    }
-
-    fn until_room(&self, limits: AdmissionLimits) -> Duration {
-        let over = self.starts + 1.0 - limits.starts_per_minute as f64;
-        Duration::try_from_secs_f64(over * MINUTE / limits.starts_per_minute as f64).unwrap_or(Duration::MAX)
-    }
-
     fn usage(&self, metric: Metric, limits: AdmissionLimits, now: Timestamp) -> UsageLimit {
         let (limit, used) = match metric {
-            Metric::Held => (limits.held, self.held as f64),
-            Metric::Active => (limits.active, self.active as f64),
-            Metric::Starts => (limits.starts_per_minute, self.starts.ceil()),
+            Metric::Held => (limits.held, self.held),
+            Metric::Active => (limits.active, self.active),
+            Metric::Starts => (limits.starts_per_minute, self.starts.total()),
         };
-        let limit = limit as f64;
+        let (limit, used) = (limit as f64, used as f64);
         let remaining = (limit - used).max(0.0);
         let full = metric == Metric::Starts && remaining < 1.0;
-        let reset_at = full.then(|| after(now, self.until_room(limits)));
+        let reset_at = full.then(|| after(now, self.starts.until_next_forgotten(now)));
         UsageLimit { limit, used, remaining, reset_at, enforced: true }
     }
 }
@@ -203,7 +189,7 @@ impl Drop for Places<'_> {
             let mut counts = self.admission.lock();
             counts.held = counts.held.saturating_sub(u64::from(self.weight.held));
             counts.active = counts.active.saturating_sub(1);
-            counts.starts = (counts.starts - 1.0).max(0.0);
+            counts.starts.take_back();
         }
     }
 }

@@ -15,6 +15,7 @@ mod migrations;
 mod pidfd;
 mod priority;
 mod probe;
+mod recent_starts;
 mod reserve;
 mod set_aside;
 mod settings;

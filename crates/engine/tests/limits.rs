@@ -68,24 +68,36 @@ async fn a_delete_makes_room_and_a_pause_does_so_for_the_active() {
 }
 
 #[tokio::test]
-async fn starts_per_minute_leak_evenly_and_say_when_there_is_room() {
-    let engine = engine(AdmissionLimits { starts_per_minute: 6, ..none() }).await;
-    for _ in 0..6 {
+async fn starts_per_minute_counts_the_starts_of_the_last_minute() {
+    let engine = engine(AdmissionLimits { starts_per_minute: 10_000, ..none() }).await;
+    for _ in 0..16 {
+        engine.running(json!({})).await;
+    }
+    assert_eq!(usage(&engine, "startsPerMinute").await["used"], 16.0);
+    engine.clock.advance(Duration::from_secs(30));
+    assert_eq!(usage(&engine, "startsPerMinute").await["used"], 16.0);
+    engine.clock.advance(Duration::from_secs(60));
+    assert_eq!(usage(&engine, "startsPerMinute").await["used"], 0.0);
+}
+
+#[tokio::test]
+async fn starts_are_refused_with_the_time_of_the_next_room_when_the_minute_is_full() {
+    let engine = engine(AdmissionLimits { starts_per_minute: 3, ..none() }).await;
+    let id = engine.running(json!({})).await;
+    engine.clock.advance(Duration::from_secs(40));
+    for _ in 0..2 {
         engine.running(json!({})).await;
     }
     let refused = engine.post("/sandboxes", json!({})).await;
     assert!(is_limited(&refused, "startsPerMinute"));
     let wait: u64 = refused.header("retry-after").parse().unwrap();
-    assert!((1..=11).contains(&wait), "one start every 10 s: {wait}");
+    assert!((1..=21).contains(&wait), "the first start was 40 s ago: {wait}");
     assert!(refused.json["details"]["resetAt"].is_string());
     engine.clock.advance(Duration::from_secs(wait));
-    let id = engine.running(json!({})).await;
-    assert!(is_limited(&engine.post("/sandboxes", json!({})).await, "startsPerMinute"));
     engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
     let resumed = engine.post(&format!("/sandboxes/{id}/connect"), json!({})).await;
-    assert!(is_limited(&resumed, "startsPerMinute"), "a resume is a start");
-    engine.clock.advance(Duration::from_secs(60));
-    assert_eq!(usage(&engine, "startsPerMinute").await["used"], 0.0);
+    assert_eq!(resumed.status, StatusCode::CREATED);
+    assert!(is_limited(&engine.post("/sandboxes", json!({})).await, "startsPerMinute"), "a resume is a start");
 }
 
 #[tokio::test]
