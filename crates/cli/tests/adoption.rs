@@ -6,11 +6,15 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sandbar_client::{CallOptions, Wait};
 use sandbar_protocol::{ConnectOptions, CreateOptions, LogsQuery, PublicState, Sandbox, TimeoutOptions};
 use support::{KEY, Serve, alive, until};
+
+/// How many pauses are under way at once.
+const PAUSES: usize = 10;
 
 async fn detail(serve: &Serve, id: &str) -> Sandbox {
     serve.client(KEY).get(id, CallOptions::default()).await.unwrap().value
@@ -88,6 +92,49 @@ async fn an_engine_without_a_keeper_ends_the_one_that_an_earlier_engine_left() {
     serve.restart();
     assert!(processes.iter().all(|pid| !alive(*pid)));
     serve.client(KEY).wait_ready(&id, CallOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn pauses_stay_paused_when_the_engine_is_told_to_stop() {
+    let mut serve = Serve::start();
+    let ids = join_all((0..PAUSES).map(|_| serve.sandbox())).await;
+    let client = serve.client(KEY);
+    let auto_pause =
+        CreateOptions { auto_pause: true, wait_ready: true, timeout: Some(3600), ..CreateOptions::default() };
+    let expiring = join_all(
+        (0..PAUSES).map(async |_| client.create(&auto_pause, CallOptions::default()).await.unwrap().value.sandbox_id),
+    )
+    .await;
+    let paused = |state: Option<PublicState>| state == Some(PublicState::Paused);
+    let calls: Vec<_> = ids
+        .iter()
+        .chain(&expiring)
+        .enumerate()
+        .map(|(n, id)| {
+            let (client, id) = (serve.client(KEY), id.clone());
+            tokio::spawn(async move {
+                // Half of them as a request, the others as the end of a TTL.
+                if n < PAUSES {
+                    client.pause(&id, CallOptions::default()).await.is_ok()
+                } else {
+                    client.set_timeout(&id, &TimeoutOptions { timeout: 0 }, CallOptions::default()).await.is_ok()
+                }
+            })
+        })
+        .collect();
+    // Some are under way then.
+    while !paused(detail(&serve, &ids[0]).await.state) {}
+    serve.signal(nix::sys::signal::Signal::SIGTERM);
+    let acknowledged = join_all(calls).await;
+    assert_eq!(serve.child.wait().unwrap().code(), Some(0));
+    serve.restart();
+    for (id, acknowledged) in ids.iter().chain(&expiring).zip(acknowledged) {
+        let sandbox = detail(&serve, id).await;
+        let state = sandbox.state.clone().unwrap();
+        assert!(!state.is_failed() && state != PublicState::Deleted, "{sandbox:#?}");
+        assert!(!acknowledged.unwrap() || state == PublicState::Paused, "{sandbox:#?}");
+        assert!(serve.folder.path().join("sandboxes").join(id).exists());
+    }
 }
 
 #[tokio::test]

@@ -8,10 +8,6 @@ use super::machine::{Effect, Outcome};
 use super::moves::{destroy, stop, unchanged};
 
 pub(super) fn deadline_passed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
-    if record.state == InternalState::Destroying {
-        // An earlier attempt to remove it failed.
-        return Outcome { record, effects: vec![Effect::DestroyRuntime] };
-    }
     if record.deadline().is_none_or(|deadline| now < deadline) {
         return unchanged(record);
     }

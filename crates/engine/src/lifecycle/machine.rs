@@ -3,12 +3,13 @@ use sandbar_protocol::{Diagnostic, HeartbeatStatus, PublicState, Secret};
 
 use super::SandboxRecord;
 use super::deadline::deadline_passed;
+use super::moves::repeat_effects;
 use super::requests::{connect, delete, pause, refresh, set_timeout};
-use super::runtime::{destroyed, engine_restarted, exited, heartbeat, ready, start_failed, stop_failed, stopped};
+use super::runtime::{destroyed, engine_restarted, exited, heartbeat, ready, start_failed, stopped};
 use crate::driver::StartReport;
 
 /// What can happen to a sandbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A client wants to use it for at least `timeout_secs`; 0 leaves the TTL alone.
     Connect {
@@ -49,11 +50,6 @@ pub enum Event {
     },
     /// The runtime is stopped.
     Stopped,
-    /// The runtime could not be stopped: whether it still runs is not known.
-    StopFailed {
-        /// Why.
-        diagnostic: Diagnostic,
-    },
     /// A healthy runtime ended by itself.
     RuntimeExited {
         /// Which start.
@@ -67,8 +63,12 @@ pub enum Event {
     Heartbeat(HeartbeatStatus),
     /// Runtime and files are gone.
     Destroyed,
+    /// An effect failed, or its outcome is unknown: what is unfinished is carried out again.
+    EffectsFailed,
     /// The engine has started again.
     EngineRestarted {
+        /// The start that was the latest when the engine started.
+        generation: u64,
         /// The start whose runtime is still alive, if there is one.
         alive: Option<u64>,
         /// A fresh access token, used if a runtime has to be started.
@@ -131,10 +131,12 @@ pub fn transition(record: SandboxRecord, event: Event, now: Timestamp) -> Result
         Event::RuntimeReady { generation, report } => Ok(ready(record, generation, report, now)),
         Event::RuntimeFailed { generation, diagnostic } => Ok(start_failed(record, generation, diagnostic, now)),
         Event::Stopped => Ok(stopped(record, now)),
-        Event::StopFailed { diagnostic } => Ok(stop_failed(record, diagnostic, now)),
         Event::RuntimeExited { generation, status, cause } => Ok(exited(record, generation, &status, cause, now)),
         Event::Heartbeat(status) => Ok(heartbeat(record, status, now)),
         Event::Destroyed => Ok(destroyed(record, now)),
-        Event::EngineRestarted { alive, token } => Ok(engine_restarted(record, alive, token, now)),
+        Event::EffectsFailed => Ok(repeat_effects(record)),
+        Event::EngineRestarted { generation, alive, token } => {
+            Ok(engine_restarted(record, generation, alive, token, now))
+        }
     }
 }

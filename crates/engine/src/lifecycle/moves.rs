@@ -17,6 +17,17 @@ pub(super) fn unchanged(record: SandboxRecord) -> Outcome {
     Outcome { record, effects: Vec::new() }
 }
 
+/// Carries out again what is not known to be done. Effects can be repeated.
+pub(super) fn repeat_effects(record: SandboxRecord) -> Outcome {
+    let effect = match record.state {
+        InternalState::Stopped if record.is_unfinished() => Some(Effect::StopRuntime),
+        InternalState::Failed => Some(Effect::StopRuntime),
+        InternalState::Destroying => Some(Effect::DestroyRuntime),
+        _ => None,
+    };
+    Outcome { record, effects: effect.into_iter().collect() }
+}
+
 pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str, message: &str, now: Timestamp) {
     record.state = InternalState::Creating;
     record.generation += 1;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbar_protocol::{Diagnostic, InternalState, PublicState, Secret};
+use sandbar_protocol::{Diagnostic, InternalState, PhaseStatus, PublicState, Secret};
 
 use super::SandboxRecord;
 use super::deadline::deadline_passed;
 use super::machine::{Effect, Outcome, Refusal};
-use super::moves::{destroy, start_again, stop, unchanged};
+use super::moves::{destroy, repeat_effects, start_again, stop, unchanged};
 use crate::clock::after;
 
 const FAILED_WAY_OUT: &str = "its diagnostic says why; delete() it and create a new one";
@@ -46,6 +46,8 @@ pub(super) fn connect(
             record.end_at = after(now, ttl);
             record.paused_at = None;
             record.diagnostic = None;
+            // A stop whose outcome is unknown: the start ends what still runs.
+            record.close_phase(PhaseStatus::Completed, now);
             start_again(&mut record, token, "resuming", "same files, new processes", now);
             Ok(Outcome { record, effects: vec![Effect::StartRuntime] })
         }
@@ -55,7 +57,7 @@ pub(super) fn connect(
 
 pub(super) fn pause(mut record: SandboxRecord, now: Timestamp) -> Result<Outcome, Refusal> {
     match record.state {
-        InternalState::Stopped => Ok(unchanged(record)),
+        InternalState::Stopped => Ok(repeat_effects(record)),
         InternalState::Creating | InternalState::Active => {
             stop(&mut record, now, "by request: files and metadata are kept".to_owned());
             Ok(Outcome { record, effects: vec![Effect::StopRuntime] })
@@ -96,8 +98,11 @@ pub(super) fn set_timeout(mut record: SandboxRecord, timeout_secs: u32, now: Tim
 }
 
 pub(super) fn delete(mut record: SandboxRecord, now: Timestamp) -> Result<Outcome, Refusal> {
-    if record.state.public() == PublicState::Deleted {
-        return Err(refuse(&record, ""));
+    match record.state {
+        // Its files are still there.
+        InternalState::Destroying => return Ok(repeat_effects(record)),
+        InternalState::Destroyed => return Err(refuse(&record, "")),
+        _ => {}
     }
     destroy(&mut record, now, Diagnostic::new("deleted_by_user", "deleted by request"));
     Ok(Outcome { record, effects: vec![Effect::DestroyRuntime] })

@@ -6,7 +6,7 @@ use sandbar_protocol::{Diagnostic, HeartbeatStatus, InternalState, PhaseStatus, 
 use super::SandboxRecord;
 use super::deadline::deadline_passed;
 use super::machine::{Effect, Outcome};
-use super::moves::{fail, restart, start_again, stop, unchanged};
+use super::moves::{fail, repeat_effects, restart, start_again, stop, unchanged};
 use crate::driver::{StartReport, is_outcome_unknown};
 
 pub(super) fn ready(mut record: SandboxRecord, generation: u64, report: StartReport, now: Timestamp) -> Outcome {
@@ -90,13 +90,6 @@ pub(super) fn stopped(mut record: SandboxRecord, now: Timestamp) -> Outcome {
     unchanged(record)
 }
 
-pub(super) fn stop_failed(mut record: SandboxRecord, diagnostic: Diagnostic, now: Timestamp) -> Outcome {
-    if record.state == InternalState::Stopped {
-        fail(&mut record, diagnostic, now);
-    }
-    unchanged(record)
-}
-
 pub(super) fn destroyed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
     if record.state == InternalState::Destroying {
         record.close_phase(PhaseStatus::Completed, now);
@@ -110,17 +103,19 @@ pub(super) fn destroyed(mut record: SandboxRecord, now: Timestamp) -> Outcome {
 
 pub(super) fn engine_restarted(
     mut record: SandboxRecord,
+    generation: u64,
     alive: Option<u64>,
     token: Secret,
     now: Timestamp,
 ) -> Outcome {
+    if record.generation != generation {
+        // It took a while to store this, and the sandbox was started meanwhile.
+        return unchanged(record);
+    }
     match record.state {
         InternalState::Creating | InternalState::Active if now >= record.end_at => deadline_passed(record, now),
-        InternalState::Creating if alive == Some(record.generation) => {
-            let generation = record.generation;
-            ready(record, generation, StartReport::default(), now)
-        }
-        InternalState::Active if alive == Some(record.generation) => {
+        InternalState::Creating if alive == Some(generation) => ready(record, generation, StartReport::default(), now),
+        InternalState::Active if alive == Some(generation) => {
             let message = "the engine was restarted: the same runtime and processes".to_owned();
             record.note("adopted", PhaseStatus::Completed, now, message);
             unchanged(record)
@@ -130,8 +125,6 @@ pub(super) fn engine_restarted(
             start_again(&mut record, token, "restarting", "the engine was restarted: same files, new processes", now);
             Outcome { record, effects: vec![Effect::StartRuntime] }
         }
-        InternalState::Destroying => Outcome { record, effects: vec![Effect::DestroyRuntime] },
-        // Nothing runs that is not adopted.
-        _ => stopped(record, now),
+        _ => repeat_effects(record),
     }
 }

@@ -119,10 +119,10 @@ fn a_start_says_whether_it_was_cold_or_claimed_and_no_part_begins_before_it() {
 fn a_pause_that_a_kill_interrupted_is_finished_by_the_next_engine() {
     let pausing = apply(running(10, false), Event::Pause, at(4)).record;
     assert!(pausing.is_unfinished());
-    let restarted = Event::EngineRestarted { alive: None, token: Secret::new("t3") };
-    let paused = apply(pausing, restarted, at(5));
-    assert_eq!((paused.record.state, paused.effects), (InternalState::Stopped, vec![]));
-    assert!(!paused.record.is_unfinished());
+    let restarted = Event::EngineRestarted { generation: 1, alive: None, token: Secret::new("t3") };
+    let stopping = apply(pausing, restarted, at(5));
+    assert_eq!((stopping.record.state, stopping.effects), (InternalState::Stopped, vec![Effect::StopRuntime]));
+    assert!(!apply(stopping.record, Event::Stopped, at(5)).record.is_unfinished());
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn connect_never_shortens_and_keeps_the_token() {
 
 #[test]
 fn pausing_twice_is_one_pause() {
-    let paused = apply(running(10, false), Event::Pause, at(4)).record;
+    let paused = apply(apply(running(10, false), Event::Pause, at(4)).record, Event::Stopped, at(4)).record;
     let again = apply(paused.clone(), Event::Pause, at(5));
     assert_eq!((again.record, again.effects), (paused, vec![]));
 }
@@ -249,7 +249,7 @@ fn what_a_state_does_not_allow_is_refused_with_the_way_out() {
         text(&paused, Event::Refresh { duration_secs: None }),
         "sandbox sb-1 is paused: it has no running TTL; connect({ timeout }) resumes it with a new one"
     );
-    let deleted = apply(paused, Event::Delete, at(1)).record;
+    let deleted = apply(apply(paused, Event::Delete, at(1)).record, Event::Destroyed, at(1)).record;
     for event in [connect(0), Event::Pause, Event::Delete, Event::SetTimeout { timeout_secs: 1 }] {
         assert_eq!(text(&deleted, event), "sandbox sb-1 is deleted: create a new one");
     }
@@ -289,7 +289,7 @@ fn a_bad_heartbeat_fails_a_sandbox_and_a_good_one_changes_nothing() {
 
 #[test]
 fn a_restarted_engine_starts_what_ran_and_ends_what_is_over() {
-    let restart = || Event::EngineRestarted { alive: None, token: Secret::new("t3") };
+    let restart = || Event::EngineRestarted { generation: 1, alive: None, token: Secret::new("t3") };
     let outcome = apply(running(10, false), restart(), at(5));
     assert_eq!((outcome.record.generation, outcome.effects), (2, vec![Effect::StartRuntime]));
     assert_eq!(apply(running(10, false), restart(), at(11)).effects, [Effect::DestroyRuntime]);
@@ -300,7 +300,7 @@ fn a_restarted_engine_starts_what_ran_and_ends_what_is_over() {
 
 #[test]
 fn a_restarted_engine_adopts_the_runtime_of_the_same_start() {
-    let restart = |alive| Event::EngineRestarted { alive, token: Secret::new("t3") };
+    let restart = |alive| Event::EngineRestarted { generation: 1, alive, token: Secret::new("t3") };
     let adopted = apply(running(10, false), restart(Some(1)), at(5));
     assert_eq!((adopted.record.state, adopted.effects), (InternalState::Active, vec![]));
     assert_eq!((adopted.record.generation, adopted.record.token.expose()), (1, "t1"));
@@ -327,6 +327,46 @@ fn a_tombstone_has_no_deadline_and_no_secrets() {
     let tombstone = apply(deleting, Event::Destroyed, at(1)).record;
     assert_eq!((tombstone.token.expose(), tombstone.env_vars.len()), ("", 0));
     assert_eq!((tombstone.deadline(), tombstone.tombstone_since()), (None, Some(at(1))));
+}
+
+#[test]
+fn an_unfinished_stop_is_repeated_until_it_is_done() {
+    let pausing = apply(running(10, false), Event::Pause, at(4)).record;
+    for event in [Event::EffectsFailed, Event::Pause] {
+        let again = apply(pausing.clone(), event, at(5));
+        assert_eq!((again.record, again.effects), (pausing.clone(), vec![Effect::StopRuntime]));
+    }
+    let paused = apply(pausing, Event::Stopped, at(6)).record;
+    for event in [Event::EffectsFailed, Event::Pause] {
+        assert_eq!(apply(paused.clone(), event, at(7)).effects, []);
+    }
+}
+
+#[test]
+fn a_resume_takes_the_place_of_an_unfinished_stop() {
+    let pausing = apply(running(10, false), Event::Pause, at(4)).record;
+    let resuming = apply(pausing, connect(0), at(5));
+    assert_eq!(resuming.effects, [Effect::StartRuntime], "which ends what still runs");
+    assert_eq!(apply(resuming.record.clone(), Event::EffectsFailed, at(6)).effects, []);
+    let resumed = apply(resuming.record, ready(2), at(7)).record;
+    assert!(!resumed.is_unfinished());
+}
+
+#[test]
+fn a_removal_is_repeated_by_a_second_delete_until_it_is_done() {
+    let deleting = apply(running(10, false), Event::Delete, at(1)).record;
+    for event in [Event::EffectsFailed, Event::Delete] {
+        let again = apply(deleting.clone(), event, at(2));
+        assert_eq!((again.record, again.effects), (deleting.clone(), vec![Effect::DestroyRuntime]));
+    }
+}
+
+#[test]
+fn an_engine_restart_that_is_stored_late_does_not_touch_a_later_start() {
+    let paused = apply(apply(running(10, false), Event::Pause, at(1)).record, Event::Stopped, at(1)).record;
+    let resumed = apply(apply(paused, connect(0), at(2)).record, ready(2), at(2)).record;
+    let late = Event::EngineRestarted { generation: 1, alive: None, token: Secret::new("t3") };
+    assert_eq!(apply(resumed.clone(), late, at(3)).record, resumed);
 }
 
 fn keeper_lost() -> Diagnostic {
@@ -396,10 +436,14 @@ fn events() -> impl Strategy<Value = Event> {
             }
         ),
         Just(Event::Stopped),
-        Just(Event::StopFailed { diagnostic: boom() }),
+        Just(Event::EffectsFailed),
         Just(Event::Heartbeat(HeartbeatStatus::Error)),
         Just(Event::Destroyed),
-        proptest::option::of(1..5u64).prop_map(|alive| Event::EngineRestarted { alive, token: Secret::new("t3") }),
+        (1..5u64, proptest::option::of(1..5u64)).prop_map(|(generation, alive)| Event::EngineRestarted {
+            generation,
+            alive,
+            token: Secret::new("t3")
+        }),
     ]
 }
 
@@ -433,6 +477,8 @@ proptest! {
             prop_assert!(!(live(&before) && matches!(is, PublicState::Paused | PublicState::Deleted)) || ends
                 || by_itself, "no runtime is left behind");
             prop_assert!(live(&after) == after.deadline().is_some() || matches!(after.state, InternalState::Failed | InternalState::Destroyed));
+            let unfinished = after.timeline.iter().filter(|one| one.status == Some(PhaseStatus::InProgress)).count();
+            prop_assert!(unfinished <= 1, "one thing at a time");
             prop_assert!(after.timeline.len() <= 100);
             prop_assert!(after.timeline[0].phase == "created");
             record = after;

@@ -7,6 +7,7 @@ mod creations;
 mod names;
 mod recovery;
 mod report;
+mod retries;
 mod starts;
 mod turn;
 mod warming;
@@ -41,9 +42,12 @@ pub use condition::Condition;
 pub(crate) use condition::is_exhausted;
 pub use connections::Connected;
 pub use creations::Accepted;
+use retries::Retries;
 use starts::READY_HOLD;
 
 const NOTICE_QUEUE: usize = 1024;
+/// How long a shutdown waits for changes that are under way; the next engine finishes the others.
+const FINISH_LIMIT: Duration = Duration::from_secs(3);
 
 /// The lifecycle of all sandboxes of one engine.
 #[derive(Clone)]
@@ -74,6 +78,7 @@ struct Inner {
     admission: Admission,
     warm: Arc<WarmPool>,
     deadlines: Deadlines,
+    retries: Retries,
     slots: Slots,
     changes: Changes,
     probes: Probes,
@@ -85,6 +90,8 @@ struct Inner {
     logs: Arc<dyn Logs>,
     notices: mpsc::Sender<RuntimeNotice>,
     tasks: TaskTracker,
+    /// Those of the tasks that change a sandbox now: none of them waits for a start.
+    changes_under_way: TaskTracker,
     closing: CancellationToken,
 }
 
@@ -134,6 +141,7 @@ impl Service {
                 admission: Admission::new(settings.limits),
                 warm: Arc::new(WarmPool::new(settings.warm)),
                 deadlines,
+                retries: Retries::default(),
                 slots: Slots::default(),
                 changes,
                 probes: Probes::default(),
@@ -144,6 +152,7 @@ impl Service {
                 logs,
                 notices: notices_sender,
                 tasks: TaskTracker::new(),
+                changes_under_way: TaskTracker::new(),
                 closing,
             }),
         };
@@ -211,6 +220,10 @@ impl Service {
     pub async fn shut_down(&self) {
         self.inner.closing.cancel();
         self.inner.tasks.close();
+        self.inner.changes_under_way.close();
+        if tokio::time::timeout(FINISH_LIMIT, self.inner.changes_under_way.wait()).await.is_err() {
+            tracing::warn!("some changes of sandboxes are not finished: the next engine finishes them");
+        }
         self.end_all_warm().await;
         self.inner.driver.shut_down().await;
         self.inner.tasks.wait().await;

@@ -38,7 +38,7 @@ impl Service {
                     self.post(&record.id, Event::RuntimeExited { generation: *generation, status, cause }).await;
                 }
                 let alive = runtime.filter(|runtime| runtime.exit.is_none()).map(|runtime| runtime.generation);
-                let event = Event::EngineRestarted { alive, token: new_token() };
+                let event = Event::EngineRestarted { generation: record.generation, alive, token: new_token() };
                 if record.state == InternalState::Destroying {
                     // For everybody it is deleted already: nobody waits for the removal of its files.
                     let (service, id) = (self.clone(), record.id.clone());

@@ -1,20 +1,15 @@
 //! One event on one sandbox: stored, told and carried out, in turn.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sandbar_protocol::{LogLevel, PhaseStatus, TimelineEvent};
+use sandbar_protocol::{Diagnostic, LogLevel, PhaseStatus, TimelineEvent};
 
 use super::{Applied, Service};
 use crate::admission::Places;
-use crate::clock::after;
 use crate::error::EngineError;
 use crate::lifecycle::{Effect, Event, Outcome, SandboxRecord, transition};
 use crate::logs::{self, Line};
 use crate::slots::Slot;
-
-/// After a removal that failed, how long until the next attempt.
-const DESTROY_RETRY: Duration = Duration::from_secs(30);
 
 impl Service {
     /// Applies what a client asked for and carries it out: fully, even if the client goes away, or not at all.
@@ -26,15 +21,28 @@ impl Service {
     }
 
     pub(super) async fn apply_in_turn(&self, id: &str, event: Event) -> Result<Applied, EngineError> {
+        // A shutdown waits for it.
+        let _change = self.inner.changes_under_way.token();
         let slot = self.inner.slots.get(id);
         let mut turn = slot.turn.lock().await;
         let before = self.detail(id).await?;
         let previous = before.state.public();
         let outcome = transition(before.clone(), event, self.now())?;
         let places = self.inner.admission.admit(Some(before.state), outcome.record.state, self.now())?;
-        self.keep(&slot, &before, &outcome.record, places).await?;
-        let record = self.carry_out(&slot, &mut turn, outcome).await?;
-        Ok(Applied { record, previous })
+        let has_effects = !outcome.effects.is_empty();
+        let applied = async {
+            self.keep(&slot, &before, &outcome.record, places).await?;
+            self.carry_out(&slot, &mut turn, outcome).await
+        };
+        match applied.await {
+            Ok(record) => Ok(Applied { record, previous }),
+            Err(error) => {
+                if has_effects {
+                    self.retry(id, Event::EffectsFailed, &error);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Stores what an event made of the record, and tells of it.
@@ -85,23 +93,21 @@ impl Service {
             match effect {
                 Effect::StartRuntime => *starting = Some(self.spawn_start(slot.clone(), record.clone())),
                 Effect::StopRuntime => {
-                    if let Err(diagnostic) = self.inner.driver.stop(&record.id).await {
-                        self.follow_up(slot, record, Event::StopFailed { diagnostic: diagnostic.clone() }).await?;
-                        return Err(EngineError::Driver(diagnostic));
-                    }
+                    self.inner.driver.stop(&record.id).await.map_err(|error| self.effect_failed(error))?;
                     record = self.follow_up(slot, record, Event::Stopped).await?;
                 }
                 Effect::DestroyRuntime => {
-                    if let Err(diagnostic) = self.inner.driver.destroy(&record.id).await {
-                        tracing::error!(sandbox = record.id, reason = diagnostic.reason, "{}", diagnostic.message);
-                        self.inner.deadlines.set(&record.id, Some(after(self.now(), DESTROY_RETRY)));
-                        return Err(EngineError::Driver(diagnostic));
-                    }
+                    self.inner.driver.destroy(&record.id).await.map_err(|error| self.effect_failed(error))?;
                     record = self.follow_up(slot, record, Event::Destroyed).await?;
                 }
             }
         }
         Ok(record)
+    }
+
+    /// The record says that it is unfinished: it is repeated, by the next engine if this one ends.
+    fn effect_failed(&self, diagnostic: Diagnostic) -> EngineError {
+        if self.inner.closing.is_cancelled() { EngineError::ShuttingDown } else { EngineError::Driver(diagnostic) }
     }
 
     async fn follow_up(&self, slot: &Slot, before: SandboxRecord, event: Event) -> Result<SandboxRecord, EngineError> {
@@ -110,15 +116,15 @@ impl Service {
         Ok(outcome.record)
     }
 
-    /// Applies what happened by itself; there is no one to tell but the log.
+    /// Applies what happened by itself, now or as soon as the store and the driver allow it.
     pub(super) async fn post(&self, id: &str, event: Event) {
         // Runtimes that end because the engine does are no news: the store keeps what they were.
         if self.inner.closing.is_cancelled() {
             return;
         }
-        match self.apply_in_turn(id, event).await {
+        match self.apply_in_turn(id, event.clone()).await {
             Ok(_) | Err(EngineError::NotFound(_)) => {}
-            Err(error) => tracing::error!(sandbox = id, "{error}"),
+            Err(error) => self.retry(id, event, &error),
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -10,7 +11,11 @@ use sandbar_protocol::{InternalState, LogsQuery, PublicState, SandboxLogs};
 
 /// Records in memory: no thread of another's making stands between the test and its clock.
 #[derive(Default)]
-pub struct MemoryStore(Mutex<Held>);
+pub struct MemoryStore {
+    held: Mutex<Held>,
+    /// Records can be read, and not written.
+    pub locked: AtomicBool,
+}
 
 #[derive(Default)]
 struct Held {
@@ -21,13 +26,19 @@ struct Held {
 
 impl MemoryStore {
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap()
+        self.held.lock().unwrap()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let locked = self.locked.load(Ordering::Relaxed);
+        if locked { Err(StoreError::Database(sqlx::Error::PoolTimedOut)) } else { Ok(()) }
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
     async fn create(&self, record: &SandboxRecord, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        self.check()?;
         if let Some(key) = key
             && let Some(created) = self.created_with(key).await?
         {
@@ -61,6 +72,7 @@ impl Store for MemoryStore {
     }
 
     async fn save(&self, record: &SandboxRecord) -> Result<(), StoreError> {
+        self.check()?;
         let mut held = self.held();
         if let Some(held) = held.records.iter_mut().find(|held| held.id == record.id) {
             *held = record.clone();

@@ -31,7 +31,7 @@ use sandbar_protocol::{Diagnostic, MetricSnapshot, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tower::ServiceExt;
 
 use memory_store::{MemoryStore, NoLogs};
@@ -42,6 +42,12 @@ pub struct FakeDriver {
     /// A start takes a permit: none left, and it hangs.
     pub starts: Semaphore,
     pub failure: Mutex<Option<Diagnostic>>,
+    /// A stop takes a permit: none left, and it hangs until the driver shuts down.
+    pub stops: Semaphore,
+    /// The driver shuts down.
+    pub ended: Notify,
+    pub stop_failure: Mutex<Option<Diagnostic>>,
+    pub destroy_failure: Mutex<Option<Diagnostic>>,
     /// What is missing on the machine.
     pub missing: Mutex<Option<Diagnostic>>,
     pub level: Mutex<LimitsLevel>,
@@ -66,6 +72,10 @@ impl Default for FakeDriver {
         Self {
             starts: Semaphore::new(1000),
             failure: Mutex::default(),
+            stops: Semaphore::new(1000),
+            ended: Notify::new(),
+            stop_failure: Mutex::default(),
+            destroy_failure: Mutex::default(),
             missing: Mutex::default(),
             level: Mutex::new(LimitsLevel {
                 name: "cgroup v1".into(),
@@ -154,11 +164,21 @@ impl Driver for FakeDriver {
     }
 
     async fn stop(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        tokio::select! {
+            permit = self.stops.acquire() => permit.unwrap().forget(),
+            () = self.ended.notified() => return Err(Diagnostic::new("keeper_lost", "as the test wants it")),
+        }
+        if let Some(diagnostic) = self.stop_failure.lock().unwrap().clone() {
+            return Err(diagnostic);
+        }
         self.running.lock().unwrap().remove(sandbox_id);
         Ok(())
     }
 
     async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
+        if let Some(diagnostic) = self.destroy_failure.lock().unwrap().clone() {
+            return Err(diagnostic);
+        }
         self.running.lock().unwrap().remove(sandbox_id);
         self.warm.lock().unwrap().remove(sandbox_id);
         self.files.lock().unwrap().remove(sandbox_id);
@@ -170,6 +190,7 @@ impl Driver for FakeDriver {
     }
 
     async fn shut_down(&self) {
+        self.ended.notify_waiters();
         self.running.lock().unwrap().clear();
     }
 
@@ -199,10 +220,16 @@ async fn echo(request: Request<hyper::body::Incoming>) -> Result<Response<String
     Ok(Response::new(seen.to_string()))
 }
 
-/// The machine's clock, and how far it was moved on.
-#[derive(Default)]
+/// The runtime's clock, which a test may pause, and how far it was moved on.
 pub struct TestClock {
+    begun: (Timestamp, tokio::time::Instant),
     ahead_ms: AtomicI64,
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self { begun: (SystemClock.now(), tokio::time::Instant::now()), ahead_ms: AtomicI64::default() }
+    }
 }
 
 impl TestClock {
@@ -213,8 +240,9 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let now = SystemClock.now().as_millisecond() + self.ahead_ms.load(Ordering::Relaxed);
-        Timestamp::from_millisecond(now).unwrap()
+        let (wall, monotonic) = self.begun;
+        let passed = i64::try_from(monotonic.elapsed().as_millis()).unwrap();
+        Timestamp::from_millisecond(wall.as_millisecond() + passed + self.ahead_ms.load(Ordering::Relaxed)).unwrap()
     }
 }
 
@@ -258,26 +286,29 @@ impl TestEngine {
     pub async fn start_on(folder: TempDir, driver: FakeDriver, change: impl FnOnce(&mut Settings)) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("engine.db")).await.unwrap());
         let logs = Arc::new(SqliteLogs::open(&folder.path().join("logs.db")).await.unwrap());
-        Self::assemble(store, logs, driver, folder, change).await
+        Self::assemble(store, logs, Arc::new(driver), folder, change).await
     }
 
     /// One with nothing but this thread in it, for tests that stop the clock.
     pub async fn start_in_memory() -> Self {
-        let store = Arc::<MemoryStore>::default();
-        Self::assemble(store, Arc::new(NoLogs), FakeDriver::default(), tempfile::tempdir().unwrap(), |_| {}).await
+        Self::start_on_parts(Arc::default(), Arc::default()).await
+    }
+
+    /// The same, on what an earlier one may have worked with.
+    pub async fn start_on_parts(store: Arc<MemoryStore>, driver: Arc<FakeDriver>) -> Self {
+        Self::assemble(store, Arc::new(NoLogs), driver, tempfile::tempdir().unwrap(), |_| {}).await
     }
 
     async fn assemble(
         store: Arc<dyn Store>,
         logs: Arc<dyn Logs>,
-        driver: FakeDriver,
+        driver: Arc<FakeDriver>,
         folder: TempDir,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
         let mut settings = Settings::default();
         settings.data_dir = Some(folder.path().to_owned());
         change(&mut settings);
-        let driver = Arc::new(driver);
         let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
         let service = Service::start(
