@@ -242,3 +242,29 @@ async fn what_was_set_aside_degrades_until_it_is_removed() {
     std::fs::remove_dir_all(&set_aside).unwrap();
     assert_eq!(health(&engine).await.1["status"], "ok");
 }
+
+#[tokio::test]
+async fn logs_of_unknown_sandboxes_are_kept_while_their_files_are_set_aside() {
+    let engine = engine(|_| {}).await;
+    let (kept, forgotten) = (engine.running(json!({})).await, engine.running(json!({})).await);
+    for id in [&kept, &forgotten] {
+        assert_eq!(engine.get(&format!("/sandboxes/{id}/logs")).await.status, StatusCode::OK, "its lines are written");
+    }
+    sqlx::query("DELETE FROM sandboxes").execute(&mut store_of(&engine).await).await.unwrap();
+    let home = format!("set-aside/2027-01-01T00-00-00Z/sandboxes/{kept}/home");
+    std::fs::create_dir_all(engine.folder.path().join(home)).unwrap();
+    let engine = restarted(engine, strong()).await;
+    let logs = format!("sqlite://{}", engine.folder.path().join("logs.db").display());
+    let mut logs = SqliteConnection::connect(&logs).await.unwrap();
+    let query = "SELECT DISTINCT sandbox FROM lines ORDER BY sandbox";
+    let swept = async {
+        loop {
+            let left: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut logs).await.unwrap();
+            if !left.contains(&forgotten) {
+                return left;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(std::time::Duration::from_secs(20), swept).await.unwrap(), [kept]);
+}

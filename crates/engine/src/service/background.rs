@@ -10,6 +10,7 @@ use super::Service;
 use crate::driver::RuntimeNotice;
 use crate::lifecycle::{Event, TOMBSTONE_KEPT};
 use crate::logs::{self, Line, LogsError};
+use crate::set_aside;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -67,12 +68,15 @@ impl Service {
         }));
     }
 
-    /// Removes the logs of sandboxes that the store does not know.
+    /// Removes the logs of sandboxes that the store does not know; not of those whose files are set aside, as their
+    /// records may come back.
     async fn sweep_logs(&self) -> Result<(), LogsError> {
+        let set_aside = self.inner.data_dir.as_deref().map(set_aside::list).unwrap_or_default();
+        let is_set_aside = |id: &str| set_aside.iter().any(|piece| piece.ends_with(id));
         let mut unknown = Vec::new();
         // A record is stored before its first line: what has lines by now and no record is forgotten.
         for id in self.inner.logs.sandbox_ids().await? {
-            if matches!(self.inner.store.load(&id).await, Ok(None)) {
+            if !is_set_aside(&id) && matches!(self.inner.store.load(&id).await, Ok(None)) {
                 unknown.push(id);
             }
         }
