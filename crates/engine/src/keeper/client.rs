@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::connection::{Connection, silent};
 use super::inbox::{Inbox, lost};
 use super::messages::{Answer, Call, VERSION};
 use super::process::{self, KeeperCommand, KeeperConfig};
+use super::removals::Removals;
 use super::restarts::Restarts;
 use crate::driver::{
     AgentSockets, Driver, FoundRuntime, KnownSandbox, LimitsLevel, RuntimeNotice, RuntimeSpec, RuntimeStream,
@@ -45,9 +45,6 @@ mod limit {
     pub(super) const END: Duration = Duration::from_secs(5);
 }
 
-/// A removal during which the keeper ended so many times is not asked for again: it takes all other sandboxes with it.
-const MAX_ENDS: u32 = 3;
-
 /// A driver in a process of its own, which outlives this one.
 pub struct KeptDriver(Arc<Client>);
 
@@ -60,8 +57,7 @@ struct Client {
     /// Held while a keeper is started.
     restarts: tokio::sync::Mutex<Restarts>,
     closing: CancellationToken,
-    /// How often the keeper ended during a sandbox's removal.
-    suspects: tokio::sync::Mutex<HashMap<String, u32>>,
+    removals: Removals,
 }
 
 /// A keeper that answered.
@@ -87,7 +83,7 @@ impl KeptDriver {
             link,
             restarts: tokio::sync::Mutex::default(),
             closing: CancellationToken::new(),
-            suspects: tokio::sync::Mutex::default(),
+            removals: Removals::default(),
         })))
     }
 
@@ -208,18 +204,6 @@ impl Link {
     }
 }
 
-fn removal_ends_keeper(config: &KeeperConfig, sandbox_id: &str) -> Diagnostic {
-    let folder = config.data_dir().join("sandboxes").join(sandbox_id);
-    let message = format!(
-        "the process that holds the sandboxes ended {MAX_ENDS} times while it removed the files of {sandbox_id}: it \
-         does not try again before the next start of the engine"
-    );
-    Diagnostic::new("removal_ends_keeper", message).recommend(format!(
-        "remove the folder {} by hand; keeper.log in the data folder may say more",
-        folder.display()
-    ))
-}
-
 async fn hello(connection: &Connection, limit: Duration) -> Result<u32, Diagnostic> {
     match connection.call(Call::Hello, limit).await? {
         Answer::Hello { version } => Ok(version),
@@ -306,25 +290,9 @@ impl Driver for KeptDriver {
 
     async fn destroy(&self, sandbox_id: &str) -> Result<(), Diagnostic> {
         self.0.inbox.ended(sandbox_id);
-        let mut suspects = self.0.suspects.lock().await;
-        let destroyed = match suspects.get(sandbox_id).copied() {
-            None => {
-                drop(suspects);
-                let destroyed = self.done(Call::Destroy(sandbox_id.to_owned()), limit::DESTROY).await;
-                suspects = self.0.suspects.lock().await;
-                destroyed
-            }
-            Some(MAX_ENDS..) => return Err(removal_ends_keeper(&self.0.config, sandbox_id)),
-            // One suspect at a time, so that the right one is found.
-            Some(_) => self.done(Call::Destroy(sandbox_id.to_owned()), limit::DESTROY).await,
-        };
-        match &destroyed {
-            Err(diagnostic) if diagnostic.reason == "keeper_lost" => {
-                *suspects.entry(sandbox_id.to_owned()).or_default() += 1;
-            }
-            _ => drop(suspects.remove(sandbox_id)),
-        }
-        destroyed
+        let folder = self.0.config.data_dir().join("sandboxes").join(sandbox_id);
+        let destroy = self.done(Call::Destroy(sandbox_id.to_owned()), limit::DESTROY);
+        self.0.removals.attempt(sandbox_id, &folder, destroy).await
     }
 
     async fn stats(&self, sandbox_id: &str) -> MetricSnapshot {

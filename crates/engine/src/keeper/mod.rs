@@ -11,6 +11,7 @@ mod connection;
 mod inbox;
 mod messages;
 mod process;
+mod removals;
 mod restarts;
 mod server;
 

@@ -39,7 +39,7 @@ pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str
 /// that happens again and again, it is paused: something on this machine ends that process, perhaps this very start.
 pub(super) fn restart(mut record: SandboxRecord, cause: &Diagnostic, now: Timestamp) -> Outcome {
     record.close_phase(PhaseStatus::Failed, now);
-    let restarts = record.phases_since("restarting", before(now, RESTARTS_WITHIN));
+    let restarts = record.restarts_since(cause, before(now, RESTARTS_WITHIN));
     if restarts >= MAX_RESTARTS {
         let minutes = RESTARTS_WITHIN.as_secs() / 60;
         let message =

@@ -149,10 +149,13 @@ impl SandboxRecord {
         self.diagnostic.as_ref().filter(|_| failed)
     }
 
-    /// How often a phase has begun since then.
-    pub(super) fn phases_since(&self, phase: &str, since: Timestamp) -> usize {
+    /// How often it has been restarted for this cause since then.
+    pub(super) fn restarts_since(&self, cause: &Diagnostic, since: Timestamp) -> usize {
         let is_recent = |event: &&TimelineEvent| event.timestamp.is_some_and(|begun| begun >= since);
-        self.timeline.iter().rev().take_while(is_recent).filter(|event| event.phase == phase).count()
+        let is_restart = |event: &&TimelineEvent| {
+            event.phase == "restarting" && event.message.as_ref().is_some_and(|text| text.starts_with(&cause.message))
+        };
+        self.timeline.iter().rev().take_while(is_recent).filter(is_restart).count()
     }
 
     /// What is left of the TTL: it stands still while the sandbox is paused.
