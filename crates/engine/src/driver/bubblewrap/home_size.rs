@@ -35,7 +35,17 @@ pub(super) enum HomeSize {
 ///
 /// Whatever is in there may change meanwhile, and on purpose: no link is followed, and the way back is never by name.
 pub(super) fn measure(home: &Path, init_pid: i32, limit: u64) -> io::Result<HomeSize> {
-    let deadline = Instant::now() + MAX_TIME;
+    measure_within(home, init_pid, limit, MAX_ENTRIES, MAX_TIME)
+}
+
+fn measure_within(
+    home: &Path,
+    init_pid: i32,
+    limit: u64,
+    max_entries: usize,
+    max_time: Duration,
+) -> io::Result<HomeSize> {
+    let deadline = Instant::now() + max_time;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut sum = Sum::default();
     let mut open_folders = vec![Dir::new(open(home, flags, Mode::empty())?)?];
@@ -43,7 +53,7 @@ pub(super) fn measure(home: &Path, init_pid: i32, limit: u64) -> io::Result<Home
         if sum.bytes > limit {
             return Ok(HomeSize::Bytes(sum.bytes));
         }
-        if sum.entries > MAX_ENTRIES {
+        if sum.entries > max_entries {
             return Ok(HomeSize::Unmeasurable("it has more than 1,000,000 files, folders and links"));
         }
         if Instant::now() >= deadline {
@@ -81,7 +91,7 @@ pub(super) fn measure(home: &Path, init_pid: i32, limit: u64) -> io::Result<Home
             Err(_) => sum.obscure = Some(UNREADABLE),
         }
     }
-    let hidden = hidden::find(init_pid, fs::metadata(home)?.dev(), Instant::now() + MAX_TIME);
+    let hidden = hidden::find(init_pid, fs::metadata(home)?.dev(), Instant::now() + max_time);
     let bytes = sum.bytes.saturating_add(hidden.bytes);
     Ok(match sum.obscure.or(hidden.obscure) {
         Some(why) => HomeSize::AtLeast(bytes, why),
@@ -222,6 +232,19 @@ mod tests {
             HomeSize::AtLeast(_, why) => assert!(why.contains("mapped"), "{why}"),
             HomeSize::Unmeasurable(why) => panic!("{why}"),
         }
+    }
+
+    #[test]
+    fn measure_ends_at_its_bounds_of_names_and_time() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("original"), "").unwrap();
+        for name in 0..10 {
+            fs::hard_link(home.path().join("original"), home.path().join(name.to_string())).unwrap();
+        }
+        let within = |entries, time| measure_within(home.path(), i32::MAX, LIMIT, entries, time).unwrap();
+        assert_eq!(within(11, MAX_TIME), HomeSize::Bytes(LEAST_PER_FILE));
+        assert!(matches!(within(10, MAX_TIME), HomeSize::Unmeasurable(why) if why.contains("more than 1,000,000")));
+        assert!(matches!(within(11, Duration::ZERO), HomeSize::AtLeast(0, why) if why.contains("too long")));
     }
 
     #[test]
