@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
+use sandbar_http_server::ServerConfig;
 use sandbar_protocol::BootConfig;
+use tokio_util::sync::CancellationToken;
 
 use crate::server::router;
 use crate::{descriptors, limits, signals};
@@ -31,6 +33,8 @@ pub fn serve() -> Result<(), String> {
         signals::heed_interrupts().map_err(|e| format!("can't take signals on: {e}"))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(|e| e.to_string())?;
-        axum::serve(listener, router(&config)).await.map_err(|e| e.to_string())
+        let server = ServerConfig { max_connections: limits::max_connections(), ends_with_client: |_| true };
+        sandbar_http_server::serve(listener, router(&config), server, CancellationToken::new()).await;
+        Ok(())
     })
 }

@@ -75,6 +75,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message.into())
     }
 
+    /// 504: the time that the caller gave it is over.
+    pub(crate) fn deadline_exceeded(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message.into())
+    }
+
     /// 500: something happened that nobody can tell any more.
     pub(crate) fn data_loss(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "data_loss", message.into())

@@ -6,6 +6,7 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use sandbar_http_server::drain_unread_body;
 use sandbar_protocol::{BootConfig, Health, HeartbeatStatus, SandboxSize};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,6 +58,7 @@ pub fn router(config: &BootConfig) -> Router {
         .fallback(|| async { Problem::unimplemented("there is no such route") })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(drain_unread_body))
         .with_state(Agent {
             environment,
             health,

@@ -66,6 +66,18 @@ async fn nothing_to_set_is_no_error_and_what_no_command_can_have_is_one() {
 }
 
 #[tokio::test]
+async fn configure_refuses_unknown_fields() {
+    let agent = agent(SandboxSize::default(), "/root");
+    let before = get(&agent, "/envs").await;
+    for body in [json!({ "envs": { "GOOD": "1" }, "env": {} }), json!({ "timeout": 5 })] {
+        let (status, answer) = post(&agent, "/configure", body.clone()).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("invalid_argument")), "{body}");
+        assert!(answer["message"].as_str().unwrap().contains("`envs`"), "it names what there is: {answer}");
+    }
+    assert_eq!(get(&agent, "/envs").await, before, "nothing is set");
+}
+
+#[tokio::test]
 async fn a_port_is_shown_while_something_listens_on_it() {
     let agent = agent(SandboxSize::default(), "/root");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -116,6 +128,9 @@ async fn without_a_size_the_machines_own_is_shown() {
     let metrics = get(&agent, "/metrics").await;
     for name in ["cpu_count", "mem_total", "disk_total"] {
         assert!(metrics[name].as_u64().unwrap() > 0, "{name}: {metrics}");
+    }
+    for name in ["net_rx_bytes", "net_tx_bytes"] {
+        assert!(metrics[name].is_u64(), "{name}: {metrics}");
     }
 }
 

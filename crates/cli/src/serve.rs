@@ -1,10 +1,12 @@
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use ipnet::IpNet;
+use sandbar_engine::http::{PublicUrl, UrlConfig};
 use sandbar_engine::{AdmissionLimits, Settings};
 use sandbar_protocol::check_template_id;
 
@@ -42,6 +44,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = AdmissionLimits::default().starts_per_minute,
         value_parser = at_least_one())]
     max_starts_per_minute: u64,
+    /// The most connections of clients, and the most to sandboxes. Default: a quarter of the files that may be open, at most
+    /// 10,000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
+    /// Where clients reach the engine, as https://sandboxes.example.com: URLs in answers start with it. Default: the host
+    /// that each request names, over http.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// Addresses or networks of reverse proxies, as 10.0.0.1,192.168.0.0/24: only their X-Forwarded-Proto,
+    /// X-Forwarded-Host, X-Forwarded-Prefix and Forwarded count; can be given several times.
+    #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
     /// How many started, unclaimed runtimes to hold of a template, for creates that are quicker; can be given several
     /// times.
     #[arg(long, value_name = "TEMPLATE=N", default_value = "base=2", value_parser = warm)]
@@ -83,6 +97,13 @@ fn warm(text: &str) -> Result<(String, usize), String> {
     Ok((template.to_owned(), count))
 }
 
+/// An address is a network of its own.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from).ok();
+    let network = address.or_else(|| text.parse().ok());
+    network.ok_or_else(|| "it is neither an address nor a network: write it as 10.0.0.1 or 10.0.0.0/8".to_owned())
+}
+
 fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
 }
@@ -94,6 +115,11 @@ impl Args {
             held: self.max_sandboxes,
             active: self.max_active,
             starts_per_minute: self.max_starts_per_minute,
+        };
+        settings.max_connections = self.max_connections.and_then(|limit| usize::try_from(limit).ok());
+        settings.urls = UrlConfig {
+            public_url: self.public_url.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
         };
         settings.warm = self.warm.iter().cloned().collect();
         settings

@@ -37,6 +37,10 @@ impl MetricsBatchQuery {
                 return Err(ValidationError::new("sandboxIds", message));
             }
         };
+        if ids.len() as u64 > MAX_BATCH {
+            let message = format!("`sandboxIds` has {} IDs: ask for at most {MAX_BATCH} at once", ids.len());
+            return Err(ValidationError::new("sandboxIds", message));
+        }
         let sandbox_ids = ids.iter().map(|id| check_sandbox_id(id).map(str::to_owned)).collect::<Result<_, _>>()?;
         Ok(Self { sandbox_ids, limit: fields.integer("limit", 1, MAX_BATCH, "sandboxes")? })
     }

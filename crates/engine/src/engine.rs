@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use sandbar_http_server::ServerConfig;
 use sandbar_protocol::{Diagnostic, Secret};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ use crate::error::EngineError;
 use crate::http::{self, HttpConfig};
 use crate::logs::SqliteLogs;
 use crate::service::{Service, ServiceParts};
+use crate::open_files::default_max_connections;
 use crate::settings::Settings;
 use crate::store::{SqliteStore, StoreError};
 use crate::templates::Templates;
@@ -63,7 +64,7 @@ pub struct Engine {
     address: SocketAddr,
     service: Service,
     stop_serving: CancellationToken,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     /// Held for as long as the data folder is in use.
     _data_dir: DataDir,
 }
@@ -86,17 +87,19 @@ impl Engine {
         templates.remove_stale().await;
         let settings = Settings { data_dir: Some(data_dir.path().to_owned()), ..config.settings };
         let parts = ServiceParts { store: Arc::new(store), logs: Arc::new(logs), driver, clock, templates };
+        let max_connections = settings.max_connections.unwrap_or_else(default_max_connections);
+        let http = HttpConfig {
+            api_key: config.api_key,
+            local_authority: address.to_string(),
+            urls: settings.urls.clone(),
+            dashboard: config.dashboard,
+            max_connections,
+        };
         let service = Service::start(parts, settings).await?;
-        let origin = format!("http://{address}");
-        let http = HttpConfig { api_key: config.api_key, origin, dashboard: config.dashboard };
         let router = http::router(service.clone(), http);
         let stop_serving = CancellationToken::new();
-        let listener = listener.tap_io(|stream| {
-            // Answers are small: waiting to fill a packet only costs time.
-            let _ = stream.set_nodelay(true);
-        });
-        let server = axum::serve(listener, router).with_graceful_shutdown(stop_serving.clone().cancelled_owned());
-        let server = tokio::spawn(server.into_future());
+        let server = ServerConfig { max_connections, ends_with_client: http::ends_with_client };
+        let server = tokio::spawn(sandbar_http_server::serve(listener, router, server, stop_serving.clone()));
         Ok(Self { address, service, stop_serving, server, _data_dir: data_dir })
     }
 

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod migrations;
 mod pidfd;
+mod open_files;
 mod priority;
 mod probe;
 mod recent_starts;

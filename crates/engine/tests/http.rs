@@ -527,6 +527,52 @@ async fn metrics_limits_summary_and_heartbeat_answer() {
 }
 
 #[tokio::test]
+async fn metrics_batch_is_refused_when_it_has_more_than_100_ids() {
+    let engine = TestEngine::start().await;
+    let ids = |count: usize| (0..count).map(|number| format!("sb-{number}")).collect::<Vec<_>>().join(",");
+    let most = engine.get(&format!("/sandboxes/metrics?sandbox_ids={}", ids(100))).await;
+    assert_eq!((most.status, most.json["items"].as_array().unwrap().len()), (StatusCode::OK, 100));
+    for count in [101, 2700] {
+        let answer = engine.get(&format!("/sandboxes/metrics?sandbox_ids={}&limit=1", ids(count))).await;
+        assert_eq!((answer.status, &answer.json["details"]["field"]), (StatusCode::BAD_REQUEST, &json!("sandbox_ids")));
+    }
+}
+
+#[tokio::test]
+async fn error_has_facts_outside_alone() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await;
+    let answer = engine.post(&format!("/sandboxes/{id}/timeout"), json!({"timeout": 5})).await;
+    assert_eq!(answer.json["details"]["state"], "paused");
+    assert_eq!(answer.json["error"]["code"], "sandbox_paused");
+    assert!(answer.json["error"]["details"].as_object().is_none(), "{}", answer.json);
+}
+
+#[tokio::test]
+async fn api_answers_without_its_prefix_as_well() {
+    let engine = TestEngine::start().await;
+    let id = engine.running(json!({})).await;
+    for path in [format!("/sandboxes/{id}"), "/usage/limits".to_owned(), "/templates".to_owned(), "/metrics".to_owned()] {
+        for prefix in ["", "/api/v1", "/api/sandbox/v1"] {
+            let (status, text) = engine.text(&format!("{prefix}{path}"), Some(KEY)).await;
+            assert_eq!(status, StatusCode::OK, "{prefix}{path}: {text}");
+            let (status, _) = engine.text(&format!("{prefix}{path}"), None).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{prefix}{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_does_not_come_is_408() {
+    let engine = TestEngine::start_in_memory().await;
+    let request = Request::post("/api/v1/sandboxes").header("x-api-key", KEY);
+    let silent = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let answer = engine.send(request.body(silent).unwrap()).await;
+    assert_eq!((answer.status, &answer.json["error"]["code"]), (StatusCode::REQUEST_TIMEOUT, &json!("request_timeout")));
+}
+
+#[tokio::test]
 async fn methods_that_no_route_takes_are_405_and_say_which_it_does() {
     let engine = TestEngine::start().await;
     for method in ["OPTIONS", "TRACE", "PATCH", "BREW"] {

@@ -13,12 +13,13 @@ pub struct ErrorBody {
     pub request_id: String,
     /// The error for programs.
     pub error: ErrorInfo,
-    /// Facts, as `{reason: "usage_limit"}`; the same as in `error`.
+    /// Facts, as `{reason: "usage_limit"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
 }
 
-/// The error for programs.
+/// The error for programs. Other servers may put a text `details` here, which clients show in place of the message: facts are
+/// outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorInfo {
@@ -26,9 +27,6 @@ pub struct ErrorInfo {
     pub code: String,
     /// What happened and what to do.
     pub message: String,
-    /// Facts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
 }
 
 /// What a client could read out of an error body, whoever wrote it.
@@ -63,7 +61,8 @@ impl DecodedError {
             request_id: text(outer("request_id"))
                 .or_else(|| text(outer("requestID")))
                 .or_else(|| text(outer("requestId"))),
-            details: inner("details").or_else(|| outer("details")).cloned(),
+            // Facts are outside; older engines had them in both places.
+            details: outer("details").or_else(|| inner("details")).cloned(),
             body: Some(value),
         }
     }
@@ -82,6 +81,16 @@ mod tests {
         assert_eq!(decoded.message.as_deref(), Some("no sandbox"));
         assert_eq!(decoded.request_id.as_deref(), Some("r1"));
         assert_eq!(decoded.details, Some(serde_json::json!({"a": 1})));
+    }
+
+    #[test]
+    fn facts_outside_are_read_before_text_inside() {
+        let decoded = DecodedError::decode(
+            br#"{"code":429,"error":{"code":"usage_limit","message":"full","details":"10 of 10"},"details":{"limit":10}}"#,
+        );
+        assert_eq!(decoded.details, Some(serde_json::json!({"limit": 10})));
+        let decoded = DecodedError::decode(br#"{"error":{"code":"x","message":"m","details":"a text"}}"#);
+        assert_eq!(decoded.details, Some(serde_json::json!("a text")));
     }
 
     #[test]

@@ -51,7 +51,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(HeaderMap,
 
 fn refuse_protobuf(headers: &HeaderMap) -> Result<(), Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if content_type.contains("proto") {
+    if content_type.to_ascii_lowercase().contains("proto") {
         return Err(Problem::unsupported(format!("{content_type} is not spoken here: send JSON")));
     }
     Ok(())

@@ -16,6 +16,8 @@ use crate::problem::Problem;
 /// How long a stream may be silent before a sign of life: clients give up after 30 s without one.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+pub(super) const CONTENT_TYPE: &str = "application/connect+json";
+
 /// What a stream says; its end is the end of the stream.
 pub(crate) type Events = mpsc::Receiver<Result<Value, Problem>>;
 
@@ -30,15 +32,17 @@ pub(crate) fn stream(events: Events, keepalive: Value) -> Response {
         };
         let (bytes, goes_on) = match next {
             Some(Ok(event)) => (Frame::message(&text(&event)), true),
-            Some(Err(problem)) => {
-                let error = json!({ "error": { "code": problem.code(), "message": problem.message() } });
-                (Frame::end(&text(&error)), false)
-            }
+            Some(Err(problem)) => (failed(&problem), false),
             None => (Frame::end(b"{}"), false),
         };
         Some((Ok::<_, Infallible>(Bytes::from(bytes)), goes_on.then_some((events, keepalive))))
     });
-    ([(header::CONTENT_TYPE, "application/connect+json")], Body::from_stream(frames)).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], Body::from_stream(frames)).into_response()
+}
+
+/// The end of a stream that failed.
+pub(super) fn failed(problem: &Problem) -> Vec<u8> {
+    Frame::end(&text(&json!({ "error": { "code": problem.code(), "message": problem.message() } })))
 }
 
 fn text(value: &impl Serialize) -> Vec<u8> {

@@ -5,7 +5,6 @@ mod body;
 mod compose;
 mod content;
 mod download;
-mod hear_out;
 mod multipart;
 mod new_file;
 mod range;
@@ -41,7 +40,6 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/files/compose", post(compose::compose))
         .route("/files/content", get(content::read))
         .route_layer(from_fn(only_root))
-        .route_layer(from_fn(hear_out::hear_out))
 }
 
 #[cfg(feature = "fuzz")]

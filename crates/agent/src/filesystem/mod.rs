@@ -16,6 +16,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::post;
 
+use crate::connect::keep_time_limit;
 use crate::server::Agent;
 use crate::user::only_root;
 
@@ -34,4 +35,5 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/filesystem.Filesystem/GetWatcherEvents", post(watch::get_watcher_events))
         .route("/filesystem.Filesystem/RemoveWatcher", post(watch::remove_watcher))
         .route_layer(from_fn(only_root))
+        .route_layer(from_fn(keep_time_limit))
 }

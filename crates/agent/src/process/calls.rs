@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use nix::sys::signal::Signal;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::output::Kind;
 use super::request::{GetResultRequest, OneProcess, SendInputRequest, SendSignalRequest, StartRequest, UpdateRequest};
 use super::stream_input::stream_input;
 use super::{end, signal};
-use crate::connect::{StreamRequest, Unary};
+use crate::connect::{StreamRequest, TimeLimit, Unary, keep_time_limit};
 use crate::problem::Problem;
 use crate::server::Agent;
 use crate::user::only_root;
@@ -28,13 +28,17 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/process.Process/Update", post(update))
         .route("/process.Process/GetResult", post(get_result))
         .route_layer(from_fn(only_root))
+        .route_layer(from_fn(keep_time_limit))
 }
 
 /// POST /process.Process/Start
 async fn start(
     State(agent): State<Agent>,
-    StreamRequest(request): StreamRequest<StartRequest>,
+    call_limit: Option<Extension<TimeLimit>>,
+    StreamRequest(mut request): StreamRequest<StartRequest>,
 ) -> Result<Response, Problem> {
+    // As the public service does it: a process ends with the call that gave it that long.
+    request.call_limit = call_limit.map(|Extension(TimeLimit(limit))| limit);
     agent.processes.start(request, &agent.environment, &agent.log).map(follow)
 }
 

@@ -69,6 +69,9 @@ pub(super) struct StartRequest {
     timeout_ms: Option<u64>,
     #[serde(default)]
     timeout: Option<f64>,
+    /// `Connect-Timeout-Ms`
+    #[serde(skip)]
+    pub(super) call_limit: Option<Duration>,
     #[serde(default)]
     tag: Option<String>,
     #[serde(default)]
@@ -79,7 +82,8 @@ pub(super) struct StartRequest {
 
 impl StartRequest {
     pub(super) fn time_limit(&self) -> Option<Duration> {
-        time_limit(self.timeout_ms, self.timeout)
+        let own = time_limit(self.timeout_ms, self.timeout);
+        own.into_iter().chain(self.call_limit).min()
     }
 
     pub(super) fn tag(&self) -> Option<String> {

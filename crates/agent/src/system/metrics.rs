@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::disk::size_of_file_system;
 use super::memory::Memory;
+use super::network::Network;
 use crate::problem::Problem;
 use crate::server::Agent;
 
@@ -32,6 +33,9 @@ pub(super) struct Metrics {
     disk_used: u64,
     /// What they may take; where there is no limit, the size of the file system.
     disk_total: u64,
+    /// What came in and went out over its interfaces since its start, the loopback apart.
+    net_rx_bytes: u64,
+    net_tx_bytes: u64,
 }
 
 /// GET /metrics
@@ -46,6 +50,7 @@ fn measure(agent: &Agent) -> Metrics {
     let size = agent.size;
     let cpu_count = size.cpu_count.unwrap_or_else(processors);
     let memory = Memory::now();
+    let network = Network::now();
     let mem_total = size.memory_bytes.unwrap_or_else(Memory::of_machine);
     Metrics {
         ts: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
@@ -58,6 +63,8 @@ fn measure(agent: &Agent) -> Metrics {
         mem_cache: memory.cache,
         disk_used: agent.home.used(home),
         disk_total: size.disk_bytes.unwrap_or_else(|| size_of_file_system(home)),
+        net_rx_bytes: network.received,
+        net_tx_bytes: network.sent,
     }
 }
 

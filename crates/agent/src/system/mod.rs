@@ -4,6 +4,7 @@ mod cpu;
 mod disk;
 mod memory;
 mod metrics;
+mod network;
 mod ports;
 mod variables;
 

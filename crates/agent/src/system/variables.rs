@@ -14,6 +14,7 @@ pub(super) async fn envs(State(agent): State<Agent>) -> Json<Variables> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ConfigureRequest {
     #[serde(default)]
     envs: Option<Variables>,

@@ -1,3 +1,10 @@
+use std::convert::Infallible;
+use std::pin::pin;
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use tokio::sync::mpsc;
+
 use crate::sandbox::Sandbox;
 
 const FORM: &str = "multipart/form-data; boundary=XX";
@@ -8,6 +15,33 @@ fn form(parts: &[(&str, &str)]) -> String {
         format!("--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n")
     };
     format!("{}--XX--\r\n", parts.iter().map(part).collect::<String>())
+}
+
+#[tokio::test]
+async fn form_is_read_to_the_end_of_its_body_before_it_is_answered() {
+    let sandbox = Sandbox::new();
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(1);
+    let body = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+    let mut answer = pin!(sandbox.post("/files", FORM, Body::from_stream(body)));
+    sender.send(Ok(form(&[("a.txt", "one")]).into())).await.expect("a reader");
+    let written = async {
+        while !sandbox.path("a.txt").exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = &mut answer => panic!("it was answered before the end of the body"),
+        () = written => {}
+    }
+    for _ in 0..1000 {
+        tokio::select! {
+            biased;
+            _ = &mut answer => panic!("it was answered before the end of the body"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(sender);
+    assert_eq!(answer.await.status, 200);
 }
 
 #[tokio::test]

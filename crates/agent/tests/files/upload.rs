@@ -90,6 +90,31 @@ async fn a_compressed_body_is_unpacked() {
 }
 
 #[tokio::test]
+async fn content_encoding_is_read_as_rfc_9110_has_it() {
+    let sandbox = Sandbox::new();
+    let gzipped = ["GZIP", "x-gzip", "X-GZip", "gzip, identity", "identity , Gzip", "identity,,gzip"];
+    for encodings in gzipped.map(|encoding| vec![encoding]).into_iter().chain([vec!["identity", "gzip"]]) {
+        let mut request = Request::post("/file?path=a");
+        for encoding in &encodings {
+            request = request.header(header::CONTENT_ENCODING, *encoding);
+        }
+        let answer = sandbox.send(request.body(Body::from(gzip(b"text"))).expect("a request")).await;
+        assert_eq!(answer.status, 204, "{encodings:?}: {:?}", answer.body);
+        assert_eq!(sandbox.content("a"), "text", "{encodings:?}");
+    }
+    for encoding in ["Identity", "identity, identity", ""] {
+        let request = Request::post("/file?path=b").header(header::CONTENT_ENCODING, encoding);
+        assert_eq!(sandbox.send(request.body(Body::from("plain")).expect("a request")).await.status, 204);
+        assert_eq!(sandbox.content("b"), "plain", "{encoding:?}");
+    }
+    for encoding in ["gzip, br", "gzip, gzip", "deflate", "gzipped"] {
+        let request = Request::post("/file?path=c").header(header::CONTENT_ENCODING, encoding);
+        let answer = sandbox.send(request.body(Body::from(gzip(b"text"))).expect("a request")).await;
+        answer.refused(415, "unimplemented", encoding);
+    }
+}
+
+#[tokio::test]
 async fn a_small_body_that_unpacks_to_more_than_may_be_read_as_a_whole_is_refused() {
     let sandbox = Sandbox::new();
     let bomb = gzip(format!("{{\"path\":\"a\",\"content\":\"{}\"}}", " ".repeat(40 * 1024 * 1024)).as_bytes());

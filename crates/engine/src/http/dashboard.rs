@@ -77,7 +77,8 @@ fn form(file: &File, asked: &HeaderMap) -> (Option<&'static str>, &'static [u8])
 /// Whether `offer`, as `gzip;q=0.8`, has this encoding and does not forbid it.
 fn is_offer_of(encoding: &str, offer: &str) -> bool {
     let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
-    let quality = parameters.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
+    let parameters = parameters.trim().to_ascii_lowercase();
+    let quality = parameters.strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
     name.trim().eq_ignore_ascii_case(encoding) && quality.is_none_or(|quality| quality > 0.0)
 }
 

@@ -2,11 +2,14 @@
 
 mod auth;
 mod body;
+mod crowded;
 mod dashboard;
 mod events;
+mod half_close;
 mod health;
 mod observability;
 mod openapi;
+mod origin;
 mod prefer;
 mod problem;
 mod query;
@@ -26,6 +29,7 @@ use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use axum::{Router, middleware};
+use sandbar_http_server::drain_unread_body;
 use sandbar_protocol::Secret;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,7 +37,9 @@ use utoipa_axum::routes;
 
 use crate::service::Service;
 use problem::Problem;
-use runtime::{AgentClient, preview};
+pub use half_close::ends_with_client;
+pub use origin::{PublicUrl, UrlConfig};
+use runtime::AgentClient;
 
 /// The control plane's bodies are small; the runtime's are streamed and not counted.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -45,8 +51,8 @@ const PREFIXES: [&str; 3] = ["/api/v1", "/api/v1/sandbox", "/api/sandbox/v1"];
 struct App {
     service: Service,
     api_key: Arc<Secret>,
-    /// `http://127.0.0.1:port`, for a request that names no host.
-    origin: Arc<str>,
+    /// `127.0.0.1:port`, for a request that names no host.
+    local_authority: Arc<str>,
     agents: AgentClient,
     /// `/openapi.json`.
     document: Bytes,
@@ -70,6 +76,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(observability::summary))
         .routes(routes!(observability::limits))
         .routes(routes!(events::events))
+        .routes(routes!(health::metrics))
 }
 
 /// The routes that need no key.
@@ -77,36 +84,35 @@ fn open() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(openapi::openapi)).routes(routes!(health::health))
 }
 
-/// The routes of the engine itself that need one.
-fn closed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(health::metrics))
-}
-
 /// How the engine is to be reached.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     /// The key that clients must send.
     pub api_key: Secret,
-    /// `http://127.0.0.1:port`, for a request that names no host.
-    pub origin: String,
+    /// `127.0.0.1:port`, for a request that names no host.
+    pub local_authority: String,
+    /// How clients reach the engine.
+    pub urls: UrlConfig,
     /// Whether the dashboard is at `/`.
     pub dashboard: bool,
+    /// The most connections to agents.
+    pub max_connections: usize,
 }
 
 /// The engine's whole HTTP surface.
 pub fn router(service: Service, config: HttpConfig) -> Router {
     let (api, api_document) = api().split_for_parts();
-    let (open, mut document) = open().split_for_parts();
-    let (closed, closed_document) = closed().split_for_parts();
-    document.merge(closed_document);
+    let (open, document) = open().split_for_parts();
     let document = openapi::document(document, PREFIXES[0], api_document);
-    let agents = AgentClient::new(service.driver());
-    let HttpConfig { api_key, origin, dashboard } = config;
-    let app = App { service, api_key: Arc::new(api_key), origin: origin.into(), agents, document };
+    let HttpConfig { api_key, local_authority, urls, dashboard, max_connections } = config;
+    let agents = AgentClient::new(service.driver(), max_connections);
+    let local_authority: Arc<str> = local_authority.into();
+    let app = App { service, api_key: Arc::new(api_key), local_authority: local_authority.clone(), agents, document };
     let require_key = middleware::from_fn_with_state(app.clone(), auth::require_key);
-    let api = api.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(require_key.clone());
+    let api = api.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).layer(require_key);
     let mut router = open
-        .merge(closed.layer(require_key))
+        // Clients may leave the prefix out.
+        .merge(api.clone())
         .route("/envd/{sandboxID}", any(runtime::forward))
         .route("/envd/{sandboxID}/", any(runtime::forward))
         .route("/envd/{sandboxID}/{*path}", any(runtime::forward));
@@ -119,8 +125,11 @@ pub fn router(service: Service, config: HttpConfig) -> Router {
     let router = router
         .fallback(|| async { Problem::no_route() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .layer(middleware::from_fn(crowded::refuse_crowded))
+        .layer(middleware::from_fn(drain_unread_body))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::name_requests))
         .with_state(app);
     // Before any route is looked for: a sandbox's host name has none but the sandbox's.
-    Router::new().fallback_service(router.map_request(preview::to_path))
+    let resolve = move |request| origin::resolve(request, &urls, &local_authority);
+    Router::new().fallback_service(router.map_request(resolve))
 }

@@ -29,12 +29,17 @@ impl Problem {
         self
     }
 
+    /// When waiting helps.
+    pub(super) fn retry_after(self, secs: u64) -> Self {
+        Self { retry_after_secs: Some(secs), ..self }
+    }
+
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
     pub(super) fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such route: the API is under /api/v1")
+        Self::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such route: the API is under /api/v1, and without it as well")
     }
 
     pub(super) fn wrong_method() -> Self {
@@ -64,8 +69,7 @@ impl Problem {
     }
 
     pub(super) fn body(self, status: StatusCode, request_id: &str) -> ErrorBody {
-        let error =
-            ErrorInfo { code: self.code.to_owned(), message: self.message.clone(), details: self.details.clone() };
+        let error = ErrorInfo { code: self.code.to_owned(), message: self.message.clone() };
         let request_id = request_id.to_owned();
         ErrorBody { code: status.as_u16(), message: self.message, request_id, error, details: self.details }
     }

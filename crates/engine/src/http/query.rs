@@ -62,7 +62,12 @@ pub(super) fn metrics(query: &str) -> Result<(Vec<String>, Option<usize>), Valid
     let object = Value::Object(to_json(query, &known, &["limit"], &[]));
     let fields = Fields::of("metrics options", &object, &known)?;
     let ids = fields.text("sandbox_ids")?.unwrap_or_default();
-    let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    let most = usize::try_from(MAX_PAGE).unwrap_or(usize::MAX);
+    if ids.len() > most {
+        let message = format!("`sandbox_ids` has {} IDs: ask for at most {most} at once", ids.len());
+        return Err(ValidationError::new("sandbox_ids", message));
+    }
     let limit = fields.integer("limit", 1, MAX_PAGE, "sandboxes")?;
     Ok((ids, limit.and_then(|limit| usize::try_from(limit).ok())))
 }

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::{Extension, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sandbar_protocol::openapi::{CreatedSandbox, ListedSandbox, SandboxDetail};
 use sandbar_protocol::{
@@ -16,6 +16,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use super::body::JsonBody;
+use super::origin::Origin;
 use super::prefer::PreferredWait;
 use super::problem::Problem;
 use super::request_id::RequestId;
@@ -54,19 +55,6 @@ impl IntoParams for SandboxId {
     }
 }
 
-/// Where the client reached the engine: URLs in answers start with it.
-pub(super) struct Origin(String);
-
-impl FromRequestParts<App> for Origin {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.filter(|host| host.parse::<axum::http::uri::Authority>().is_ok());
-        Ok(Self(host.map_or_else(|| app.origin.to_string(), |host| format!("http://{host}"))))
-    }
-}
-
 /// POST /sandboxes
 #[utoipa::path(
     post,
@@ -96,7 +84,7 @@ impl FromRequestParts<App> for Origin {
 )]
 pub(super) async fn create(
     State(app): State<App>,
-    Origin(origin): Origin,
+    origin: Origin,
     Key(key): Key,
     Project(project): Project,
     JsonBody(mut body): JsonBody,
@@ -224,7 +212,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn detail(
     State(app): State<App>,
-    Origin(origin): Origin,
+    origin: Origin,
     SandboxId(id): SandboxId,
     PreferredWait(wait): PreferredWait,
 ) -> Result<Response, Problem> {
@@ -265,7 +253,7 @@ pub(super) async fn detail(
 )]
 pub(super) async fn connect(
     State(app): State<App>,
-    Origin(origin): Origin,
+    origin: Origin,
     SandboxId(id): SandboxId,
     Key(key): Key,
     Project(project): Project,

@@ -62,7 +62,7 @@ pub(super) async fn metrics(State(app): State<App>, SandboxId(id): SandboxId) ->
     summary = "Read the counters of several sandboxes",
     params(
         ("sandbox_ids" = Option<String>, Query, nullable = false,
-            description = "IDs, separated by commas; without, the running ones, at most 100"),
+            description = "At most 100 IDs, separated by commas; without, the running ones, at most 100"),
         ("limit" = Option<u64>, Query, nullable = false, minimum = 1, maximum = 100,
             description = "The most sandboxes of the answer")
     ),

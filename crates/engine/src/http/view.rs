@@ -1,5 +1,6 @@
 use sandbar_protocol::{Envd, InternalState, Sandbox};
 
+use super::origin::Origin;
 use crate::driver::LimitsLevel;
 use crate::lifecycle::SandboxRecord;
 
@@ -8,7 +9,7 @@ pub(super) fn envd_path(id: &str) -> String {
     format!("/envd/{id}")
 }
 
-fn envd(record: &SandboxRecord, origin: &str) -> Envd {
+fn envd(record: &SandboxRecord, origin: &Origin) -> Envd {
     if record.state != InternalState::Active {
         return Envd::default();
     }
@@ -16,12 +17,12 @@ fn envd(record: &SandboxRecord, origin: &str) -> Envd {
 }
 
 /// The answer of create and connect.
-pub(super) fn sandbox(record: &SandboxRecord, origin: &str) -> Sandbox {
+pub(super) fn sandbox(record: &SandboxRecord, origin: &Origin) -> Sandbox {
     Sandbox { envd: Some(envd(record, origin)), ..record.public() }
 }
 
 /// The detail.
-pub(super) fn detail(record: &SandboxRecord, level: &LimitsLevel, origin: &str) -> Sandbox {
+pub(super) fn detail(record: &SandboxRecord, level: &LimitsLevel, origin: &Origin) -> Sandbox {
     let limits = Some(level.of(record.limits()));
     Sandbox { envd: Some(envd(record, origin)), limits, ..record.listed() }
 }

@@ -20,7 +20,7 @@ use model::{Model, Operation, State};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sandbar_engine::driver::RuntimeNotice;
-use sandbar_engine::http::HttpConfig;
+use sandbar_engine::http::{HttpConfig, UrlConfig};
 use sandbar_engine::service::{Service, ServiceParts};
 use sandbar_engine::templates::Templates;
 use sandbar_engine::{Clock, Settings};
@@ -59,7 +59,7 @@ async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<V
     )
     .await
     .unwrap();
-    let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
+    let http = HttpConfig { api_key: Secret::new(KEY), local_authority: "127.0.0.1:1".to_owned(), urls: UrlConfig::default(), dashboard: true, max_connections: 1000 };
     let router = sandbar_engine::http::router(service.clone(), http);
     (service, router)
 }

@@ -1,10 +1,14 @@
 use std::time::Duration;
 
+use sandbar_engine::Settings;
+use sandbar_engine::http::ends_with_client;
+use sandbar_http_server::{ServerConfig, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::TestEngine;
 
@@ -27,8 +31,14 @@ impl Drop for Scene {
 }
 
 impl Scene {
+    /// Clients, which are on loopback, are trusted as proxies are.
     pub(crate) async fn set() -> Self {
-        let engine = TestEngine::start_in_memory().await;
+        let trust_loopback = |settings: &mut Settings| settings.urls.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        Self::set_with(trust_loopback).await
+    }
+
+    pub(crate) async fn set_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let engine = TestEngine::start_in_memory_with(change).await;
         let id = engine.running(json!({})).await;
         let token = token_of(&engine, &id).await;
         let (imposter, agent) = mpsc::unbounded_channel();
@@ -36,7 +46,8 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let router = engine.router.clone();
-        let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        let config = ServerConfig { max_connections: 100, ends_with_client };
+        let server = tokio::spawn(serve(listener, router, config, CancellationToken::new()));
         Self { engine, id, token, port, agent: Mutex::new(agent), server }
     }
 

@@ -294,6 +294,11 @@ impl TestEngine {
         Self::start_on_parts(Arc::default(), Arc::default()).await
     }
 
+    pub async fn start_in_memory_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::assemble(Arc::<MemoryStore>::default(), Arc::new(NoLogs), Arc::default(), tempfile::tempdir().unwrap(), change)
+            .await
+    }
+
     /// The same, on what an earlier one may have worked with.
     pub async fn start_on_parts(store: Arc<MemoryStore>, driver: Arc<FakeDriver>) -> Self {
         Self::assemble(store, Arc::new(NoLogs), driver, tempfile::tempdir().unwrap(), |_| {}).await
@@ -309,6 +314,7 @@ impl TestEngine {
         let mut settings = Settings::default();
         settings.data_dir = Some(folder.path().to_owned());
         change(&mut settings);
+        let urls = settings.urls.clone();
         let templates = Templates::in_data_dir(folder.path());
         let clock = Arc::new(TestClock::default());
         let service = Service::start(
@@ -317,7 +323,7 @@ impl TestEngine {
         )
         .await
         .unwrap();
-        let http = HttpConfig { api_key: Secret::new(KEY), origin: "http://127.0.0.1:1".to_owned(), dashboard: true };
+        let http = HttpConfig { api_key: Secret::new(KEY), local_authority: "127.0.0.1:1".to_owned(), urls, dashboard: true, max_connections: 1000 };
         let router = sandbar_engine::http::router(service.clone(), http);
         Self { clock, driver, service, router, folder }
     }

@@ -23,7 +23,8 @@ whole seconds, sizes have their unit in their name. Unknown fields of a body are
 not looked at. Errors are `ErrorBody`, whatever the route; a route that exists answers another method with 405 and `Allow`.\n\n\
 What runs in a sandbox is reached at its `envdUrl`, `/envd/{sandboxID}`, with its access token: the engine passes these \
 requests on to the sandbox's agent. Errors there are `RuntimeError`.\n\n\
-The same routes are served under `/api/v1/sandbox` and `/api/sandbox/v1` for clients that expect them there.";
+The same routes are served without `/api/v1`, and under `/api/v1/sandbox` and `/api/sandbox/v1`, for clients that expect \
+them there.";
 
 /// Where all fields are optional, so is the body.
 const BODY_IS_OPTIONAL: [&str; 3] = ["createSandbox", "connectSandbox", "refreshSandbox"];

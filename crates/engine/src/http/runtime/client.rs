@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::driver::{Driver, RuntimeStream};
 
@@ -29,23 +31,40 @@ pub(in crate::http) struct AgentClient {
 }
 
 impl AgentClient {
-    pub(in crate::http) fn new(driver: Arc<dyn Driver>) -> Self {
+    pub(in crate::http) fn new(driver: Arc<dyn Driver>, max_connections: usize) -> Self {
+        let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
         let mut client = Client::builder(TokioExecutor::new());
         client.http1_max_buf_size(MAX_HEADER_BYTES).http1_max_headers(MAX_HEADERS);
         // Without a timer, what is left of a sandbox's connections would stay after its end.
         client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(MAX_IDLE);
-        Self { client: client.build(Connector { driver }) }
+        Self { client: client.build(Connector { driver, places }) }
     }
 
-    /// The agent's answer; an error is for the log.
-    pub(super) async fn request(&self, request: Request) -> Result<Response<Incoming>, String> {
-        self.client.request(request).await.map_err(|error| error.to_string())
+    pub(super) async fn request(&self, request: Request) -> Result<Response<Incoming>, AgentError> {
+        self.client.request(request).await.map_err(|error| {
+            let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+            let is_full = causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_full));
+            if is_full { AgentError::TooManyConnections } else { AgentError::NoAnswer(error.to_string()) }
+        })
     }
+}
+
+/// Why an agent was not asked, or gave no answer of agents.
+pub(super) enum AgentError {
+    /// There are as many connections as there may be.
+    TooManyConnections,
+    /// For the log.
+    NoAnswer(String),
+}
+
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::QuotaExceeded
 }
 
 #[derive(Clone)]
 struct Connector {
     driver: Arc<dyn Driver>,
+    places: Arc<Semaphore>,
 }
 
 impl tower::Service<Uri> for Connector {
@@ -59,15 +78,20 @@ impl tower::Service<Uri> for Connector {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let driver = self.driver.clone();
+        let place = self.places.clone().try_acquire_owned().map_err(|_| io::ErrorKind::QuotaExceeded);
         Box::pin(async move {
             let id = target.host().and_then(|host| host.rsplit_once('.')).map(|(id, _)| id).unwrap_or_default();
-            Ok(TokioIo::new(AgentStream(driver.connect(id).await?)))
+            let place = place?;
+            Ok(TokioIo::new(AgentStream { stream: driver.connect(id).await?, _place: place }))
         })
     }
 }
 
 /// An agent's stream as hyper's client wants it.
-struct AgentStream(Box<dyn RuntimeStream>);
+struct AgentStream {
+    stream: Box<dyn RuntimeStream>,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Connection for AgentStream {
     fn connected(&self) -> Connected {
@@ -77,20 +101,20 @@ impl Connection for AgentStream {
 
 impl AsyncRead for AgentStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for AgentStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

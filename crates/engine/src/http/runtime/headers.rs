@@ -1,9 +1,9 @@
-use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sandbar_protocol::{ACCESS_TOKEN_HEADER, API_KEY_HEADER, Secret};
 
 use crate::http::auth;
+use crate::http::origin::Origin;
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -62,22 +62,19 @@ pub(super) fn remove_key(headers: &mut HeaderMap, api_key: &Secret) {
     }
 }
 
-/// Tells a program under which name it was asked, as what is in front of the engine tells it; with `sandbox_id` the name
-/// is the engine's, and a part of the path belongs to it.
-pub(super) fn tell_the_way(request: &mut Request, path: &str, origin: &str, sandbox_id: Option<&str>) {
-    let authority = request.uri().authority().and_then(|authority| authority.as_str().parse().ok());
-    let ours = || origin.split_once("://").and_then(|(_, host)| host.parse().ok());
-    let headers = request.headers_mut();
-    if !headers.contains_key(FORWARDED_HOST)
-        && let Some(host) = authority.or_else(|| headers.get(HOST).cloned()).or_else(ours)
-    {
-        headers.insert(FORWARDED_HOST, host);
-    }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
-    let Some(id) = sandbox_id else { return };
+/// Tells a program how it was reached; with `sandbox_id` by the engine's name, so that a part of the path belongs to that.
+pub(super) fn set_forwarded(headers: &mut HeaderMap, path: &str, origin: &Origin, sandbox_id: Option<&str>) {
     let port = path.split('/').nth(2).unwrap_or_default();
-    let outer = headers.get(FORWARDED_PREFIX).and_then(|prefix| prefix.to_str().ok()).unwrap_or_default();
-    if let Ok(prefix) = format!("{}/envd/{id}/proxy/{port}", outer.trim_end_matches('/')).parse() {
-        headers.insert(FORWARDED_PREFIX, prefix);
+    let of_engine = sandbox_id.map(|id| format!("/envd/{id}/proxy/{port}")).unwrap_or_default();
+    let prefix = format!("{}{of_engine}", origin.prefix);
+    for (name, value) in [
+        (FORWARDED_HOST, origin.authority.as_str()),
+        (FORWARDED_PROTO, origin.scheme.as_str()),
+        (FORWARDED_PREFIX, &prefix),
+    ] {
+        headers.remove(&name);
+        if let Some(value) = HeaderValue::from_str(value).ok().filter(|value| !value.is_empty()) {
+            headers.insert(name, value);
+        }
     }
 }

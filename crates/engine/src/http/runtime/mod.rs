@@ -22,10 +22,12 @@ use hyper::upgrade;
 use sandbar_protocol::InternalState;
 
 use super::App;
+use super::origin::Origin;
 use super::sandboxes::SandboxId;
 use crate::error::EngineError;
 use crate::lifecycle::SandboxRecord;
 pub(super) use client::AgentClient;
+use client::AgentError;
 use preview::Preview;
 use refusal::Refusal;
 
@@ -39,6 +41,7 @@ const OPEN_WAIT: Duration = Duration::from_secs(15);
 pub(super) async fn forward(
     State(app): State<App>,
     SandboxId(id): SandboxId,
+    origin: Origin,
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let record = find(&app, &id).await?;
@@ -57,13 +60,18 @@ pub(super) async fn forward(
     }
     headers::remove_key(request.headers_mut(), &app.api_key);
     if path.starts_with(PORTS) {
-        headers::tell_the_way(&mut request, &path, &app.origin, preview.is_none().then_some(id.as_str()));
+        let sandbox_id = preview.is_none().then_some(id.as_str());
+        headers::set_forwarded(request.headers_mut(), &path, &origin, sandbox_id);
     }
     let limit = if open { OPEN_WAIT } else { Duration::MAX };
     let asked = tokio::time::timeout(limit, ask(&app, &record, &path, request)).await;
-    let mut response = asked.unwrap_or_else(|_| Err(format!("it said nothing for {limit:?}"))).map_err(|why| {
-        tracing::warn!(sandbox = id, "the agent did not answer: {why}");
-        Refusal::no_answer()
+    let asked = asked.unwrap_or_else(|_| Err(AgentError::NoAnswer(format!("it said nothing for {limit:?}"))));
+    let mut response = asked.map_err(|error| match error {
+        AgentError::TooManyConnections => Refusal::too_many_connections(),
+        AgentError::NoAnswer(why) => {
+            tracing::warn!(sandbox = id, "the agent did not answer: {why}");
+            Refusal::no_answer()
+        }
     })?;
     if preview.is_none() {
         untrusted::confine(response.headers_mut(), &path, open);
@@ -89,14 +97,14 @@ fn is_open(method: &Method, path: &str) -> bool {
     matches!(path, "/" | "/health") && method == Method::GET
 }
 
-/// The agent's answer; an error is for the log.
-async fn ask(app: &App, record: &SandboxRecord, path: &str, mut request: Request) -> Result<Response, String> {
+/// The agent's answer.
+async fn ask(app: &App, record: &SandboxRecord, path: &str, mut request: Request) -> Result<Response, AgentError> {
     let client = upgrade::on(&mut request);
-    let request = to_agent(request, record, path)?;
+    let request = to_agent(request, record, path).map_err(AgentError::NoAnswer)?;
     let upgrades = headers::upgrade(request.headers()).is_some();
     let mut response = app.agents.request(request).await?;
     if !untrusted::is_agents(response.status(), path, upgrades) {
-        return Err(format!("agents do not say {}", response.status()));
+        return Err(AgentError::NoAnswer(format!("agents do not say {}", response.status())));
     }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         tokio::spawn(tunnel::run(client, upgrade::on(&mut response)));

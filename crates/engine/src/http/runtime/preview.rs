@@ -8,11 +8,12 @@ mod host;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::refusal::Refusal;
 use super::{access, parameters};
+use crate::http::origin::{Origin, Scheme};
 use crate::lifecycle::SandboxRecord;
 
 /// The parameter that carries the access token once.
@@ -24,9 +25,21 @@ pub(super) struct Preview {
     port: u16,
 }
 
+/// The host name of a sandbox's port.
+pub(in crate::http) struct PreviewHost {
+    port: u16,
+    id: String,
+}
+
+impl PreviewHost {
+    pub(in crate::http) fn parse(host: &str) -> Option<Self> {
+        host::parse(host).map(|(port, id)| Self { port, id })
+    }
+}
+
 /// Turns a request to a sandbox's host name into one to the path of its port. Others stay as they are.
-pub(in crate::http) fn to_path(mut request: Request) -> Request {
-    let Some((port, id)) = asked(request.uri(), request.headers()).and_then(host::parse) else { return request };
+pub(in crate::http) fn to_path(mut request: Request, host: Option<PreviewHost>) -> Request {
+    let Some(PreviewHost { port, id }) = host else { return request };
     let path_and_query = request.uri().path_and_query().map_or("/", |text| text.as_str());
     // `*` is what `OPTIONS` may ask for.
     let path_and_query = if path_and_query.starts_with('/') { path_and_query } else { "/" };
@@ -35,11 +48,6 @@ pub(in crate::http) fn to_path(mut request: Request) -> Request {
     *request.uri_mut() = format!("{root}{path_and_query}").parse().or_else(|_| root.parse()).unwrap_or_default();
     request.extensions_mut().insert(Preview { port });
     request
-}
-
-fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    uri.authority().map(|authority| authority.as_str()).or_else(host)
 }
 
 fn root(port: u16, id: &str) -> String {
@@ -74,9 +82,10 @@ impl Preview {
         // Programs may have a parameter of this name as well.
         let token = parameters::only(query, TOKEN).ok().flatten().filter(|token| access::is_token(token, record))?;
         let path = uri.path().strip_prefix(&root(self.port, &record.id)).unwrap_or_default();
+        let is_https = request.extensions().get::<Origin>().is_some_and(|origin| origin.scheme == Scheme::Https);
         let headers = [
             (header::LOCATION, location(path, &parameters::without(query, &[TOKEN]))),
-            (header::SET_COOKIE, cookie::set(self.port, &record.token)),
+            (header::SET_COOKIE, cookie::set(self.port, &record.token, is_https)),
             (header::REFERRER_POLICY, "no-referrer".to_owned()),
             (header::CACHE_CONTROL, "no-store".to_owned()),
         ];
@@ -99,7 +108,7 @@ pub(super) fn of_host(host: &str) -> Option<(u16, String)> {
 }
 
 #[cfg(feature = "fuzz")]
-pub(super) fn take_cookie(headers: &mut HeaderMap, port: u16, token: &sandbar_protocol::Secret) -> bool {
+pub(super) fn take_cookie(headers: &mut axum::http::HeaderMap, port: u16, token: &sandbar_protocol::Secret) -> bool {
     cookie::take(headers, &cookie::value(port, token))
 }
 
@@ -109,7 +118,7 @@ mod tests {
 
     fn path_of(host: &str, uri: &str) -> String {
         let request = Request::get(uri).header(header::HOST, host).body(Body::empty()).unwrap_or_default();
-        to_path(request).uri().to_string()
+        to_path(request, PreviewHost::parse(host)).uri().to_string()
     }
 
     #[test]

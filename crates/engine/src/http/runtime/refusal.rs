@@ -50,6 +50,12 @@ impl Refusal {
         Self::new(StatusCode::BAD_GATEWAY, "unavailable", message)
     }
 
+    /// 503
+    pub(super) fn too_many_connections() -> Self {
+        let message = "the engine has as many connections to sandboxes as it may: try again, or raise --max-connections";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "resource_exhausted", message)
+    }
+
     #[cfg(test)]
     pub(super) fn told(&self) -> (u16, &str) {
         (self.status.as_u16(), &self.message)

@@ -34,6 +34,9 @@ struct RuntimeMetrics {
     mem_cache: u64,
     disk_used: u64,
     disk_total: u64,
+    /// What came in and went out over its interfaces since its start, the loopback apart.
+    net_rx_bytes: u64,
+    net_tx_bytes: u64,
 }
 
 /// A port on which a program of the sandbox listens.

@@ -17,8 +17,9 @@ pub(super) fn value(port: u16, token: &Secret) -> Secret {
 }
 
 /// `Set-Cookie`: for this host alone, and out of reach of the page's scripts.
-pub(super) fn set(port: u16, token: &Secret) -> String {
-    format!("{NAME}={}; Path=/; HttpOnly; SameSite=Lax", value(port, token).expose())
+pub(super) fn set(port: u16, token: &Secret, is_https: bool) -> String {
+    let secure = if is_https { "; Secure" } else { "" };
+    format!("{NAME}={}; Path=/; HttpOnly; SameSite=Lax{secure}", value(port, token).expose())
 }
 
 /// Takes the cookie out of a request; whether it was there with this value. Pages of a neighbouring host may have set
