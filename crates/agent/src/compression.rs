@@ -34,7 +34,8 @@ pub(crate) async fn only_gzip(mut request: Request, next: Next) -> Result<Respon
 /// All that were applied, in small letters; `identity` is none.
 fn encodings(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
-    let texts: Vec<String> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase()).collect();
+    let texts: Vec<String> =
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase()).collect();
     let tokens = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
     tokens.filter(|token| !token.is_empty() && *token != "identity").map(str::to_owned).collect()
 }

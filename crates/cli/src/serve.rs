@@ -117,10 +117,8 @@ impl Args {
             starts_per_minute: self.max_starts_per_minute,
         };
         settings.max_connections = self.max_connections.and_then(|limit| usize::try_from(limit).ok());
-        settings.urls = UrlConfig {
-            public_url: self.public_url.clone(),
-            trusted_proxies: self.trusted_proxies.clone(),
-        };
+        settings.urls =
+            UrlConfig { public_url: self.public_url.clone(), trusted_proxies: self.trusted_proxies.clone() };
         settings.warm = self.warm.iter().cloned().collect();
         settings
     }

@@ -115,6 +115,45 @@ async fn the_log_has_a_line_for_each_request_without_its_query_and_key() {
     assert!(!text.contains("unspoken") && !text.contains(KEY), "{text}");
 }
 
+#[tokio::test]
+async fn unfinished_requests_stop_neither_health_nor_creates() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"ulimit -n 256 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_sandbar")]);
+    command.env("SANDBAR_AGENT", agent()).env_remove("SANDBAR_API_KEY");
+    let serve = Serve::start_by(command, &["--api-key", KEY, "--warm", "base=0"]);
+    let address = serve.url().strip_prefix("http://").unwrap().to_owned();
+    let unfinished = (0..400).map(|number| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        // One that the engine has closed meanwhile does not matter.
+        let _ = stream.write_all(if number % 2 == 0 { b"GET /health HTTP/1.1\r\nhost: x\r\n" } else { b"G" });
+        stream
+    });
+    let unfinished: Vec<TcpStream> = unfinished.collect();
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let first = BufReader::new(stream).lines().next().unwrap().unwrap();
+    assert_eq!((first.as_str(), begun.elapsed() < Duration::from_secs(10)), ("HTTP/1.1 200 OK", true));
+    serve.sandbox().await;
+    drop(unfinished);
+}
+
+#[tokio::test]
+async fn urls_in_answers_are_those_behind_a_proxy() {
+    let serve = Serve::start_with(&["--api-key", KEY, "--warm", "base=0", "--public-url", "https://a.example/"]);
+    let id = serve.sandbox().await;
+    let sandbox = serve.client(KEY).get(&id, CallOptions::default()).await.unwrap().value;
+    assert_eq!(sandbox.envd.unwrap().envd_url, Some(format!("https://a.example/envd/{id}")));
+    for (option, value, message) in [
+        ("--public-url", "a.example", "write it as https://"),
+        ("--trusted-proxies", "10.0.0.1,nobody", "write it as 10.0.0.1 or 10.0.0.0/8"),
+    ] {
+        let output = run(sandbar().args(["serve", option, value]));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn beyond_loopback_it_needs_a_chosen_key() {
     let folder = tempfile::tempdir().unwrap();

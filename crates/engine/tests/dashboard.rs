@@ -79,7 +79,13 @@ async fn nothing_is_written_there() {
 #[tokio::test]
 async fn an_engine_without_it_has_no_such_route() {
     let engine = TestEngine::start_in_memory().await;
-    let http = HttpConfig { api_key: Secret::new(KEY), local_authority: "127.0.0.1:1".to_owned(), urls: UrlConfig::default(), dashboard: false, max_connections: 1000 };
+    let http = HttpConfig {
+        api_key: Secret::new(KEY),
+        local_authority: "127.0.0.1:1".to_owned(),
+        urls: UrlConfig::default(),
+        dashboard: false,
+        max_connections: 1000,
+    };
     let router = sandbar_engine::http::router(engine.service.clone(), http);
     for path in ["/", "/favicon.svg", "/assets/x.js"] {
         let response = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();

@@ -553,7 +553,8 @@ async fn error_has_facts_outside_alone() {
 async fn api_answers_without_its_prefix_as_well() {
     let engine = TestEngine::start().await;
     let id = engine.running(json!({})).await;
-    for path in [format!("/sandboxes/{id}"), "/usage/limits".to_owned(), "/templates".to_owned(), "/metrics".to_owned()] {
+    for path in [format!("/sandboxes/{id}"), "/usage/limits".to_owned(), "/templates".to_owned(), "/metrics".to_owned()]
+    {
         for prefix in ["", "/api/v1", "/api/sandbox/v1"] {
             let (status, text) = engine.text(&format!("{prefix}{path}"), Some(KEY)).await;
             assert_eq!(status, StatusCode::OK, "{prefix}{path}: {text}");
@@ -569,7 +570,10 @@ async fn body_that_does_not_come_is_408() {
     let request = Request::post("/api/v1/sandboxes").header("x-api-key", KEY);
     let silent = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
     let answer = engine.send(request.body(silent).unwrap()).await;
-    assert_eq!((answer.status, &answer.json["error"]["code"]), (StatusCode::REQUEST_TIMEOUT, &json!("request_timeout")));
+    assert_eq!(
+        (answer.status, &answer.json["error"]["code"]),
+        (StatusCode::REQUEST_TIMEOUT, &json!("request_timeout"))
+    );
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ impl HttpBody for Asked {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if frame.is_pending() && self.connection.is_cut_off(cx) {
-            let cut_off = io::Error::new(ErrorKind::UnexpectedEof, "the client sends no more, and the body is not whole");
+            let cut_off =
+                io::Error::new(ErrorKind::UnexpectedEof, "the client sends no more, and the body is not whole");
             return Poll::Ready(Some(Err(axum::Error::new(cut_off))));
         }
         frame.map_err(axum::Error::new)

@@ -69,10 +69,13 @@ impl Server {
             .route("/refuse", post(async |_: Request| "refused"))
             .route("/endless", get(endless))
             .layer(from_fn(drain_unread_body));
-        let router = router.route("/run", get({
-            let signals = signals.clone();
-            move || wait(signals)
-        }));
+        let router = router.route(
+            "/run",
+            get({
+                let signals = signals.clone();
+                move || wait(signals)
+            }),
+        );
         let (clients, queue) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let config = ServerConfig { max_connections, ends_with_client: |parts| parts.uri.path() == "/run" };

@@ -19,7 +19,9 @@ fn is_for_port(parts: &Parts) -> bool {
 fn may_take_long(path: &str) -> bool {
     let of_runtime = path.strip_prefix("/envd/").and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
     of_runtime.is_some_and(|path| {
-        path == "run" || ["proxy/", "process.Process/"].iter().any(|start| path.starts_with(start)) || path.ends_with("/WatchDir")
+        path == "run"
+            || ["proxy/", "process.Process/"].iter().any(|start| path.starts_with(start))
+            || path.ends_with("/WatchDir")
     })
 }
 

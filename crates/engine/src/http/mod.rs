@@ -36,9 +36,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::service::Service;
-use problem::Problem;
 pub use half_close::ends_with_client;
 pub use origin::{PublicUrl, UrlConfig};
+use problem::Problem;
 use runtime::AgentClient;
 
 /// The control plane's bodies are small; the runtime's are streamed and not counted.

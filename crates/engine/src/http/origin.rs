@@ -286,9 +286,13 @@ mod tests {
 
     #[test]
     fn public_url_has_scheme_and_host() {
-        for url in ["a.example", "ftp://a.example", "https://", "https://u@a.example", "https://a.example?x", "/x", ""] {
+        for url in ["a.example", "ftp://a.example", "https://", "https://u@a.example", "https://a.example?x", "/x", ""]
+        {
             assert!(url.parse::<PublicUrl>().is_err(), "{url}");
         }
-        assert_eq!("HTTPS://a.example/".parse::<PublicUrl>().map(|url| url.0.to_string()).as_deref(), Ok("https://a.example"));
+        assert_eq!(
+            "HTTPS://a.example/".parse::<PublicUrl>().map(|url| url.0.to_string()).as_deref(),
+            Ok("https://a.example")
+        );
     }
 }

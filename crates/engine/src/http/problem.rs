@@ -39,7 +39,11 @@ impl Problem {
     }
 
     pub(super) fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such route: the API is under /api/v1, and without it as well")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "route_not_found",
+            "there is no such route: the API is under /api/v1, and without it as well",
+        )
     }
 
     pub(super) fn wrong_method() -> Self {

@@ -59,7 +59,13 @@ async fn serve(store: &Arc<MemoryStore>, driver: &Arc<FakeDriver>, clock: &Arc<V
     )
     .await
     .unwrap();
-    let http = HttpConfig { api_key: Secret::new(KEY), local_authority: "127.0.0.1:1".to_owned(), urls: UrlConfig::default(), dashboard: true, max_connections: 1000 };
+    let http = HttpConfig {
+        api_key: Secret::new(KEY),
+        local_authority: "127.0.0.1:1".to_owned(),
+        urls: UrlConfig::default(),
+        dashboard: true,
+        max_connections: 1000,
+    };
     let router = sandbar_engine::http::router(service.clone(), http);
     (service, router)
 }

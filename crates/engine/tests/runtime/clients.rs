@@ -25,10 +25,12 @@ async fn envd_url_is_https_when_trusted_proxy_says_so() {
 async fn forwarded_headers_do_not_count_when_client_is_not_trusted() {
     let scene = Scene::set_with(no_proxy).await;
     let target = format!("/api/v1/sandboxes/{}", scene.id);
-    let proxied = "x-forwarded-proto: https\r\nx-forwarded-host: a.example\r\nforwarded: host=a.example;proto=https\r\n";
+    let proxied =
+        "x-forwarded-proto: https\r\nx-forwarded-host: a.example\r\nforwarded: host=a.example;proto=https\r\n";
     let (_, answer) = scene.answered(&detail(&target, proxied)).await;
     assert_eq!(answer["envdUrl"], format!("http://inner:80/envd/{}", scene.id));
-    let more = "x-access-token: {token}\r\nx-forwarded-proto: https\r\nx-forwarded-for: 1.2.3.4\r\nforwarded: for=1.2.3.4\r\n";
+    let more =
+        "x-access-token: {token}\r\nx-forwarded-proto: https\r\nx-forwarded-for: 1.2.3.4\r\nforwarded: for=1.2.3.4\r\n";
     let head = scene.passes(&format!("GET /envd/{{id}}/proxy/3000/ HTTP/1.1\r\nhost: engine\r\n{more}\r\n")).await;
     assert_eq!((header(&head, "x-forwarded-host"), header(&head, "x-forwarded-proto")), (Some("engine"), Some("http")));
     assert_eq!((header(&head, "x-forwarded-for"), header(&head, "forwarded")), (None, None));
@@ -36,7 +38,8 @@ async fn forwarded_headers_do_not_count_when_client_is_not_trusted() {
 
 #[tokio::test]
 async fn envd_url_starts_with_public_url() {
-    let public = |settings: &mut Settings| settings.urls.public_url = Some("https://a.example/sandbar".parse().unwrap());
+    let public =
+        |settings: &mut Settings| settings.urls.public_url = Some("https://a.example/sandbar".parse().unwrap());
     let scene = Scene::set_with(public).await;
     let (_, answer) = scene.answered(&detail(&format!("/api/v1/sandboxes/{}", scene.id), "")).await;
     assert_eq!(answer["envdUrl"], format!("https://a.example/sandbar/envd/{}", scene.id));
@@ -101,7 +104,10 @@ async fn large_body_is_drained_before_it_is_refused() {
     let scene = Scene::set_with(no_proxy).await;
     let body = "x".repeat(8 << 20);
     let said = |key: &str| {
-        format!("POST /api/v1/sandboxes HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n{body}", 8 << 20)
+        format!(
+            "POST /api/v1/sandboxes HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n{body}",
+            8 << 20
+        )
     };
     for (key, refusal) in [("test-key", 413), ("guess", 401)] {
         let mut client = scene.client(&said(key)).await;

@@ -33,7 +33,8 @@ impl Drop for Scene {
 impl Scene {
     /// Clients, which are on loopback, are trusted as proxies are.
     pub(crate) async fn set() -> Self {
-        let trust_loopback = |settings: &mut Settings| settings.urls.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        let trust_loopback =
+            |settings: &mut Settings| settings.urls.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         Self::set_with(trust_loopback).await
     }
 

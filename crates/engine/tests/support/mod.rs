@@ -323,7 +323,13 @@ impl TestEngine {
         )
         .await
         .unwrap();
-        let http = HttpConfig { api_key: Secret::new(KEY), local_authority: "127.0.0.1:1".to_owned(), urls, dashboard: true, max_connections: 1000 };
+        let http = HttpConfig {
+            api_key: Secret::new(KEY),
+            local_authority: "127.0.0.1:1".to_owned(),
+            urls,
+            dashboard: true,
+            max_connections: 1000,
+        };
         let router = sandbar_engine::http::router(service.clone(), http);
         Self { clock, driver, service, router, folder }
     }

@@ -52,7 +52,8 @@ impl Refusal {
 
     /// 503
     pub(super) fn too_many_connections() -> Self {
-        let message = "the engine has as many connections to sandboxes as it may: try again, or raise --max-connections";
+        let message =
+            "the engine has as many connections to sandboxes as it may: try again, or raise --max-connections";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "resource_exhausted", message)
     }
 
