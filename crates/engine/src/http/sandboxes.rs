@@ -102,7 +102,7 @@ pub(super) async fn create(
 }
 
 /// The answer of create and connect.
-fn sandbox(status: StatusCode, record: &SandboxRecord, replayed: bool, origin: &str) -> Response {
+fn sandbox(status: StatusCode, record: &SandboxRecord, replayed: bool, origin: &Origin) -> Response {
     let replayed = replayed.then(|| [(HeaderName::from_static(IDEMPOTENCY_REPLAYED_HEADER), "true")]);
     (status, replayed, Json(view::sandbox(record, origin))).into_response()
 }

@@ -295,8 +295,14 @@ impl TestEngine {
     }
 
     pub async fn start_in_memory_with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::assemble(Arc::<MemoryStore>::default(), Arc::new(NoLogs), Arc::default(), tempfile::tempdir().unwrap(), change)
-            .await
+        Self::assemble(
+            Arc::<MemoryStore>::default(),
+            Arc::new(NoLogs),
+            Arc::default(),
+            tempfile::tempdir().unwrap(),
+            change,
+        )
+        .await
     }
 
     /// The same, on what an earlier one may have worked with.
