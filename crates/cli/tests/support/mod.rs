@@ -82,7 +82,11 @@ impl Serve {
 
     /// Starts it by a command that is `sandbar`, or passes its arguments on to it.
     pub fn start_by(command: Command, args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), command, args)
+    }
+
+    /// The same on a folder that is there.
+    pub fn start_in(folder: TempDir, command: Command, args: &[&str]) -> Self {
         let args = args.iter().map(ToString::to_string).collect();
         let (child, lines, out) = spawn(command, folder.path(), &args);
         Self { child, lines, folder, args, _out: out }
@@ -96,7 +100,12 @@ impl Serve {
 
     /// Starts the next engine after the end of the last.
     pub fn restart(&mut self) {
-        (self.child, self.lines, self._out) = spawn(sandbar(), self.folder.path(), &self.args);
+        self.restart_by(sandbar());
+    }
+
+    /// The same by a command that is `sandbar`.
+    pub fn restart_by(&mut self, command: Command) {
+        (self.child, self.lines, self._out) = spawn(command, self.folder.path(), &self.args);
     }
 
     pub fn kill(&mut self) {
