@@ -134,6 +134,11 @@ impl Scene {
         let begun = Instant::now();
         for (id, known) in expired {
             let Some((at, becomes)) = known.expires else { continue };
+            // Also those that were paused as their keeper was lost again and again.
+            while work::check(&self.world, &id).await.is_none() {}
+            if self.world.ledger.known()[&id].expires.is_none() {
+                continue;
+            }
             loop {
                 let state = self.detail(&id).await.and_then(|sandbox| sandbox.state);
                 if state == Some(becomes.clone()) {

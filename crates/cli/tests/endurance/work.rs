@@ -104,15 +104,22 @@ pub async fn check(world: &World, id: &str) -> Option<()> {
     };
     let state = sandbox.state.clone().unwrap();
     let known = world.ledger.known()[id].clone();
-    // A keeper that dies again and again ends in a pause, which loses nothing either.
-    let paused_for_safety = state == PublicState::Paused && known.states == [PublicState::Running];
+    // A sandbox whose keeper is lost again and again is paused, which loses nothing either.
+    let reason = sandbox.diagnostic.as_ref().map(|diagnostic| diagnostic.reason.as_str());
+    let paused_for_safety = state == PublicState::Paused && reason == Some("keeper_lost");
     assert!(
         known.states.contains(&state) || paused_for_safety,
         "{id} is {state:?}, acknowledged was {known:?}: {sandbox:#?}"
     );
-    if known.expires.is_none() {
-        world.ledger.change(id, |known| known.states = vec![state.clone()]);
-    }
+    world.ledger.change(id, |known| {
+        if paused_for_safety {
+            // Nothing is deleted any more at the end of a TTL.
+            known.expires = None;
+        }
+        if known.expires.is_none() {
+            known.states = vec![state.clone()];
+        }
+    });
     if known.marked && state == PublicState::Running {
         // Without an answer, a fault was in the way.
         if let Some(mark) = run(&sandbox, "cat mark").await {

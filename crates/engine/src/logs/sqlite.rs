@@ -110,7 +110,7 @@ mod tests {
         for n in 0..lines {
             let level = if n % 2 == 0 { LogLevel::Info } else { LogLevel::Error };
             logs.add(line("sb-1", level, format!("line {n}")));
-            if n % 1000 == 0 {
+            if n % 1000 == 999 {
                 logs.queue.all_written().await;
             }
         }
@@ -123,6 +123,17 @@ mod tests {
 
     fn messages(answer: &SandboxLogs) -> Vec<&str> {
         answer.logs.iter().map(|entry| entry.message.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn lines_are_written_once_a_file_that_could_not_be_opened_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("logs.db");
+        std::fs::create_dir(&file).unwrap();
+        let logs = filled(&folder, 1).await;
+        std::fs::remove_dir(&file).unwrap();
+        let answer = logs.read("sb-1", &LogsQuery::default()).await.unwrap();
+        assert_eq!(messages(&answer), ["line 0"]);
     }
 
     #[tokio::test]

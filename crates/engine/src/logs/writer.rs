@@ -9,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Line;
 use super::queue::Queue;
 use super::sqlite::{MAX_BYTES, MAX_LINES};
+use crate::migrations::migrate_logs;
 
 /// Of more sandboxes than this, the ends are looked up anew.
 const MAX_KNOWN: usize = 4096;
@@ -38,6 +39,8 @@ pub(super) async fn write(pool: SqlitePool, queue: Arc<Queue>) {
             }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
+            // A file that could not be opened at the start may be new. If this fails, so does the next attempt.
+            let _ = migrate_logs(&pool).await;
         }
         if known.len() > MAX_KNOWN {
             known.clear();
