@@ -18,6 +18,8 @@ pub struct Known {
     pub states: Vec<PublicState>,
     /// Whether its file was written.
     pub marked: bool,
+    /// Whether its folders are nested so deeply that its home can't be measured, for which it is paused.
+    pub deep: bool,
     /// Set on sandboxes with a short TTL: when it ends, by the engine's clock, and what they are then.
     pub expires: Option<(jiff::Timestamp, PublicState)>,
 }

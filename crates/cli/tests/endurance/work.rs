@@ -55,10 +55,12 @@ async fn create(world: &World, number: u64, random: &mut fastrand::Rng) -> Optio
     let mut states = vec![PublicState::Running];
     states.extend(short.then_some(end));
     let id = sandbox.sandbox_id.clone();
-    world.ledger.add(&id, Known { states, marked: false, expires });
+    world.ledger.add(&id, Known { states, marked: false, deep: false, expires });
     if !short {
-        let deep = if random.u8(0..8) == 0 { DEEP } else { "true" };
-        if run(&sandbox, &format!("echo {id} > mark && {deep}")).await.is_some() {
+        let deep = random.u8(0..8) == 0;
+        world.ledger.change(&id, |known| known.deep = deep);
+        let nest = if deep { DEEP } else { "true" };
+        if run(&sandbox, &format!("echo {id} > mark && {nest}")).await.is_some() {
             world.ledger.change(&id, |known| known.marked = true);
         }
     }
@@ -106,7 +108,8 @@ pub async fn check(world: &World, id: &str) -> Option<()> {
     let known = world.ledger.known()[id].clone();
     // A sandbox whose keeper is lost again and again is paused, which loses nothing either.
     let reason = sandbox.diagnostic.as_ref().map(|diagnostic| diagnostic.reason.as_str());
-    let paused_for_safety = state == PublicState::Paused && reason == Some("keeper_lost");
+    let may_be_paused = reason == Some("keeper_lost") || (known.deep && reason == Some("home_full"));
+    let paused_for_safety = state == PublicState::Paused && may_be_paused;
     assert!(
         known.states.contains(&state) || paused_for_safety,
         "{id} is {state:?}, acknowledged was {known:?}: {sandbox:#?}"
