@@ -39,7 +39,10 @@ async fn a_process_that_nobody_follows_does_not_wait_and_its_last_output_is_kept
     until("it has printed all", || std::fs::exists(&done).unwrap()).await;
     agent.ask("CloseStdin", json!({ "process": { "pid": pid } })).await;
     let ended = agent.connect(pid).await.ended().await;
-    assert!(ended.stdout.len() <= 4 * 1024 * 1024 && ended.stdout().ends_with("the last\n"));
+    // What is kept, and what was still in the pipe.
+    let most = 4 * 1024 * 1024 + 64 * 1024;
+    assert!(ended.stdout.len() <= most, "{} bytes", ended.stdout.len());
+    assert!(ended.stdout().ends_with("the last\n"));
     let result = agent.ask("GetResult", json!({ "cmdId": cmd_id })).await;
     let why = result["error"].as_str().unwrap();
     assert!(why.contains("the first") && why.contains("were not kept"), "{why}");

@@ -160,7 +160,8 @@ async fn it_is_held_for_as_long_as_the_sandbox_runs() {
     one.stop().await;
     assert!(!is_free());
     other.stop().await;
-    assert!(is_free());
+    // A process that a neighbouring test starts holds all descriptors until it is another program.
+    until("it is free", async || is_free()).await;
 }
 
 #[tokio::test]

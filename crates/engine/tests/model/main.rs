@@ -260,7 +260,7 @@ fn operations() -> impl Strategy<Value = Operation> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(
-        std::env::var("PROPTEST_CASES").map_or(1000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
+        std::env::var("PROPTEST_CASES").map_or(250, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
     ))]
 
     #[test]
