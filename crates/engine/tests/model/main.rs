@@ -1,6 +1,6 @@
 //! Random histories, through the routes, with a clock of their own, against a model of the contract.
 //!
-//! `PROPTEST_CASES` says how many (default 1,000).
+//! `PROPTEST_CASES` says how many (default 250).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
