@@ -216,6 +216,31 @@ async fn the_processes_of_a_sandbox_leave_open_files_to_the_host() {
 }
 
 #[tokio::test]
+async fn the_sandbox_with_the_most_open_files_is_ended_when_the_machines_run_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file_nr = folder.path().join("file-nr");
+    let host = Host::with(|config| config.file_nr = file_nr.clone());
+    let (sandbox, other) = (host.running().await, host.running().await);
+    if !sandbox.has("perl").await {
+        return;
+    }
+    // No process has many.
+    let open = "for my $p (1..8) { next if fork; my @f; \
+                for (1..200) { open my $f, '<', '/dev/null' or die; push @f, $f } \
+                open my $t, '>', \"open-$p\"; sleep 1000 }";
+    fs::write(sandbox.home.join("workspace/open.pl"), open).unwrap();
+    sandbox.says("perl open.pl > /dev/null 2>&1 &").await;
+    until("all files are open", async || sandbox.says("ls open-* 2> /dev/null | wc -l").await == "8").await;
+    fs::write(&file_nr, "751\t0\t1000\n").unwrap();
+    let cause = host.next_cause().await;
+    assert_eq!((cause.reason.as_str(), cause.recommendation.is_some()), ("open_files_exhausted", true));
+    // It has few open files, though the machine is still said to be full.
+    assert_eq!(other.says("sleep 1; echo on").await, "on");
+    sandbox.destroy().await.unwrap();
+    other.destroy().await.unwrap();
+}
+
+#[tokio::test]
 async fn processor_time_is_bounded() {
     let host = Host::new();
     let sandbox = host.running().await;

@@ -4,13 +4,17 @@ use std::fs;
 use std::io;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::libc::SIGKILL;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use sandbar_protocol::{Diagnostic, ProcessLimits};
 
-use super::cgroup::{self, Group, Pace, Version};
+use super::busy::{self, Load};
+use super::cgroup::{self, CpuTime, Group, Pace, Version};
+use super::processes::tree;
 use super::{BubblewrapConfig, disk_error, owner};
 use crate::driver::{LimitsLevel, RuntimeLimits};
 
@@ -22,8 +26,6 @@ const MIN_OPEN_FILES: u64 = 256;
 const OPEN_FILES_PART: u64 = 4;
 /// What all sandboxes may have of the machine's processes and threads: three quarters.
 const ALL_PROCESSES: (u64, u64) = (3, 4);
-/// CPU time between two looks from which on a sandbox is busy: half of a processor.
-const BUSY_MS: u64 = 125;
 /// More refused processes than this between two looks are no accident.
 const REFUSED: u64 = 10;
 /// From this kernel on, the processes of a user are counted in each user namespace by itself.
@@ -84,7 +86,7 @@ impl Limits {
             group,
             kills_told: AtomicU64::new(0),
             kills_past: AtomicU64::new(0),
-            cpu_seen: AtomicU64::new(0),
+            load: Mutex::default(),
             is_busy: AtomicBool::new(false),
             refused_seen: AtomicU64::new(0),
             is_slowed: AtomicBool::new(false),
@@ -116,8 +118,7 @@ pub(super) struct Bounds {
     kills_told: AtomicU64,
     /// How many had been told one look earlier: an end that follows is not because of them.
     kills_past: AtomicU64,
-    /// The CPU time used at the last look, in ms.
-    cpu_seen: AtomicU64,
+    load: Mutex<Load>,
     is_busy: AtomicBool,
     /// The processes that were refused until the last look.
     refused_seen: AtomicU64,
@@ -157,12 +158,16 @@ impl Bounds {
         kills > told
     }
 
-    /// One that has been busy since the last look gives way to those that want little: they would wait for
-    /// it at each step of theirs.
-    pub(super) fn give_way(&self) {
+    /// One that has been busy since the last look, `elapsed` ago, gives way to those that want little: they would
+    /// wait for it at each step of theirs.
+    pub(super) fn give_way(&self, elapsed: Duration) {
         let Some(group) = &self.group else { return };
-        let used = group.cpu_time().map_or(0.0, |time| (time.user + time.system) * 1000.0) as u64;
-        let is_busy = used.saturating_sub(self.cpu_seen.swap(used, Ordering::Relaxed)) > BUSY_MS;
+        let used = group.cpu_time().map_or(Duration::ZERO, CpuTime::total);
+        let is_busy =
+            self.load
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_busy(used, elapsed, busy::runnable, || group.threads());
         if self.is_busy.swap(is_busy, Ordering::Relaxed) != is_busy {
             // On an older kernel there is no such class: then all take turns.
             let _ = group.come_last(is_busy);
@@ -199,6 +204,11 @@ impl Bounds {
 
     pub(super) fn group(&self) -> Option<&Group> {
         self.group.as_ref()
+    }
+
+    /// Its processes, of which this is the first.
+    pub(super) fn members(&self, init_pid: i32) -> Vec<i32> {
+        self.group.as_ref().map_or_else(|| tree(init_pid), Group::members)
     }
 
     pub(super) fn processes(&self) -> Option<u64> {

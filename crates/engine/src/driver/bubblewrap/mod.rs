@@ -5,6 +5,7 @@
 
 mod arguments;
 mod budget;
+mod busy;
 mod cgroup;
 mod files;
 mod health;
@@ -14,6 +15,7 @@ mod home_watch;
 mod launcher;
 mod leftovers;
 mod limits;
+mod open_files_watch;
 mod output;
 mod owner;
 mod probe;
@@ -48,6 +50,7 @@ pub(crate) use files::TRASH;
 use home_watch::HomeWatch;
 use launcher::Launcher;
 use limits::Limits;
+use open_files_watch::OpenFilesWatch;
 use output::Notices;
 use rootfs::Rootfs;
 use runtimes::Runtimes;
@@ -76,6 +79,13 @@ pub struct BubblewrapConfig {
     pub uid_count: u32,
     /// The most processes and threads of one sandbox. Default 512.
     pub max_processes: u64,
+    /// What the kernel says of the machine's open files. Default `/proc/sys/fs/file-nr`.
+    #[serde(default = "file_nr")]
+    pub file_nr: PathBuf,
+}
+
+fn file_nr() -> PathBuf {
+    "/proc/sys/fs/file-nr".into()
 }
 
 impl BubblewrapConfig {
@@ -89,6 +99,7 @@ impl BubblewrapConfig {
             first_uid: FIRST_UID,
             uid_count: 65_536,
             max_processes: 512,
+            file_nr: file_nr(),
         }
     }
 }
@@ -105,6 +116,7 @@ pub struct Bubblewrap {
     limits: Limits,
     runtimes: Arc<Runtimes>,
     home_watch: HomeWatch,
+    _open_files_watch: OpenFilesWatch,
 }
 
 impl Bubblewrap {
@@ -118,7 +130,8 @@ impl Bubblewrap {
         let limits = Limits::open(&config)?;
         let runtimes = Arc::new(Runtimes::new());
         let home_watch = HomeWatch::start(files.folder().to_owned(), runtimes.clone());
-        Ok(Self { config, files, sockets, launcher, limits, runtimes, home_watch })
+        let open_files_watch = OpenFilesWatch::start(config.file_nr.clone(), runtimes.clone());
+        Ok(Self { config, files, sockets, launcher, limits, runtimes, home_watch, _open_files_watch: open_files_watch })
     }
 }
 

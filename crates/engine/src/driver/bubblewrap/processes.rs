@@ -1,6 +1,8 @@
 //! What `/proc` says of a sandbox's processes, from its first one down.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -59,6 +61,24 @@ pub(super) fn traffic(pid: i32) -> Option<Traffic> {
     Some(traffic)
 }
 
+/// The files that a process keeps open: by descriptors, or mapped, for which no descriptor is needed.
+pub(super) fn open_files(pid: i32) -> u64 {
+    let folder = PathBuf::from(format!("/proc/{pid}/fd"));
+    // Before Linux 6.2 the size is 0.
+    let counted = fs::metadata(&folder).map(|folder| folder.len()).ok().filter(|count| *count > 0);
+    let descriptors = counted.unwrap_or_else(|| fs::read_dir(&folder).map_or(0, |entries| entries.count() as u64));
+    descriptors + mapped_files(pid)
+}
+
+/// Lines of `maps` are `addresses rights offset device inode path`; of what is no file, the inode is 0.
+fn mapped_files(pid: i32) -> u64 {
+    let Ok(maps) = File::open(format!("/proc/{pid}/maps")) else { return 0 };
+    // A path may be no text.
+    let lines = BufReader::new(maps).split(b'\n').map_while(Result::ok);
+    let is_file = |line: &Vec<u8>| line.split(|byte| *byte == b' ').nth(4).is_some_and(|inode| inode != b"0");
+    lines.filter(is_file).count() as u64
+}
+
 /// A process and its descendants.
 pub(super) fn tree(init_pid: i32) -> Vec<i32> {
     let mut tree = vec![init_pid];
@@ -79,4 +99,20 @@ fn children(pid: i32) -> Vec<i32> {
 /// The number after a name, in lines of `name number`.
 fn field(text: &str, name: &str) -> f64 {
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_and_mapped_files_are_open_files() {
+        let pid = std::process::id().cast_signed();
+        // Other tests open a few meanwhile.
+        let (before, mapped) = (open_files(pid), mapped_files(pid));
+        let held: Vec<_> = (0..500).map(|_| File::open("/dev/null")).collect();
+        assert!(open_files(pid) >= before + 400);
+        assert!(mapped > 0, "its program, at least");
+        drop(held);
+    }
 }

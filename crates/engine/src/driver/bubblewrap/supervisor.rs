@@ -71,6 +71,11 @@ impl Handle {
         self.end.cancel();
     }
 
+    /// Whether its end was asked for, or is over.
+    pub(super) fn is_ending(&self) -> bool {
+        self.end.is_cancelled() || self.has_ended()
+    }
+
     /// Waits until nothing of it is left.
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;
@@ -315,9 +320,12 @@ impl Supervisor {
 
     /// Writes into the sandbox's log when a process of it was killed for want of memory, for as long as it runs.
     async fn tell_of_kills(&self) {
+        let mut looked = Instant::now();
         loop {
             tokio::time::sleep(LIMITS_LOOK).await;
-            self.handle.bounds.give_way();
+            let now = Instant::now();
+            self.handle.bounds.give_way(now - looked);
+            looked = now;
             if self.handle.bounds.new_kills() {
                 let line = format!("a process was killed: {}", self.handle.bounds.out_of_memory().message);
                 let (sandbox_id, time) = (self.sandbox_id.clone(), Timestamp::now());

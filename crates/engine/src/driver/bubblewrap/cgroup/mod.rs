@@ -191,9 +191,22 @@ impl Group {
         Ok(())
     }
 
-    fn members(&self) -> Vec<i32> {
-        let list = fs::read_to_string(self.pids.join("cgroup.procs")).unwrap_or_default();
-        // 0 is a process that we can't see, and no one to signal.
+    /// The processes in it.
+    pub(super) fn members(&self) -> Vec<i32> {
+        self.list("cgroup.procs")
+    }
+
+    /// The threads in it.
+    pub(super) fn threads(&self) -> Vec<i32> {
+        self.list(match self.version {
+            Version::V1 => "tasks",
+            Version::V2 => "cgroup.threads",
+        })
+    }
+
+    fn list(&self, file: &str) -> Vec<i32> {
+        let list = fs::read_to_string(self.pids.join(file)).unwrap_or_default();
+        // 0 is one that we can't see, and no one to signal.
         list.lines().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid > 0).collect()
     }
 

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Group, Version};
 
@@ -8,6 +9,12 @@ use super::{Group, Version};
 pub(in crate::driver::bubblewrap) struct CpuTime {
     pub(in crate::driver::bubblewrap) user: f64,
     pub(in crate::driver::bubblewrap) system: f64,
+}
+
+impl CpuTime {
+    pub(in crate::driver::bubblewrap) fn total(self) -> Duration {
+        Duration::try_from_secs_f64(self.user + self.system).unwrap_or_default()
+    }
 }
 
 /// Memory in bytes.
