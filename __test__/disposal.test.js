@@ -93,8 +93,17 @@ describe("what an earlier create made under the same key is left alone", () => {
 
   test.each([
     ["with", () => Sandbox.with(key, ({ sandboxId }) => sandboxId)],
-    ["with, which tells of the timeline", () => Sandbox.with({ ...key, onTimeline() {} }, ({ sandboxId }) => sandboxId)],
-    ["await using", () => transpiled("await using it = await Sandbox.create({ idempotencyKey: 'order-7' }); return it.sandboxId;")(Sandbox)],
+    [
+      "with, which tells of the timeline",
+      () => Sandbox.with({ ...key, onTimeline() {} }, ({ sandboxId }) => sandboxId),
+    ],
+    [
+      "await using",
+      () =>
+        transpiled("await using it = await Sandbox.create({ idempotencyKey: 'order-7' }); return it.sandboxId;")(
+          Sandbox,
+        ),
+    ],
   ])("%s", async (_what, run) => {
     expect(await run()).toBe("sb-1");
     expect(lines()).toEqual(["POST /sandboxes"]);

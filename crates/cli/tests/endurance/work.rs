@@ -79,7 +79,7 @@ async fn use_one(world: &World, id: &str, random: &mut fastrand::Rng) {
             world.ledger.leads_to(id, PublicState::Paused, "pause", client.pause(id, call)).await;
         }
         (0..6, PublicState::Paused) => {
-            let options = ConnectOptions { timeout: Some(LONG), ..ConnectOptions::default() };
+            let options = ConnectOptions { timeout: Some(LONG) };
             let connect = client.connect(id, &options, Wait::UntilReady, call);
             world.ledger.leads_to(id, PublicState::Running, "connect", connect).await;
         }
