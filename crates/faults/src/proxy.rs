@@ -36,7 +36,7 @@ impl Proxy {
     /// # Errors
     /// If there is no free port.
     pub async fn start(upstream: SocketAddr, plan: Plan) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = bound(([127, 0, 0, 1], 0).into())?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             upstream: Mutex::new(upstream),
@@ -84,14 +84,13 @@ impl Proxy {
     /// Breaks all connections and refuses new ones until it is told to listen again. The port stays taken.
     ///
     /// # Errors
-    /// If someone else took the port in the moment that it was free.
+    /// If the port can't be held.
     pub async fn refuse(&mut self) -> io::Result<Refusing> {
+        // Before the listener is closed: nobody else can take the port in between.
+        let socket = bound(self.address)?;
         self.accepting.abort();
         // Awaited, so that the listener is closed.
         (&mut self.accepting).await.ok();
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(self.address)?;
         Ok(Refusing(socket))
     }
 
@@ -112,6 +111,15 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// A socket that has its port to itself, and to others of this kind that are bound to it later.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
