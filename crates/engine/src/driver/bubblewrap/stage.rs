@@ -115,6 +115,12 @@ fn cover(config: &BubblewrapConfig) -> Result<PathBuf, Diagnostic> {
 }
 
 fn copy_executable(from: &Path, to: &Path) -> io::Result<()> {
-    io::copy(&mut File::open(from)?, &mut File::create(to)?)?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))
+    let mut copy = File::create(to)?;
+    copy.lock()?;
+    io::copy(&mut File::open(from)?, &mut copy)?;
+    drop(copy);
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
+    // A file that is open for writing can't be run, and a process that another thread starts has ours open until it is
+    // another program. The lock ends with the last of them.
+    File::open(to)?.lock()
 }
