@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Places above the limit, for clients that are told so and for health checks.
+/// Places above the limit, for refusals and health checks.
 const RESERVE: usize = 32;
 
 /// How long to wait for a place before one more connection is closed.

@@ -30,7 +30,7 @@ impl Listener for Queue {
     }
 }
 
-/// What handlers tell of themselves, and wait for.
+/// What handlers report and wait for.
 #[derive(Clone, Default)]
 struct Signals {
     begun: Arc<Notify>,

@@ -33,11 +33,11 @@ pub enum Fault {
     StoppedKeeper,
     /// The clock is set ahead, or back again.
     ClockJump,
-    /// The engine is told to end; the next one starts.
+    /// The engine gets SIGTERM; the next one starts.
     Terminated,
     /// The engine is killed; the next one starts.
     Killed,
-    /// The engine is told to end while its disk is full.
+    /// The engine gets SIGTERM while its disk is full.
     TerminatedOnFullDisk,
 }
 

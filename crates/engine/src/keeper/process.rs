@@ -29,6 +29,8 @@ const LOG: &str = "keeper.log";
 /// What a keeper leaves in its data folder.
 pub(crate) const FILES: [&str; 3] = [SOCKET, LOCK, LOG];
 
+/// How long a killed keeper may take to end: one that waits for a stuck device does not.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// A longer log starts anew with the next keeper.
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 const MAX_CONFIG_BYTES: u64 = 64 * 1024;
@@ -101,7 +103,12 @@ pub(super) async fn end(config: &KeeperConfig, grace: Duration) {
     }
     tracing::warn!("the process that holds the sandboxes does not end: it is killed");
     keeper.kill();
-    keeper.ended().await;
+    if tokio::time::timeout(KILL_LIMIT, keeper.ended()).await.is_err() {
+        tracing::error!(
+            "the process that holds the sandboxes does not end although it was killed: a device may be stuck"
+        );
+        return;
+    }
     Bubblewrap::clear(&config.driver).await;
 }
 

@@ -39,7 +39,8 @@ pub(super) fn start_again(record: &mut SandboxRecord, token: Secret, phase: &str
 /// that happens again and again, it is paused: something on this machine ends that process, perhaps this very start.
 pub(super) fn restart(mut record: SandboxRecord, cause: &Diagnostic, now: Timestamp) -> Outcome {
     record.close_phase(PhaseStatus::Failed, now);
-    let restarts = record.restarts_since(cause, before(now, RESTARTS_WITHIN));
+    record.lost_at.retain(|time| *time >= before(now, RESTARTS_WITHIN));
+    let restarts = record.lost_at.len();
     if restarts >= MAX_RESTARTS {
         let minutes = RESTARTS_WITHIN.as_secs() / 60;
         let message =
@@ -49,6 +50,7 @@ pub(super) fn restart(mut record: SandboxRecord, cause: &Diagnostic, now: Timest
         record.diagnostic = Some(cause.clone());
         return unchanged(record);
     }
+    record.lost_at.push(now);
     let (token, message) = (record.token.clone(), format!("{}: same files, new processes", cause.message));
     start_again(&mut record, token, "restarting", &message, now);
     Outcome { record, effects: vec![Effect::StartRuntime] }

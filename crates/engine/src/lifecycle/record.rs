@@ -65,6 +65,9 @@ pub struct SandboxRecord {
     /// How many entries its timeline was given, those that have been left out again included.
     #[serde(default)]
     pub timeline_count: u64,
+    /// When it was restarted as the process that held it was lost, as far as that still counts.
+    #[serde(default)]
+    pub lost_at: Vec<Timestamp>,
     /// Why it is where it is.
     pub diagnostic: Option<Diagnostic>,
 }
@@ -109,6 +112,7 @@ impl SandboxRecord {
             token: new.token,
             timeline: Vec::new(),
             timeline_count: 0,
+            lost_at: Vec::new(),
             diagnostic: None,
         };
         record.note("created", PhaseStatus::Completed, now, format!("template {}", record.template_id));
@@ -147,15 +151,6 @@ impl SandboxRecord {
         let last_start = self.timeline.iter().rfind(is_start)?;
         let failed = self.state == InternalState::Stopped && last_start.status == Some(PhaseStatus::Failed);
         self.diagnostic.as_ref().filter(|_| failed)
-    }
-
-    /// How often it has been restarted for this cause since then.
-    pub(super) fn restarts_since(&self, cause: &Diagnostic, since: Timestamp) -> usize {
-        let is_recent = |event: &&TimelineEvent| event.timestamp.is_some_and(|begun| begun >= since);
-        let is_restart = |event: &&TimelineEvent| {
-            event.phase == "restarting" && event.message.as_ref().is_some_and(|text| text.starts_with(&cause.message))
-        };
-        self.timeline.iter().rev().take_while(is_recent).filter(is_restart).count()
     }
 
     /// What is left of the TTL: it stands still while the sandbox is paused.

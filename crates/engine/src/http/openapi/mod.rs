@@ -117,7 +117,7 @@ fn complete(operation: &mut Operation) {
         refusal(
             operation,
             503,
-            "`shutting_down`: the engine is told to stop; `logs_unavailable`: a log can not be read at the moment",
+            "`shutting_down`: the engine shuts down; `logs_unavailable`: a log cannot be read at the moment",
         );
     }
     if checked {
