@@ -30,6 +30,8 @@ const REST: u32 = 4;
 const SLOW: Duration = Duration::from_millis(100);
 /// What the disk may lose before a home that is nearly full is measured again.
 const LEAST_LOSS: u64 = 4 * MIB;
+/// No process has this ID.
+const NO_PROCESS: i32 = i32::MAX;
 /// How much a home that was too large may still grow after its next start, as a part of its limit: to clean up takes some.
 const SLACK: u64 = 16;
 
@@ -39,9 +41,9 @@ type Overfull = Arc<Mutex<HashMap<String, Allowance>>>;
 /// How such a home may be used, so that it can be cleaned up.
 #[derive(Clone, Copy)]
 enum Allowance {
-    /// What it takes at its next start, and a little more.
+    /// What it takes at its next start, when it is measured, and a little more.
     Undetermined,
-    /// It may take this many bytes.
+    /// It may take this many bytes: always a little more than what it took when it was last measured.
     Bytes(u64),
     /// It can't be measured: its first measuring comes later.
     Time,
@@ -49,6 +51,7 @@ enum Allowance {
 
 /// Watches the homes of all runtimes until it is dropped.
 pub(super) struct HomeWatch {
+    folder: PathBuf,
     overfull: Overfull,
     _end: DropGuard,
 }
@@ -59,7 +62,7 @@ impl HomeWatch {
         let end = CancellationToken::new();
         let overfull = Overfull::default();
         let watcher = Watcher {
-            folder,
+            folder: folder.clone(),
             runtimes,
             overfull: overfull.clone(),
             homes: HashMap::new(),
@@ -69,12 +72,37 @@ impl HomeWatch {
             slow: Arc::new(Semaphore::new(1)),
         };
         tokio::spawn(end.clone().run_until_cancelled_owned(watcher.watch()));
-        Self { overfull, _end: end.drop_guard() }
+        Self { folder, overfull, _end: end.drop_guard() }
+    }
+
+    /// Before a start: measures a home that was too large, while nothing can make it grow, and sets how large it may be
+    /// until it fits again. `own` is what it may take otherwise, in bytes.
+    pub(super) async fn set_allowance(&self, sandbox_id: &str, own: u64) {
+        if !matches!(self.overfull().get(sandbox_id), Some(Allowance::Undetermined)) {
+            return;
+        }
+        let home = self.folder.join(sandbox_id).join("home");
+        let measured = tokio::task::spawn_blocking(move || measure(&home, NO_PROCESS, u64::MAX)).await;
+        let allowance = match measured {
+            Ok(Ok(HomeSize::Bytes(bytes) | HomeSize::AtLeast(bytes, _))) => {
+                (bytes > own).then(|| Allowance::Bytes(bytes.saturating_add(own / SLACK)))
+            }
+            Ok(Ok(HomeSize::Unmeasurable(_)) | Err(_)) | Err(_) => Some(Allowance::Time),
+        };
+        let mut overfull = self.overfull();
+        match allowance {
+            Some(allowance) => drop(overfull.insert(sandbox_id.to_owned(), allowance)),
+            None => drop(overfull.remove(sandbox_id)),
+        }
     }
 
     /// The sandbox's files are gone.
     pub(super) fn forget(&self, sandbox_id: &str) {
-        self.overfull.lock().unwrap_or_else(PoisonError::into_inner).remove(sandbox_id);
+        self.overfull().remove(sandbox_id);
+    }
+
+    fn overfull(&self) -> MutexGuard<'_, HashMap<String, Allowance>> {
+        self.overfull.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,16 +207,17 @@ impl Watcher {
     /// How large a home may be now.
     fn limit(&self, id: &str, home: &Home) -> u64 {
         match self.allowance(id) {
-            Some(Allowance::Undetermined) => u64::MAX,
             Some(Allowance::Bytes(bytes)) => bytes,
-            Some(Allowance::Time) | None => home.runtime.home_bytes(),
+            Some(Allowance::Undetermined | Allowance::Time) | None => home.runtime.home_bytes(),
         }
     }
 
     fn is_due(&self, id: &str, home: &Home) -> bool {
         home.last.as_ref().is_none_or(|last| {
             let (room, since) = (self.limit(id, home).saturating_sub(last.bytes), last.at.elapsed());
-            let is_needed = self.lost - last.lost >= (room / 2).max(LEAST_LOSS);
+            // One that is being cleaned up is looked at all the time, so that it is bounded again as soon as it fits.
+            let is_needed =
+                last.bytes > home.runtime.home_bytes() || self.lost - last.lost >= (room / 2).max(LEAST_LOSS);
             let calm = last.took.saturating_mul(CALM).clamp(MEASURE_EVERY.0, MEASURE_EVERY.1);
             since >= last.took.saturating_mul(REST) && (is_needed || since >= calm)
         })
@@ -226,11 +255,13 @@ impl Watcher {
             }
         };
         home.note(bytes, home.begun, took, is_certain);
-        let allowance = self.allowance(id);
-        if bytes <= own {
-            self.overfull().remove(id);
-        } else if let Some(Allowance::Undetermined) = allowance {
-            self.overfull().insert(id.to_owned(), Allowance::Bytes(bytes.saturating_add(own / SLACK)));
+        match self.allowance(id) {
+            Some(_) if bytes <= own => drop(self.overfull().remove(id)),
+            Some(Allowance::Bytes(_)) => {
+                let allowance = Allowance::Bytes(limit.min(bytes.saturating_add(own / SLACK)));
+                self.overfull().insert(id.to_owned(), allowance);
+            }
+            _ => {}
         }
     }
 

@@ -154,7 +154,9 @@ impl Bubblewrap {
         self.stop(&spec.sandbox_id).await?;
         let rootfs = spec.rootfs.as_deref().map(Rootfs::open).transpose()?.map(Arc::new);
         let home = self.files.prepare(&spec.sandbox_id).await?;
-        let handle = Handle::new(Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits)));
+        let bounds = Arc::new(self.limits.bounds(&spec.sandbox_id, spec.limits));
+        self.home_watch.set_allowance(&spec.sandbox_id, bounds.home_bytes()).await;
+        let handle = Handle::new(bounds);
         self.runtimes.insert(&spec.sandbox_id, handle.clone())?;
         Ok(Supervisor {
             sandbox_id: spec.sandbox_id.clone(),
