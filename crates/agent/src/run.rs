@@ -17,7 +17,7 @@ use crate::connect::Unary;
 use crate::environment::Environment;
 use crate::log::{Log, Stream};
 use crate::problem::Problem;
-use crate::process::{Pumps, Sink, Tree, outputs_of, time_limit, timed_out};
+use crate::process::{Pumps, Sink, Tree, outputs_of, start_apart, time_limit, timed_out};
 use crate::server::Agent;
 use crate::user::only_root;
 
@@ -65,7 +65,7 @@ fn start(request: &RunRequest, environment: &Environment) -> Result<Child, NotSt
         command.stdin(Stdio::piped());
     }
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command.spawn().map_err(|error| description.not_started(&error))
+    start_apart(|| command.spawn()).map_err(|error| description.not_started(&error))
 }
 
 async fn finish(mut child: Child, request: RunRequest, log: &Log) -> RunResponse {

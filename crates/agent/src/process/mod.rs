@@ -20,7 +20,7 @@ pub(crate) use pump::{Pumps, Sink};
 pub(crate) use request::time_limit;
 pub(crate) use running::outputs_of;
 pub(crate) use table::Processes;
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Tree, start_apart};
 
 #[cfg(feature = "fuzz")]
 pub(crate) fn is_start_request(body: &[u8]) -> bool {

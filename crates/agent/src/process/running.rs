@@ -15,7 +15,7 @@ use super::input::{Input, Writer};
 use super::output::{Budget, Kind, Output};
 use super::pump::{Pumps, Sink};
 use super::request::{ProcessConfig, StartRequest};
-use super::tree::{Held, Tree};
+use super::tree::{Held, Tree, start_apart};
 use crate::command::NotStarted;
 use crate::environment::Environment;
 use crate::log::{Log, Stream};
@@ -154,7 +154,7 @@ fn with_pipes(
         command.stdin(Stdio::piped());
     }
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(SpawnError::Command)?;
+    let mut child = start_apart(|| command.spawn()).map_err(SpawnError::Command)?;
     let outputs = outputs_of(&child);
     let kept = |kind| Kept { output: output.clone(), kind };
     if let Some(stdout) = child.stdout.take() {
@@ -173,7 +173,7 @@ fn with_terminal(command: Command, size: Size, output: &Arc<Output>, pumps: &mut
     let terminal = pty.as_fd().try_clone_to_owned().map_err(SpawnError::Command)?;
     let outputs = Held::by_self(&pts).into_iter().collect();
     // It makes a session of its own, and with it a process group.
-    let child = pty_process::Command::from(command).spawn(pts).map_err(|error| match error {
+    let child = start_apart(|| pty_process::Command::from(command).spawn(pts)).map_err(|error| match error {
         pty_process::Error::Io(error) => SpawnError::Command(error),
         other => SpawnError::Terminal(other),
     })?;

@@ -5,12 +5,22 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// How often the processes are looked through for those that were started while others were killed.
 const ROUNDS: usize = 5;
+
+/// Held by each start, and alone by each kill: between fork and exec, a child of this process holds the outputs of all others.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Starts a process while none is killed, so that it is not taken for one that holds the outputs of another.
+pub(crate) fn start_apart<T>(start: impl FnOnce() -> T) -> T {
+    let _shared = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    start()
+}
 
 /// A process that leads a group, and what shows that another belongs to it.
 #[derive(Debug)]
@@ -63,6 +73,7 @@ impl Tree {
     /// Kills the group and all that left it: descendants, members of their sessions, and whoever holds the outputs. What
     /// has cut all of these ties is not found.
     pub(crate) fn kill(&self) {
+        let _alone = STARTS.write().unwrap_or_else(PoisonError::into_inner);
         let mut known = HashSet::from([self.root]);
         let mut killed = HashSet::new();
         for _ in 0..ROUNDS {

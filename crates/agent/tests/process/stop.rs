@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::support::{Agent, Events, runs, until};
@@ -74,6 +76,34 @@ async fn a_kill_does_not_touch_other_processes() {
     assert!(runs(other.pid));
     agent.ask("SendSignal", json!({ "process": { "pid": other.pid }, "signal": 9 })).await;
     other.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_kill_does_not_touch_what_is_just_starting() {
+    let agent = Arc::new(Agent::new());
+    let killing = tokio::spawn({
+        let agent = Arc::clone(&agent);
+        async move {
+            loop {
+                let events = agent.shell("sleep 1000").await;
+                agent.ask("SendSignal", json!({ "process": { "pid": events.pid }, "signal": 9 })).await;
+                events.ended().await;
+            }
+        }
+    });
+    let runs = (0..4).map(|_| {
+        let agent = Arc::clone(&agent);
+        tokio::spawn(async move {
+            for _ in 0..150 {
+                assert_eq!(agent.run(json!({ "cmd": "true", "args": [] })).await["exit_code"], 0);
+            }
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
+    assert!(!killing.is_finished());
+    killing.abort();
 }
 
 #[tokio::test]
