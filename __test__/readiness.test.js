@@ -51,7 +51,7 @@ test("a wait ends by readyTimeoutMs, and says how far the sandbox was", async ()
   const error = await errorOf(sandbox.waitReady({ readyTimeoutMs: 80 }));
   expect(error).toBeInstanceOf(ReadinessError);
   expect(error.kind).toBe("ready_timeout");
-  expect(error.message).toContain("sandbox sb-1 was not ready within 0.08 s (state starting)");
+  expect(error.message).toContain("sandbox sb-1 was not ready within 0.08 s (state starting");
   expect(error.message).toContain("wait longer with `readyTimeoutMs`");
 });
 

@@ -97,6 +97,8 @@ pub(crate) async fn wait(
                     pause = jittered((begun.elapsed() / PART_OF_WAIT).clamp(FIRST_PAUSE, LONGEST_PAUSE));
                 }
             },
+            // One that the end of the wait has cut short says nothing about a sandbox that was seen before.
+            Err(ClientError::RequestTimeout { .. }) if request_id.is_some() && begun.elapsed() >= limit => {}
             // An answer that is cut short may be whole the next time, but a wrong service is not waited out.
             Err(error) if error.retryable() || (invalid(&error) && unreadable < DEFAULT_MAX_RETRIES) => {
                 unreadable += u32::from(invalid(&error));
@@ -230,6 +232,36 @@ mod tests {
             outcome.unwrap_err().to_string(),
             "sandbox sb-1 was not ready within 120 s (state gliding, last phase runtime_starting): wait longer with \
              `readyTimeoutMs`, or read its logs"
+        );
+    }
+
+    /// The first look is answered, the second never.
+    struct Silence {
+        looks: usize,
+    }
+
+    impl Looks for Silence {
+        async fn due(&mut self, pause: Duration, _: Duration) {
+            sleep(pause).await;
+        }
+
+        async fn look(&mut self, left: Duration) -> Result<Answer<Sandbox>, ClientError> {
+            self.looks += 1;
+            if self.looks == 1 {
+                return Ok(in_state("starting"));
+            }
+            sleep(left).await;
+            Err(ClientError::RequestTimeout { limit: left, causes: Vec::new(), call: Box::default() })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_the_time_limit_cuts_short_is_no_cause() {
+        let mut silence = Silence { looks: 0 };
+        let outcome = wait(Sandbox::with_id("sb-1"), Instant::now(), LIMIT, &mut silence).await;
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            "sandbox sb-1 was not ready within 120 s (state starting): wait longer with `readyTimeoutMs`, or read its logs"
         );
     }
 
