@@ -82,6 +82,7 @@ test.each([
   ["nothing", text(200, ""), "answered 200"],
   ["cut JSON", text(200, '{"sandboxID":"sb', { "content-type": "application/json" }), "answered 200"],
   ["JSON without an ID", json(200, { hello: "world" }), "answered 200"],
+  ["an ID that would be another path", json(200, { sandboxID: "../../x" }), "can't be a sandbox's ID"],
 ])("a success with %s is no answer", async (_what, reply, excerpt) => {
   server.on("GET /sandboxes/sb-1", reply);
   const error = await lookUp();

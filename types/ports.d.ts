@@ -21,7 +21,7 @@ export interface WaitForPortOptions extends CallOptions {
    * @default 30000
    */
   timeoutMs?: number;
-  /** A path that must be answered with a status below 500. Default: it is enough that something listens. */
+  /** A path, as for {@link Sandbox.proxy}, that must be answered with a status below 500. Default: it is enough that something listens. */
   path?: string;
 }
 
@@ -30,7 +30,8 @@ export interface ProxyRequest {
   /** The port that it listens on. */
   port: number;
   /**
-   * The path, with the query.
+   * The path, with the query. Characters that no URL can hold are escaped, all others are sent as they are. A path that leaves
+   * the port by `..`, however it is written, or has a control character in it is a {@link ValidationError}.
    * @default "/"
    */
   path?: string;

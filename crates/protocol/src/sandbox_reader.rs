@@ -7,6 +7,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::lenient::{Lenient, Leniently};
+use crate::validation::is_sandbox_id;
 use crate::{Envd, Sandbox};
 
 impl<'de> Deserialize<'de> for Sandbox {
@@ -29,7 +30,7 @@ impl<'de> Visitor<'de> for SandboxReader {
         let mut sandbox = Sandbox::with_id("");
         while let Some(Name(name)) = map.next_key()? {
             match &*name {
-                "sandboxID" => sandbox_id = Some(map.next_value()?),
+                "sandboxID" => sandbox_id = Some(id(&mut map)?),
                 "templateID" => sandbox.template_id = field(&mut map)?,
                 "alias" => sandbox.alias = field(&mut map)?,
                 "clientID" => sandbox.client_id = field(&mut map)?,
@@ -61,6 +62,12 @@ impl<'de> Visitor<'de> for SandboxReader {
 
 fn field<'de, A: MapAccess<'de>, T: Lenient>(map: &mut A) -> Result<Option<T>, A::Error> {
     Ok(map.next_value::<Leniently<T>>()?.0)
+}
+
+/// The ID, which becomes a part of paths.
+fn id<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
+    let id: String = map.next_value()?;
+    if is_sandbox_id(&id) { Ok(id) } else { Err(A::Error::custom("`sandboxID` can't be a sandbox's ID")) }
 }
 
 fn envd(sandbox: &mut Sandbox) -> &mut Envd {
@@ -114,5 +121,13 @@ mod tests {
         assert_eq!(sandbox.sandbox_id, "sb-1");
         assert_eq!(sandbox.extra["region"], json!({"a": [1]}));
         assert_eq!(sandbox.envd, None);
+    }
+
+    #[test]
+    fn reading_fails_when_the_id_would_be_another_path() {
+        for id in ["../../x", "", "a/b", "a.b", "sb-1\n", "a%2fb", "ü", &"a".repeat(129)] {
+            let error = serde_json::from_value::<Sandbox>(json!({ "sandboxID": id })).unwrap_err();
+            assert!(error.to_string().contains("can't be a sandbox's ID"), "{id}: {error}");
+        }
     }
 }

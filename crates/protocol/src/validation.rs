@@ -68,16 +68,22 @@ pub fn check_sandbox_id(value: &Value) -> Result<&str, ValidationError> {
     if id.is_empty() {
         return Err(error(format!("`sandboxID` is empty: {way_out}")));
     }
+    if is_sandbox_id(id) {
+        return Ok(id);
+    }
     if id.chars().count() > MAX_NAME_CHARS {
         let length = id.chars().count();
         return Err(error(format!(
             "`sandboxID` must have at most {MAX_NAME_CHARS} characters, got {length}: {way_out}"
         )));
     }
-    if !id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
-        return Err(error(format!("`sandboxID` may hold letters, digits, `_` and `-`, got {id:?}: {way_out}")));
-    }
-    Ok(id)
+    Err(error(format!("`sandboxID` may hold letters, digits, `_` and `-`, got {id:?}: {way_out}")))
+}
+
+/// Whether a text can be a sandbox's ID, whoever it comes from: 1 to 128 letters, digits, `_` and `-`.
+pub(crate) fn is_sandbox_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=MAX_NAME_CHARS).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 #[cfg(test)]

@@ -46,19 +46,17 @@ impl Place {
         Envd { envd_access_token: Some(self.token), envd_url: Some(self.url.to_string()) }
     }
 
-    /// The URL of a route, whose path begins with a slash; a query may follow it. What can't stand there is escaped.
+    /// The URL of a route, whose path begins with a slash and needs no escaping.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
-        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
-        url.set_query(query);
+        url.set_path(&self.path_of(path));
         url
     }
 
-    /// The path and query of a route's URL.
+    /// The path of a route on its server. `path` begins with a slash and may have a query. It goes through no parser: what
+    /// was checked is what is sent.
     pub(crate) fn path_of(&self, path: &str) -> String {
-        let url = self.join(path);
-        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+        format!("{}{path}", self.url.path().trim_end_matches('/'))
     }
 }
 

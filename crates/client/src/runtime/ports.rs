@@ -101,7 +101,7 @@ impl Runtime {
         within: Duration,
         call: &CallOptions,
     ) -> Result<Result<(), String>, ClientError> {
-        let program = ProgramCall::get(port, path);
+        let program = ProgramCall::get(port, path)?;
         // At least as long as an answer takes that is on its way.
         let within = within.max(FIRST_PAUSE);
         let call = CallOptions { request_timeout: Some(within), max_retries: Some(0), ..call.clone() };

@@ -1,7 +1,10 @@
 //! HTTP to programs that run in a sandbox, through its runtime.
 
+use std::borrow::Cow;
+
 use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use sandbar_protocol::{Fields, ValidationError};
 use serde_json::Value;
 
@@ -28,7 +31,7 @@ const OF_THE_WAY: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub struct ProgramCall {
     port: u16,
-    /// Begins with a slash; with the query.
+    /// Path and query, as `path_within` gives them.
     path: String,
     method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -47,8 +50,9 @@ pub struct ProgramAnswer {
 }
 
 impl ProgramCall {
-    pub(super) fn get(port: u16, path: &str) -> Self {
-        Self { port, path: path.to_owned(), method: Method::GET, headers: Vec::new(), body: Vec::new() }
+    pub(super) fn get(port: u16, path: &str) -> Result<Self, ValidationError> {
+        let path = path_within(path)?;
+        Ok(Self { port, path, method: Method::GET, headers: Vec::new(), body: Vec::new() })
     }
 
     /// The same with a body.
@@ -146,13 +150,84 @@ fn header(pair: &Value) -> Result<Option<(HeaderName, HeaderValue)>, ValidationE
     Ok(Some((name, value)))
 }
 
-/// A path of a program, which must not lead out of its port.
-pub(super) fn path_within(path: &str) -> Result<String, ValidationError> {
-    let bare = path.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
-    if bare.split(['/', '\\']).any(|part| part == "..") {
-        let message = format!("`path` leads out of its port by `..` ({path:?}): pass the path itself");
-        return Err(ValidationError::new("path", message));
+/// What a path, and a query, can't hold as it is. A backslash stands for a slash in some servers.
+const IN_PATH: &AsciiSet = &IN_QUERY.add(b'?').add(b'`').add(b'{').add(b'}').add(b'\\').add(b'^').add(b'|');
+const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+/// A program's path and query as they are sent. No parser changes them after this check: one that drops tabs or resolves
+/// dots could lead out of the port, into the runtime's own routes.
+pub(super) fn path_within(given: &str) -> Result<String, ValidationError> {
+    let refuse =
+        |why: &str| Err(ValidationError::new("path", format!("`path` {why} ({given:?}): pass the path itself")));
+    if given.contains(|c: char| c.is_ascii_control()) {
+        return refuse("has a control character in it, as a tab or a line feed");
     }
-    let path = path.split('#').next().unwrap_or_default();
-    Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+    let target = given.split('#').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    if climbs(path) {
+        return refuse("leads out of its port by `..`");
+    }
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let path = utf8_percent_encode(path, IN_PATH);
+    Ok(match query {
+        Some(query) => format!("{slash}{path}?{}", utf8_percent_encode(query, IN_QUERY)),
+        None => format!("{slash}{path}"),
+    })
+}
+
+/// Whether a path has a segment `..`, for any server on the way: however often it decodes the path, and wherever it lets a
+/// segment begin and end.
+fn climbs(path: &str) -> bool {
+    let mut path = Cow::from(path.as_bytes());
+    loop {
+        let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+        if segments.any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..")) {
+            return true;
+        }
+        // Borrowed if there was nothing to decode.
+        let Cow::Owned(decoded) = Cow::from(percent_decode(&path)) else { return false };
+        path = decoded.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_is_sent_as_given_with_what_urls_cannot_hold_escaped() {
+        for (given, sent) in [
+            ("", "/"),
+            ("a/b", "/a/b"),
+            ("//a//b/", "//a//b/"),
+            ("/a/./b/...", "/a/./b/..."),
+            ("/ü \\x?q=ü a&b='{1}'#top", "/%C3%BC%20%5Cx?q=%C3%BC%20a&b='{1}'"),
+            ("/report ", "/report%20"),
+            ("/a%2Fb%20c?d=../e", "/a%2Fb%20c?d=../e"),
+        ] {
+            assert_eq!(path_within(given).unwrap(), sent, "{given:?}");
+            assert_eq!(path_within(sent).unwrap(), sent, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn path_that_leaves_its_port_is_refused() {
+        for given in [
+            "..",
+            "/a/../../run",
+            ".\t./.\t./run",
+            "/.\n./run",
+            "/a/%2e%2E/b",
+            "/%252e%252e/run",
+            "/a%2f..%2frun",
+            "/a%2f.%2e%2frun",
+            "..\\run",
+            "/..%5crun",
+            "/..;a=1/run",
+            "/\0",
+        ] {
+            let error = path_within(given).unwrap_err();
+            assert_eq!(error.field, "path", "{given:?}");
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sandbar_client::{CallOptions, ClientError, ErrorRecord, PortWait, Runtime};
-use sandbar_protocol::{Envd, Secret};
+use sandbar_client::{Args, CallOptions, ClientError, ErrorRecord, PortWait, ProgramCall, Runtime};
+use sandbar_protocol::{Envd, Secret, ValidationError};
 use serde_json::json;
 
 use crate::service::{Reply, Service};
@@ -41,6 +41,30 @@ async fn with_a_path_it_is_waited_for_until_it_answers_well() {
     let (service, runtime) = inside(script).await;
     runtime.wait_for_port(&wait(Some("/up?x=1"), Duration::from_secs(30)), &CALL).await.unwrap();
     assert_eq!(service.seen()[1].line(), "GET /e/proxy/3000/up?x=1");
+}
+
+fn proxy(path: &str) -> Result<(ProgramCall, CallOptions), ValidationError> {
+    Args::parse(&json!({"port": 3000, "path": path, "method": "POST"}).to_string()).unwrap().program()
+}
+
+#[tokio::test]
+async fn program_gets_the_path_as_given() {
+    let (service, runtime) = inside(vec![Reply::json(200, &json!({"entry": {"name": "."}}))]).await;
+    let (program, call) = proxy("/a b/./ü?x={1}#top").unwrap();
+    runtime.program(program, &call).await.unwrap();
+    assert_eq!(service.seen().last().unwrap().line(), "POST /e/proxy/3000/a%20b/./%C3%BC?x={1}");
+}
+
+#[tokio::test]
+async fn path_that_leaves_the_port_is_refused_wherever_it_comes_from() {
+    for path in [".\t./.\t./run", "/../../run", "/%2e%2e/run", "/a%2f..%2frun"] {
+        assert_eq!(proxy(path).unwrap_err().field, "path", "{path:?}");
+        // A caller in Rust makes the wait by itself.
+        let (service, runtime) = inside(vec![listening(&[3000])]).await;
+        let error = runtime.wait_for_port(&wait(Some(path), Duration::from_secs(30)), &CALL).await.unwrap_err();
+        assert!(matches!(error, ClientError::Validation(_)), "{error}");
+        assert!(service.seen().iter().all(|seen| seen.line() == "GET /e/ports"), "{:?}", service.seen());
+    }
 }
 
 #[tokio::test]
