@@ -469,7 +469,8 @@ export class Sandbox {
 
   /**
    * Sends an HTTP request to a program in the sandbox. Its answer comes as from `fetch`, whatever its status: the body is read
-   * from the connection as it is asked for. Redirects are not followed.
+   * from the connection as it is asked for. Redirects are not followed. A body with `Content-Encoding` gzip, deflate or br is
+   * decoded, and then has neither this header nor `Content-Length`.
    *
    * @param request - The port, path, method, headers and body; by default `GET /`.
    * @returns A `Response`, as `fetch` gives.
@@ -903,7 +904,7 @@ export interface ClientOptions {
    *
    * @throws {@link ConfigurationError} whose `field` is `headers.<name>` if HTTP can't carry a name or value.
    */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | Headers;
   /**
    * What is told of each request: a function, or a logger as the console, pino or winston are. It is called on this
    * thread, never keeps the process alive, and fails no call if it throws or rejects. Default: nothing is told, but
@@ -983,8 +984,9 @@ export interface ClientEvent {
 /** Options that every call takes: those of the client, for this call and the handle that comes of it. */
 export interface CallOptions extends ClientOptions {
   /**
-   * Ends the call early: it rejects with the signal's reason, its connection is closed, and waiting stops. A create goes on
-   * in the background until what it has made is deleted.
+   * Ends the call early: it rejects with the signal's reason, its connection is closed, and waiting stops. No callback is
+   * called after that. A create goes on in the background until what it has made is deleted. The stream of a file needs an
+   * `Error`: for a falsy reason that is an `AbortError`, with the reason as its `cause`.
    */
   signal?: AbortSignal;
 }

@@ -269,3 +269,40 @@ test("a paused sandbox runs no command", async () => {
   expect(await errorOf(paused.commands.run("true", { background: true }))).toBeInstanceOf(NotRunningError);
   await paused.delete();
 });
+
+const LINES = "seq 200000";
+
+test("callbacks have had all output when a command that is checked rejects", async () => {
+  let bytes = 0;
+  const error = await errorOf(run(`${LINES}; exit 3`, { check: true, onStdout: (text) => (bytes += text.length) }));
+  expect(error).toBeInstanceOf(CommandError);
+  expect(bytes).toBe(1_288_895);
+  expect(error.stdout).toHaveLength(bytes);
+});
+
+test("no callback is called after the rejection by a signal", async () => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  let calls = 0;
+  const onStdout = () => {
+    calls += 1;
+    // Most of what was printed is here by now, and not yet told.
+    if (calls === 1) for (const end = performance.now() + 300; performance.now() < end; );
+    controller.abort(reason);
+  };
+  expect(await errorOf(run(LINES, { onStdout, signal: controller.signal }))).toBe(reason);
+  const before = calls;
+  await run("true");
+  expect([before, calls]).toEqual([1, 1]);
+});
+
+test("input that waits for its turn is given up when its signal aborts", async () => {
+  const handle = await run("sleep 4730", { background: true });
+  const controller = new AbortController();
+  const full = errorOf(handle.sendStdin("x".repeat(1024 * 1024), { requestTimeoutMs: 20_000 }));
+  const queued = errorOf(handle.sendStdin("y", { signal: controller.signal }));
+  controller.abort("no more");
+  expect(await queued).toBe("no more");
+  await handle.kill();
+  await full;
+});

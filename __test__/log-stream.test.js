@@ -44,6 +44,17 @@ test("lines come as they are written, until the sandbox is deleted and its log i
   expect(cursors()).toEqual([undefined, "2", "3", "3", "4"]);
 });
 
+test("those who ask for a line at once get one each, in order", async () => {
+  const sandbox = await created();
+  server.on(LOGS, lines(["a", "b", "c"], 3), hang());
+  const stream = sandbox.logs({ follow: true });
+  const three = await Promise.all([stream.next(), stream.next(), stream.next()]);
+  expect(three.map(({ value }) => value.message)).toEqual(["a", "b", "c"]);
+  const fourth = stream.next();
+  await stream.return();
+  expect(await fourth).toEqual({ value: undefined, done: true });
+});
+
 test("a line has its time and level", async () => {
   const sandbox = await created();
   server.on(LOGS, lines(["a"], 1));

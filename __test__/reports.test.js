@@ -54,6 +54,15 @@ test("a client fetches the metrics of several sandboxes", async () => {
   expect(metrics.sandboxes["sb-1"].collectedAt).toEqual(new Date("2030-01-01T00:00:00Z"));
 });
 
+test("entries of metrics that are none are left out", async () => {
+  const one = { sandboxID: "sb-1", load1: 1 };
+  const answer = { collectedAt: null, items: [null, one], sandboxes: { "sb-1": one, "sb-2": null } };
+  server.on("GET /sandboxes/metrics", json(200, answer));
+  const metrics = await new SandboxClient().getMetrics(["sb-1", "sb-2"]);
+  expect(metrics.items).toHaveLength(1);
+  expect(Object.keys(metrics.sandboxes)).toEqual(["sb-1"]);
+});
+
 test("limits have dates and keep the names of what they limit", async () => {
   const runs = { limit: 10, used: 4, remaining: 6, resetAt: "2030-01-01T00:00:00Z", enforced: true };
   const answer = { resource: "sandboxes", user: { id: "u", limits: { runs } }, runtime: { maxRuntimeSeconds: 86400 } };

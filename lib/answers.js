@@ -58,12 +58,11 @@ function metrics(raw) {
 }
 
 function metricsBatch(raw) {
-  const items = Array.isArray(raw.items) ? raw.items.map(metrics) : [];
-  return hide(
-    { collectedAt: dateOf(raw.collectedAt), items, sandboxes: mapValues(raw.sandboxes, metrics) },
-    "raw",
-    raw,
-  );
+  const isEntry = (entry) => typeof entry === "object" && entry !== null;
+  const items = Array.isArray(raw.items) ? raw.items.filter(isEntry).map(metrics) : [];
+  const sandboxes = Object.entries(Object(raw.sandboxes)).filter(([, entry]) => isEntry(entry));
+  const named = Object.fromEntries(sandboxes.map(([id, entry]) => [id, metrics(entry)]));
+  return hide({ collectedAt: dateOf(raw.collectedAt), items, sandboxes: named }, "raw", raw);
 }
 
 function logs(raw) {

@@ -3,6 +3,7 @@
 const { Readable } = require("node:stream");
 const { thrownFor } = require("./errors.js");
 const { settled } = require("./outcomes.js");
+const { onAbort } = require("./signal.js");
 
 /** As much as the native side hands over at once. */
 const HIGH_WATER_MARK = 256 * 1024;
@@ -14,10 +15,10 @@ class ByteStream extends Readable {
   constructor(native, signal) {
     super({ highWaterMark: HIGH_WATER_MARK });
     this.#native = native;
-    if (signal === undefined) return;
-    const abort = () => this.destroy(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    this.once("close", () => signal.removeEventListener("abort", abort));
+    this.once(
+      "close",
+      onAbort(signal, () => this.destroy(errorOf(signal.reason))),
+    );
   }
 
   _read() {
@@ -31,6 +32,13 @@ class ByteStream extends Readable {
     this.#native.stop();
     done(error);
   }
+}
+
+/** A reason as the error of a stream, which takes what is falsy for none. */
+function errorOf(reason) {
+  if (reason) return reason;
+  const error = new Error("The operation was aborted", { cause: reason });
+  return Object.assign(error, { name: "AbortError", code: "ABORT_ERR" });
 }
 
 module.exports = { ByteStream };

@@ -1,9 +1,10 @@
 "use strict";
 
-const { isObject, kindOf, refusal } = require("./arguments.js");
+const { isObject, kindOf, optionsOf, refusal } = require("./arguments.js");
 
 /** Parts the options into the callback of this name, undefined if there is none, and the rest. */
-function takeCallback(options, name, example) {
+function takeCallback(given, name, example) {
+  const options = optionsOf(given);
   if (!isObject(options) || options[name] === undefined) return [undefined, options];
   const { [name]: callback, ...rest } = options;
   if (typeof callback === "function") return [callback, rest];

@@ -24,11 +24,9 @@ async function runCode(runtime, code, options) {
 async function run(runtime, code, options, callbacks, trace) {
   const stream = runtime.open("runCode", { code: given(code) }, options, trace);
   try {
-    for (;;) {
-      const piece = JSON.parse(await stream.next());
-      if (piece.result !== undefined) return piece.result;
-      for (const kind of Object.keys(piece.told)) notify(callbacks[kind], piece.told[kind]);
-    }
+    return await stream.result(({ told }) => {
+      for (const kind of Object.keys(told)) notify(callbacks[kind], told[kind]);
+    });
   } catch (failure) {
     // It may have been aborted, and is interrupted then.
     runtime.settle();

@@ -3,7 +3,6 @@
 const { given, isObject } = require("./arguments.js");
 const { takeCallback } = require("./callbacks.js");
 const { inputOf, Process, ProcessHandle, ProcessInput } = require("./process.js");
-const { takeSignal } = require("./signal.js");
 
 /** A command that runs in the background. */
 class CommandHandle extends ProcessHandle {
@@ -34,13 +33,10 @@ class Commands {
     const [callbacks, fields] = takeOutputCallbacks(options);
     const isFollowed = Object.keys(callbacks).length > 0 || mustBeFollowed(fields);
     if (!isFollowed) return await this.#runtime.call("run", { cmd: given(cmd) }, fields);
-    const { options: rest, signal } = takeSignal(fields);
-    const process = await Process.begin(this.#runtime, "start", { cmd: given(cmd) }, { ...rest, signal });
-    if (rest.background) return new CommandHandle(this.#runtime, process, callbacks);
-    const told = process.tell(callbacks);
-    const result = await process.wait();
-    await told;
-    return result;
+    const process = await Process.begin(this.#runtime, "start", { cmd: given(cmd) }, fields);
+    if (fields?.background) return new CommandHandle(this.#runtime, process, callbacks);
+    process.tell(callbacks);
+    return await process.wait();
   }
 
   async exec(cmd, options) {
@@ -54,9 +50,7 @@ class Commands {
 
   async connect(process, options) {
     const [callbacks, fields] = takeOutputCallbacks(options);
-    const { options: rest, signal } = takeSignal(fields);
-    const args = { process: given(process) };
-    const followed = await Process.begin(this.#runtime, "connectProcess", args, { ...rest, signal });
+    const followed = await Process.begin(this.#runtime, "connectProcess", { process: given(process) }, fields);
     return new CommandHandle(this.#runtime, followed, callbacks);
   }
 

@@ -1,8 +1,8 @@
 "use strict";
 
-const { encode, isObject } = require("./arguments.js");
+const { encode, isObject, optionsOf } = require("./arguments.js");
 const { errorFrom, thrownFor } = require("./errors.js");
-const { mergeHeaders } = require("./headers.js");
+const { headersOf, mergeHeaders } = require("./headers.js");
 const { EventLog } = require("./logger.js");
 const native = require("./native.js");
 const { outcomes, settled } = require("./outcomes.js");
@@ -23,7 +23,8 @@ class Connection {
   #native;
   #events;
 
-  constructor(options, environment = readEnvironment()) {
+  constructor(given, environment = readEnvironment()) {
+    const options = clientOptionsOf(given);
     this.#options = options;
     this.#environment = environment;
     this.#events = EventLog.of(options?.logger);
@@ -68,12 +69,14 @@ class Connection {
   }
 
   /** One call with the user's options for it. */
-  call(method, args, options) {
+  call(method, args, given) {
+    const options = optionsOf(given);
     return this.route(options).request(method, { ...args, options });
   }
 
   /** Begins what comes piece by piece, with the user's options for it. */
-  open(method, args, options) {
+  open(method, args, given) {
+    const options = optionsOf(given);
     return this.route(options).begin(method, { ...args, options });
   }
 
@@ -123,6 +126,11 @@ class Connection {
       this.#events?.deliver();
     }
   }
+}
+
+function clientOptionsOf(given) {
+  const options = optionsOf(given);
+  return options?.headers === undefined ? options : { ...options, headers: headersOf(options.headers) };
 }
 
 /** A logger stays on this side: it is no data, and may well contain itself. */

@@ -1,6 +1,6 @@
 "use strict";
 
-const { kindOf, refusal } = require("./arguments.js");
+const { isWellFormed, kindOf, refusal } = require("./arguments.js");
 
 const ACCEPTED =
   "pass a string, a Buffer or another typed array, an ArrayBuffer, a Blob, a stream, or an iterable of strings and bytes";
@@ -16,9 +16,8 @@ function isWhole(data) {
 /** The bytes of data that is there as a whole, in the same memory where there are any. */
 function bytesOf(data) {
   if (typeof data === "string") {
-    if (data.isWellFormed?.() === false)
-      throw refusal("data", "`data` is text with half a surrogate pair: write it as bytes");
-    return Buffer.from(data);
+    if (isWellFormed(data)) return Buffer.from(data);
+    throw refusal("data", "`data` is text with half a surrogate pair: write it as bytes");
   }
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (isArrayBuffer(data)) return Buffer.from(data);
@@ -27,31 +26,47 @@ function bytesOf(data) {
 
 /** Data as a source: `next()` gives its chunks as an iterator does, `cancel(reason)` ends it early. */
 function sourceOf(data) {
-  if (isWhole(data)) return wholeSource(bytesOf(data));
-  if (typeof data?.getReader === "function") return webSource(data.getReader());
-  if (typeof data?.stream === "function" && typeof data.size === "number") {
-    return { size: data.size, ...webSource(data.stream().getReader()) };
-  }
   assertWritable(data);
-  const iterate = data[Symbol.asyncIterator] ?? data[Symbol.iterator];
-  return iteratorSource(iterate.call(data), data);
+  if (isWhole(data)) return wholeSource(bytesOf(data));
+  if (isBlob(data)) return { size: data.size, ...webSource(opened("read", () => data.stream().getReader())) };
+  if (isWebStream(data)) return webSource(opened("read", () => data.getReader()));
+  return iteratorSource(data);
+}
+
+/** What data is read by, with this method; it may be in other hands already, or not what it looks like. */
+function opened(method, open) {
+  let reader;
+  try {
+    reader = open();
+  } catch (cause) {
+    throw refusal("data", `\`data\` can't be read: ${cause?.message ?? cause}`, cause);
+  }
+  if (typeof reader?.[method] === "function") return reader;
+  throw refusal("data", `\`data\` can't be read, what it is read by is ${kindOf(reader)}: ${ACCEPTED}`);
 }
 
 /** Ends data that is not to be read any more. */
 function discard(data, reason) {
   if (isWhole(data)) return;
-  try {
-    sourceOf(data).cancel(reason);
-  } catch {
-    // It is in other hands.
-  }
+  quietly(() => sourceOf(data).cancel(reason));
 }
 
 /** Throws unless it is something that can be written; nothing of it is taken. */
 function assertWritable(data) {
-  if (isWhole(data) || typeof data?.getReader === "function" || typeof data?.stream === "function") return;
-  if (typeof (data?.[Symbol.asyncIterator] ?? data?.[Symbol.iterator]) === "function") return;
+  if (isWhole(data) || isBlob(data) || isWebStream(data) || typeof iterateOf(data) === "function") return;
   throw refusal("data", `\`data\` can't be written, got ${kindOf(data)}: ${ACCEPTED}`);
+}
+
+function isBlob(data) {
+  return typeof data?.stream === "function" && typeof data.size === "number";
+}
+
+function isWebStream(data) {
+  return typeof data?.getReader === "function";
+}
+
+function iterateOf(data) {
+  return data?.[Symbol.asyncIterator] ?? data?.[Symbol.iterator];
 }
 
 function wholeSource(bytes) {
@@ -66,16 +81,32 @@ function wholeSource(bytes) {
 }
 
 function webSource(reader) {
-  return { next: () => reader.read(), cancel: (reason) => void reader.cancel(reason).catch(() => {}) };
+  return { next: () => stepOf(() => reader.read()), cancel: (reason) => quietly(() => reader.cancel(reason)) };
 }
 
-function iteratorSource(iterator, data) {
+function iteratorSource(data) {
+  const iterator = opened("next", () => iterateOf(data).call(data));
   const cancel = () => {
     // A stream's iterator would wait for the chunk that it has asked for.
-    if (typeof data.destroy === "function") data.destroy();
-    else Promise.resolve(iterator.return?.()).catch(() => {});
+    quietly(() => (typeof data.destroy === "function" ? data.destroy() : iterator.return?.()));
   };
-  return { next: async () => await iterator.next(), cancel };
+  return { next: () => stepOf(() => iterator.next()), cancel };
+}
+
+/** What a source of the user's gives next: its own errors stay as they are. */
+async function stepOf(next) {
+  const step = await next();
+  if (typeof step === "object" && step !== null) return step;
+  throw refusal("data", `\`data\` gives no \`{ done, value }\` when it is read, but ${kindOf(step)}: ${ACCEPTED}`);
+}
+
+/** Ends what is not wanted any more: whether that goes does not matter. */
+async function quietly(end) {
+  try {
+    await end();
+  } catch {
+    // It is in the user's hands.
+  }
 }
 
 function isArrayBuffer(data) {

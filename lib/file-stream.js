@@ -15,11 +15,15 @@ async function openFile(runtime, args, options) {
     };
     const { native, signal } = runtime.begin(args, options, start);
     await cancellable(signal, opening);
+    if (signal?.aborted) {
+      native.stop();
+      throw new Aborted(signal);
+    }
     // Not before it is needed: Node.js takes a millisecond to load its streams.
     const { ByteStream } = require("./byte-stream.js");
     return new ByteStream(native, signal);
   } catch (failure) {
-    throw failure instanceof Aborted ? failure.reason : thrownFor(failure, openFile);
+    throw thrownFor(failure, openFile);
   }
 }
 

@@ -1,7 +1,7 @@
 "use strict";
 
 const { dateOf } = require("./answers.js");
-const { given, isObject } = require("./arguments.js");
+const { given, isObject, optionsOf, withField } = require("./arguments.js");
 const { watchDir } = require("./dir-watch.js");
 const { assertWritable, bytesOf, discard, isWhole, sourceOf } = require("./file-data.js");
 const { openFile } = require("./file-stream.js");
@@ -35,7 +35,8 @@ class Files {
     return await this.#runtime.call("makeDir", { path: given(path) }, options);
   }
 
-  async read(path, options) {
+  async read(path, own) {
+    const options = optionsOf(own);
     const args = { path: given(path) };
     switch (options?.format) {
       case "bytes":
@@ -55,7 +56,8 @@ class Files {
     return await this.#writeOne({ path: given(path), data }, options);
   }
 
-  async writeFiles(files, options) {
+  async writeFiles(files, own) {
+    const options = optionsOf(own);
     if (!Array.isArray(files)) return await this.#runtime.send("writeFiles", { files: given(files) }, options, []);
     const each = files.map(partsOf);
     for (const { data } of each) assertWritable(data);
@@ -113,7 +115,7 @@ class Files {
   }
 
   async #writeOne({ path, data, mode }, options) {
-    const fields = mode === undefined ? options : { ...options, mode };
+    const fields = mode === undefined ? options : withField(options, "mode", mode);
     if (isWhole(data)) {
       const bytes = bytesOf(data);
       if (bytes.length <= MOST_AT_ONCE) return await this.#runtime.send("writeBytes", { path }, fields, bytes);
@@ -126,7 +128,7 @@ class Files {
 /** A file of the user's, and its data apart; what is no file the native side refuses. */
 function partsOf(one) {
   if (!isObject(one)) return { file: given(one), data: "" };
-  const { data, content, ...file } = one;
+  const { data, content, ...file } = optionsOf(one);
   return { file, data: data ?? content };
 }
 

@@ -4,7 +4,7 @@ const { notify, takeCallback } = require("./callbacks.js");
 const { ASYNC_DISPOSE, DISPOSE } = require("./disposal.js");
 const { errorFrom, thrownFor } = require("./errors.js");
 const { settled } = require("./outcomes.js");
-const { takeSignal } = require("./signal.js");
+const { onAbort, takeSignal } = require("./signal.js");
 
 /** What keeps a sandbox alive until it is stopped. */
 class KeepAlive {
@@ -63,13 +63,12 @@ class KeepAlives {
       if (record !== null) throw thrownFor({ record }, this.start);
       return opened;
     };
-    const stop = () => void keepAlive.stop();
     const keepAlive = new KeepAlive(open, onError, onRefresh, () => {
       this.#held.delete(keepAlive);
-      signal?.removeEventListener("abort", stop);
+      leave();
     });
+    const leave = onAbort(signal, () => void keepAlive.stop());
     this.#held.add(keepAlive);
-    signal?.addEventListener("abort", stop, { once: true });
     return keepAlive;
   }
 

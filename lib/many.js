@@ -23,11 +23,7 @@ async function createMany(standard, count, template, options, handleOf) {
 
 async function resultOf(connection, stream, tell) {
   try {
-    for (;;) {
-      const { result, ...progress } = JSON.parse(await stream.next());
-      if (result !== undefined) return result;
-      tell(progress);
-    }
+    return await stream.result(tell);
   } catch (failure) {
     connection.settle();
     throw thrownFor(failure, createMany);

@@ -7,7 +7,7 @@ const { ASYNC_DISPOSE } = require("./disposal.js");
 const { thrownFor } = require("./errors.js");
 const { bytesOf } = require("./file-data.js");
 const { settled } = require("./outcomes.js");
-const { cancellable, takeSignal } = require("./signal.js");
+const { cancellable, onAbort, takeSignal, untilAborted } = require("./signal.js");
 
 // The first byte of each piece says where it was printed to.
 const STREAMS = [undefined, "stdout", "stderr", "pty"];
@@ -60,22 +60,22 @@ class Process {
   #native;
   #signal;
   #started;
-  #abort = () => {
-    this.#native.doom();
-    this.#runtime.settle();
-  };
+  #told;
+  #leave;
 
   /** Begins it, and waits until it has started. */
-  static async begin(runtime, method, args, options) {
-    return await runtime.traced(method, (trace) => Process.#begin(runtime, method, args, options, trace));
+  static async begin(runtime, method, args, given) {
+    const { options, signal } = takeSignal(given);
+    return await runtime.traced(method, (trace) => Process.#begin(runtime, method, args, options, signal, trace));
   }
 
-  static async #begin(runtime, method, args, { signal, ...options }, trace) {
+  static async #begin(runtime, method, args, options, signal, trace) {
     const process = new Process();
     if (signal?.aborted) throw signal.reason;
     process.#runtime = runtime;
+    process.#signal = signal;
     process.#native = runtime.begin(args, options, (native, text) => native[method](text), trace).native;
-    process.#watch(signal);
+    process.#leave = onAbort(signal, () => process.#abort());
     try {
       process.#started = JSON.parse(await settled((place) => process.#native.started(place)));
       if (signal?.aborted) throw new Aborted(signal);
@@ -94,22 +94,39 @@ class Process {
     return this.#started.cmdId;
   }
 
-  /** Tells the callbacks, by the stream that each is for, what comes; resolves once nothing comes any more. */
-  async tell(callbacks) {
+  /** Calls the callbacks, by the stream that each is for, with what comes until the signal aborts. */
+  tell(callbacks) {
     if (Object.values(callbacks).every((callback) => callback === undefined)) return;
-    for await (const chunk of this.read()) notify(callbacks[chunk.stream], chunk.text);
+    this.#told = this.#tell(callbacks);
+    // Whoever waits for the process gets it.
+    this.#told.catch(() => {});
+  }
+
+  async #tell(callbacks) {
+    const output = this.read();
+    const leave = onAbort(this.#signal, () => void output.return());
+    for await (const chunk of output) {
+      if (this.#signal?.aborted) break;
+      notify(callbacks[chunk.stream], chunk.text);
+    }
+    leave();
+    if (this.#signal?.aborted) throw new Aborted(this.#signal);
   }
 
   read() {
     return new OutputStream(this.#native.reader());
   }
 
+  /** Waits for its end, and until the callbacks have had all that it printed. */
   async wait(signal) {
     try {
       const text = await cancellable(signal, (place, handle) => this.#native.wait(place, handle));
+      await this.#told;
       this.#leave();
       return JSON.parse(text);
     } catch (failure) {
+      // It may run on where only the wait is over.
+      if (!signal?.aborted) await this.#told?.catch(() => {});
       throw this.#thrown(failure, this.wait);
     }
   }
@@ -119,13 +136,9 @@ class Process {
     this.#native.disconnect();
   }
 
-  #watch(signal) {
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#abort, { once: true });
-  }
-
-  #leave() {
-    this.#signal?.removeEventListener("abort", this.#abort);
+  #abort() {
+    this.#native.doom();
+    this.#runtime.settle();
   }
 
   #thrown(failure, method) {
@@ -137,12 +150,11 @@ class Process {
 class ProcessHandle {
   #runtime;
   #process;
-  #told;
 
   constructor(runtime, process, callbacks) {
     this.#runtime = runtime;
     this.#process = process;
-    this.#told = process.tell(callbacks);
+    process.tell(callbacks);
   }
 
   get pid() {
@@ -155,9 +167,7 @@ class ProcessHandle {
 
   async wait(options) {
     const { signal } = takeSignal(options);
-    const result = await this.#process.wait(signal);
-    await this.#told;
-    return result;
+    return await this.#process.wait(signal);
   }
 
   async kill(options) {
@@ -201,18 +211,23 @@ class ProcessInput {
   send(data, options) {
     const bytes = inputOf(data);
     const args = { process: this.#pid, pty: this.#isTerminal };
-    return this.#next(() => this.#runtime.send("sendInput", args, options, bytes));
+    return this.#next(options, () => this.#runtime.send("sendInput", args, options, bytes));
   }
 
   close(options) {
-    return this.#next(() => this.#runtime.call("closeStdin", { process: this.#pid }, options));
+    return this.#next(options, () => this.#runtime.call("closeStdin", { process: this.#pid }, options));
   }
 
-  #next(call) {
+  async #next(options, call) {
+    const { signal } = takeSignal(options);
     const sent = this.#last.then(call);
-    // Whoever sent it is told; what comes after is sent all the same.
+    // The caller gets its failure; what comes after is sent all the same.
     this.#last = sent.catch(() => {});
-    return sent;
+    try {
+      return await untilAborted(signal, sent);
+    } catch (failure) {
+      throw thrownFor(failure, this.send);
+    }
   }
 }
 

@@ -17,12 +17,11 @@ async function tellTimeline(connection, method, args, options) {
   const [onTimeline, fields] = takeCallback(options, "onTimeline", "(event, sandbox) => …");
   const stream = connection.begin(`${method}Telling`, { ...args, options: fields });
   try {
-    for (;;) {
-      const { result, sandbox, events } = JSON.parse(await stream.next());
-      if (result !== undefined) return SandboxAnswer.of(result.sandbox, result.replayed);
+    const { sandbox, replayed } = await stream.result(({ sandbox, events }) => {
       const info = sandboxInfo(sandbox);
       for (const event of timelineOf(events)) notify(onTimeline, event, info);
-    }
+    });
+    return SandboxAnswer.of(sandbox, replayed);
   } catch (failure) {
     connection.settle();
     throw thrownFor(failure, tellTimeline);

@@ -3,7 +3,6 @@
 const { given, isObject } = require("./arguments.js");
 const { takeCallback } = require("./callbacks.js");
 const { inputOf, Process, ProcessHandle, ProcessInput } = require("./process.js");
-const { takeSignal } = require("./signal.js");
 
 /** A terminal in a sandbox. */
 class PtyHandle extends ProcessHandle {
@@ -64,8 +63,7 @@ class Pty {
 
   async #begin(method, args, options) {
     const [onData, fields] = takeCallback(options, "onData", "(text) => …");
-    const { options: rest, signal } = takeSignal(fields);
-    const process = await Process.begin(this.#runtime, method, args, { ...rest, signal });
+    const process = await Process.begin(this.#runtime, method, args, fields);
     // Some services send what a terminal shows as if it were printed.
     return new PtyHandle(this.#runtime, process, { pty: onData, stdout: onData, stderr: onData });
   }

@@ -1,5 +1,7 @@
 "use strict";
 
+const { optionsOf } = require("./arguments.js");
+
 /** A sandbox as the service answered it. Most handles are only called: the text is read when more than the ID is needed. */
 class SandboxAnswer {
   #text;
@@ -37,7 +39,7 @@ class SandboxAnswer {
 
   /** The same, with the metadata that was sent, which the answer leaves out. */
   sent(metadata) {
-    if (metadata) this.#metadata = { ...metadata };
+    if (metadata) this.#metadata = optionsOf(metadata);
     return this;
   }
 }

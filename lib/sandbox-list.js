@@ -1,5 +1,6 @@
 "use strict";
 
+const { optionsOf } = require("./arguments.js");
 const { hide, sandboxInfo } = require("./answers.js");
 
 /**
@@ -37,8 +38,11 @@ class SandboxList extends Promise {
   }
 }
 
-function listSandboxes(standard, options) {
-  return new SandboxList(async () => await loadPage(standard.route(options), options));
+function listSandboxes(standard, given) {
+  return new SandboxList(async () => {
+    const options = optionsOf(given);
+    return await loadPage(standard.route(options), options);
+  });
 }
 
 async function loadPage(connection, options) {

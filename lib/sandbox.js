@@ -1,7 +1,7 @@
 "use strict";
 
 const answers = require("./answers.js");
-const { given, isObject, withField } = require("./arguments.js");
+const { given, isObject, optionsOf, withField } = require("./arguments.js");
 const code = require("./code.js");
 const { Commands } = require("./commands.js");
 const { Connection } = require("./connection.js");
@@ -259,7 +259,8 @@ class Sandbox {
     if (!this.#replayed) await this.delete();
   }
 
-  logs(options) {
+  logs(given) {
+    const options = optionsOf(given);
     return options?.follow ? followLogs(this.#connection, this.sandboxId, options) : this.#readLogs(options);
   }
 
@@ -332,7 +333,8 @@ class Sandbox {
     return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
   }
 
-  async #update(method, options) {
+  async #update(method, given) {
+    const options = optionsOf(given);
     const connection = this.#connection.route(options);
     this.#replace((await requestTelling(connection, method, { sandboxId: this.sandboxId }, options)).raw);
   }
@@ -371,11 +373,12 @@ function classOf(receiver) {
   return typeof receiver === "function" && receiver.prototype instanceof Sandbox ? receiver : Sandbox;
 }
 
-async function createSandbox(type, standard, template, options) {
+async function createSandbox(type, standard, template, given) {
   // create({...}): the options come first.
-  if (options === undefined && typeof template === "object" && template !== null) {
+  if (given === undefined && typeof template === "object" && template !== null) {
     return await createSandbox(type, standard, undefined, template);
   }
+  const options = optionsOf(given);
   const connection = standard.route(options);
   return created(type, connection, await requestTelling(connection, "create", { template }, options), options);
 }
@@ -389,7 +392,8 @@ function created(type, connection, answer, options) {
   return new type(FROM_ANSWER, connection, answer.sent(options?.metadata));
 }
 
-async function connectSandbox(type, standard, sandboxId, options) {
+async function connectSandbox(type, standard, sandboxId, own) {
+  const options = optionsOf(own);
   const connection = standard.route(options);
   const answer = await requestTelling(connection, "connect", { sandboxId: given(sandboxId) }, options);
   return new type(FROM_ANSWER, connection, answer);

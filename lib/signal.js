@@ -1,21 +1,67 @@
 "use strict";
 
 const { Aborted } = require("./aborted.js");
-const { ValidationError } = require("./errors.js");
+const { optionsOf, refusal } = require("./arguments.js");
 const { CancelHandle } = require("./native.js");
 const { settled } = require("./outcomes.js");
 
+const IGNORE = () => {};
+
+/** Those who wait for one signal. Together they are one listener: Node.js warns of more than ten. */
+class Listeners {
+  static #known = new WeakMap();
+
+  #signal;
+  #waiting = new Set();
+  #run = () => {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    this.#end();
+    for (const { abort } of waiting) abort();
+  };
+
+  static of(signal) {
+    return Listeners.#known.get(signal) ?? new Listeners(signal);
+  }
+
+  constructor(signal) {
+    this.#signal = signal;
+    Listeners.#known.set(signal, this);
+    signal.addEventListener("abort", this.#run, { once: true });
+  }
+
+  add(abort) {
+    const entry = { abort };
+    this.#waiting.add(entry);
+    return () => {
+      if (this.#waiting.delete(entry) && this.#waiting.size === 0) this.#end();
+    };
+  }
+
+  #end() {
+    Listeners.#known.delete(this.#signal);
+    this.#signal.removeEventListener("abort", this.#run);
+  }
+}
+
+/** Calls `abort` when the signal aborts: at once if it has aborted already. What comes back ends that, and is to be called. */
+function onAbort(signal, abort) {
+  if (signal === undefined) return IGNORE;
+  if (!signal.aborted) return Listeners.of(signal).add(abort);
+  abort();
+  return IGNORE;
+}
+
 /** Takes the AbortSignal out of a call's options, as it can't be written as JSON. */
-function takeSignal(options) {
+function takeSignal(given) {
+  const options = optionsOf(given);
   if (typeof options !== "object" || options === null || !("signal" in options)) return { options };
   const { signal, ...rest } = options;
   if (signal === undefined || signal === null) return { options: rest };
   // By its shape: a signal of another realm, as under Jest, is no instance of this one's class.
-  if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {
-    const message = "`signal` must be an AbortSignal: pass `controller.signal`, or `AbortSignal.timeout(ms)`";
-    throw new ValidationError(message, { kind: "validation", field: "signal", retryable: false });
-  }
-  return { options: rest, signal };
+  const isSignal = typeof signal.aborted === "boolean" && typeof signal.addEventListener === "function";
+  if (isSignal) return { options: rest, signal };
+  throw refusal("signal", "`signal` must be an AbortSignal: pass `controller.signal`, or `AbortSignal.timeout(ms)`");
 }
 
 /** Runs a native call, which is given the place of its outcome, and a handle that the signal cancels. */
@@ -26,15 +72,27 @@ function cancellable(signal, run) {
 async function cancelled(signal, run) {
   if (signal.aborted) throw new Aborted(signal);
   const handle = new CancelHandle();
-  const cancel = () => handle.cancel();
-  signal.addEventListener("abort", cancel, { once: true });
+  const leave = onAbort(signal, () => handle.cancel());
   try {
     return await settled((place) => run(place, handle));
   } catch (failure) {
     // Whatever came first: the caller has asked for this.
     throw signal.aborted ? new Aborted(signal) : failure;
   } finally {
-    signal.removeEventListener("abort", cancel);
+    leave();
+  }
+}
+
+/** What a promise gives, unless the signal aborts first. */
+async function untilAborted(signal, promise) {
+  let leave = IGNORE;
+  const aborted = new Promise((_, reject) => {
+    leave = onAbort(signal, () => reject(new Aborted(signal)));
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    leave();
   }
 }
 
@@ -42,13 +100,12 @@ async function cancelled(signal, run) {
 class PieceStream {
   #native;
   #signal;
-  #abort = () => this.#native.stop();
+  #leave;
 
   constructor(native, signal) {
     this.#native = native;
     this.#signal = signal;
-    if (signal?.aborted) native.stop();
-    else signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#leave = onAbort(signal, () => native.stop());
   }
 
   async next() {
@@ -63,14 +120,23 @@ class PieceStream {
     }
   }
 
+  /** Reads a call that reports on its way: gives each report to `tell`, and the last piece's `result` back. */
+  async result(tell) {
+    try {
+      for (;;) {
+        const { result, ...report } = JSON.parse(await this.next());
+        if (result !== undefined) return result;
+        tell(report);
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
   stop() {
     this.#leave();
     this.#native.stop();
   }
-
-  #leave() {
-    this.#signal?.removeEventListener("abort", this.#abort);
-  }
 }
 
-module.exports = { cancellable, PieceStream, takeSignal };
+module.exports = { cancellable, onAbort, PieceStream, takeSignal, untilAborted };

@@ -10,6 +10,7 @@ class ItemStream {
   #itemsOf;
   #items = [];
   #ended = false;
+  #last = Promise.resolve();
 
   constructor(native, itemsOf) {
     this.#native = native;
@@ -20,7 +21,14 @@ class ItemStream {
     return this;
   }
 
-  async next() {
+  next() {
+    // Those who ask at once get one item each, in their order.
+    const item = this.#last.then(() => this.#take());
+    this.#last = item.catch(() => {});
+    return item;
+  }
+
+  async #take() {
     while (this.#items.length === 0 && !this.#ended) {
       const piece = await this.#piece();
       // It may have been stopped meanwhile.

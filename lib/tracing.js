@@ -46,7 +46,8 @@ class CallSpan {
 
   fail(error) {
     guarded(() => {
-      const { name, message, statusCode, method, attempts, requestId, sandboxId } = error;
+      // The reason of an abort may be anything.
+      const { name, message, statusCode, method, attempts, requestId, sandboxId } = Object(error);
       const known = {
         "error.type": name,
         "http.request.method": method,
@@ -58,10 +59,10 @@ class CallSpan {
       for (const attribute of Object.keys(known)) {
         if (known[attribute] !== undefined) this.#span.setAttribute(attribute, known[attribute]);
       }
-      this.#span.recordException(error);
+      this.#span.recordException(error ?? String(error));
       this.#span.setStatus({ code: this.#errorStatus, message });
-      this.#span.end();
     });
+    guarded(() => this.#span.end());
   }
 }
 

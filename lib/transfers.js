@@ -12,11 +12,7 @@ async function transfer(runtime, method, args, options) {
 async function run(runtime, method, args, options, onProgress, trace) {
   const stream = runtime.open(method, args, options, trace);
   try {
-    for (;;) {
-      const { result, ...progress } = JSON.parse(await stream.next());
-      if (result !== undefined) return result;
-      notify(onProgress, progress);
-    }
+    return await stream.result((progress) => notify(onProgress, progress));
   } catch (failure) {
     throw thrownFor(failure, transfer);
   }

@@ -1,7 +1,7 @@
 /** The error that a call fails with. */
 function errorOf(promise) {
   const succeeded = (value) => {
-    throw new Error(`expected a failure, got ${JSON.stringify(value)}`);
+    throw new Error(`expected a failure, got ${JSON.stringify(value)?.slice(0, 500)}`);
   };
   return Promise.resolve(promise).then(succeeded, (error) => error);
 }
