@@ -1,6 +1,7 @@
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtemp, readdir, rm } = require("node:fs/promises");
+const { existsSync } = require("node:fs");
+const { mkdir, mkdtemp, readdir, rm, symlink } = require("node:fs/promises");
 const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
@@ -9,6 +10,7 @@ const { SandboxClient } = require("..");
 const { ROOT, runNode } = require("./support/child.js");
 const { until } = require("./support/outcome.js");
 
+const COMMAND = path.join(ROOT, "packages", "local", "bin", "sandbar.js");
 const LOCAL = JSON.stringify(path.join(ROOT, "packages", "local"));
 const REPORT = ".catch(({ name, code, message }) => console.log(JSON.stringify({ name, code, message })))";
 
@@ -136,19 +138,32 @@ test.each([
 });
 
 test("the command passes arguments, output and exit code on", async () => {
-  const bin = path.join(ROOT, "packages", "local", "bin", "sandbar.js");
-  const run = await runNode([bin, "dev", "--", "sh", "-c", 'echo "$SEACLOUD_BASE_URL"; exit 7']);
+  const run = await runNode([COMMAND, "dev", "--", "sh", "-c", 'echo "$SEACLOUD_BASE_URL"; exit 7']);
   expect(run.code).toBe(7);
   expect(run.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
 });
 
-test("the command passes SIGTERM on, and exits as the engine does", async () => {
-  const bin = path.join(ROOT, "packages", "local", "bin", "sandbar.js");
-  const script = "trap 'kill $!; exit 9' TERM; sleep 60 & echo ready; wait";
-  const args = [bin, "dev", "--", "sh", "-c", script];
-  const child = spawn(process.execPath, args, { env: process.env, stdio: ["ignore", "pipe", "inherit"] });
-  const exit = once(child, "exit");
-  await once(readline.createInterface(child.stdout), "line");
-  child.kill("SIGTERM");
-  expect(await exit).toEqual([9, null]);
+test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])(
+  "the command passes a %s on that it alone gets, and exits as the engine does",
+  async (signal) => {
+    const script = `trap 'kill $!; exit 9' ${signal.slice(3)}; sleep 60 & echo ready; wait`;
+    // Without a terminal, which would send it to the engine as well.
+    const options = { env: process.env, stdio: ["ignore", "pipe", "inherit"], detached: true };
+    const child = spawn(process.execPath, [COMMAND, "dev", "--", "sh", "-c", script], options);
+    const exit = once(child, "exit");
+    await once(readline.createInterface(child.stdout), "line");
+    child.kill(signal);
+    expect(await exit).toEqual([9, null]);
+  },
+);
+
+test("the engine ends with the npm command that has started it", async () => {
+  const bin = path.join(temporary, "node_modules", ".bin");
+  await mkdir(bin, { recursive: true });
+  await symlink(COMMAND, path.join(bin, "sandbar"));
+  const options = { cwd: temporary, env: process.env, stdio: ["ignore", "pipe", "inherit"], detached: true };
+  const npx = spawn("npx", ["sandbar", "dev", "--", "sh", "-c", "echo $$; exec sleep 600"], options);
+  const [program] = await once(readline.createInterface(npx.stdout), "line");
+  npx.kill("SIGTERM");
+  await until(() => !existsSync(`/proc/${program}`), Boolean);
 });

@@ -2,7 +2,9 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
+const { constants } = require("node:os");
 const { binary } = require("../lib/binary.js");
+const { passSignalsOn } = require("../lib/signals.js");
 
 let command;
 try {
@@ -12,13 +14,11 @@ try {
   process.exit(1);
 }
 const child = spawn(command, process.argv.slice(2), { stdio: "inherit" });
-// A terminal sends these to the whole group: the child has had them already, and says when it is done.
-for (const signal of ["SIGINT", "SIGHUP", "SIGQUIT"]) process.on(signal, () => {});
-process.on("SIGTERM", () => child.kill("SIGTERM"));
+passSignalsOn(child);
 child.once("error", ({ message }) => {
   console.error(`sandbar: ${command} could not be started: ${message}`);
   process.exitCode = 1;
 });
 child.once("close", (code, signal) => {
-  process.exitCode = code ?? 128 + require("node:os").constants.signals[signal];
+  process.exitCode = code ?? 128 + constants.signals[signal];
 });
