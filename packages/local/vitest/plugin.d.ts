@@ -2,8 +2,8 @@
  * A Vitest plugin: one local engine for the run, and no sandboxes at the beginning of each test file.
  *
  * Each worker of Vitest has a project of the engine for itself, so files that run at the same time don't see each other's
- * sandboxes; what a file leaves is deleted before the next one runs in the same worker, and all that is left with the engine at the
- * end of the run.
+ * sandboxes; what a file leaves is deleted after its last hook, and the engine with all that is left at the end of the run. Several
+ * projects of one run, each with the plugin and a pool of its own, share the engine.
  *
  * @returns What goes into `plugins`.
  *
