@@ -126,3 +126,22 @@ test("the loader, the failures and npm/ know the same platforms", async () => {
 function readSource(name) {
   return readFile(path.join(ROOT, "lib", `${name}.js`), "utf8");
 }
+
+/** What is packed of these folders of npm/ if some are built. */
+async function chosen(built, needed) {
+  const folders = ["linux-x64-gnu", "local-linux-x64-gnu", "darwin-x64"].map((folder) => ({ folder }));
+  const module = JSON.stringify(path.join(ROOT, "scripts", "packing", "choose.mjs"));
+  const code = `import { choose } from ${module};
+    const isBuilt = ({ folder }) => ${JSON.stringify(built)}.includes(folder);
+    console.log(JSON.stringify(choose(${JSON.stringify(folders)}, isBuilt, ${JSON.stringify(needed)})));`;
+  const { packed, ...others } = JSON.parse((await runNode(["--input-type=module", "-e", code])).stdout);
+  return { packed: packed.map(({ folder }) => folder), ...others };
+}
+
+test("platforms that are not built are named, and those of this machine have to be there", async () => {
+  const machine = "linux-x64-gnu";
+  const ours = ["linux-x64-gnu", "local-linux-x64-gnu"];
+  expect(await chosen(ours, { all: false, machine })).toEqual({ packed: ours, leftOut: ["darwin-x64"], missing: [] });
+  expect((await chosen([], { all: false, machine })).missing).toEqual(ours);
+  expect((await chosen(ours, { all: true, machine })).missing).toEqual(["darwin-x64"]);
+});

@@ -1,7 +1,10 @@
-// Packs everything: `npm run pack:all -- --out DIR` puts the tarballs of all packages that there are builds for into DIR.
+// Packs everything: `npm run pack:all -- --out DIR` puts the tarballs of all packages that there are builds for into DIR. Those of
+// this machine have to be there, and for a release those of all; what is left
+// out is named.
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { platformName } from "./platform.mjs";
 import { installDependencies, root, run, target } from "./tools.mjs";
 
 const { values } = parseArgs({
@@ -19,6 +22,7 @@ if (!values.out) {
 }
 installDependencies();
 // They need the dependencies.
+const { choose } = await import("./packing/choose.mjs");
 const { inspect } = await import("./packing/inspect.mjs");
 const { buildNatives, built } = await import("./packing/natives.mjs");
 const { platforms } = await import("./packing/platforms.mjs");
@@ -28,7 +32,18 @@ if (!values["no-build"]) buildNatives();
 
 const staged = path.join(target, "packages");
 rmSync(staged, { recursive: true, force: true });
-const packed = platforms().filter(({ folder }) => existsSync(path.join(built, folder)));
+const isBuilt = ({ folder, files }) => files.every((file) => existsSync(path.join(built, folder, path.basename(file))));
+// What is published comes from several machines.
+const needed = { all: values.release && values["no-build"], machine: platformName() };
+const { packed, leftOut, missing } = choose(platforms(), isBuilt, needed);
+if (missing.length > 0) {
+  const place = path.relative(root, built);
+  console.error(
+    `There are no builds of ${missing.join(", ")} in ${place}: leave out --no-build, or put those of other machines there`,
+  );
+  process.exit(1);
+}
+if (leftOut.length > 0) console.error(`Not packed, as they are not built: ${leftOut.join(", ")}`);
 for (const platform of packed) {
   const folder = path.join(staged, platform.folder);
   stagePlatform(folder, platform, path.join(built, platform.folder));
