@@ -37,7 +37,7 @@ beforeAll(async () => {
 /** What a page says, without what other packages are called in the first column of a table. */
 function textOf(name) {
   const text = readFileSync(path.join(ROOT, name), "utf8");
-  return name.includes("migrate-from-e2b") ? text.replace(/^\| [^|]*/gm, "| ") : text;
+  return name.includes("migrate-from-") ? text.replace(/^\| [^|]*/gm, "| ") : text;
 }
 
 test.each(pages())("the calls that %s names exist", (name) => {

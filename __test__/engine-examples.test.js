@@ -11,7 +11,7 @@ const { until } = require("./support/outcome.js");
 const engine = realEngine();
 const LAST_LINES = {
   "agent-loop.mjs": /^deleted$/,
-  "ai-tool.mjs": /^On average it was 12\.0 degrees\.$/,
+  "ai-tool.mjs": /^On average, of 3 days, 12\.0 degrees\.$/,
   "fan-out.mjs": /^50 squares, their sum is 42925$/,
   "follow-logs.mjs": / info done$/,
   "keep-alive.mjs": /^alive until /,

@@ -2,7 +2,10 @@
 // runs it in a sandbox that keeps variables from call to call, and what goes wrong is told to the model, which tries again.
 import { Sandbox } from "sandbar";
 
+/** Characters of each part that the model is shown. */
 const MOST = 4_000;
+
+/** @typedef {{ type: "text", text: string } | { type: "image", mediaType: string, data: string }} Part */
 
 /** @param {Sandbox} sandbox */
 function runPython(sandbox) {
@@ -15,15 +18,40 @@ function runPython(sandbox) {
       required: ["code"],
       additionalProperties: false,
     },
-    /** @param {unknown} input - What the model sent: anything at all. @returns What the model is told, never an exception. */
+    /**
+     * @param {unknown} input - What the model sent: anything at all.
+     * @returns {Promise<Part[]>} What the model is told, never an exception.
+     */
     async execute(input) {
       const { code } = /** @type {{ code?: unknown }} */ (input ?? {});
-      if (typeof code !== "string") return "Error: `code` must be a string.";
-      const { text, error } = await sandbox.runCode(code, { timeoutMs: 10_000 });
-      const answer = error ? error.traceback || `${error.name}: ${error.message}` : text || "(nothing was shown)";
-      return answer.length > MOST ? `${answer.slice(0, MOST)}\n(cut off)` : answer;
+      if (typeof code !== "string") return [{ type: "text", text: "Error: `code` must be a string." }];
+      return partsOf(await sandbox.runCode(code, { timeoutMs: 10_000 }));
     },
   };
+}
+
+/**
+ * What was printed, the values that were shown, what went wrong, and images: a model that sees only the last value misses the rest.
+ *
+ * @param {import("sandbar").CodeExecution} execution
+ * @returns {Part[]}
+ */
+function partsOf({ logs, results, error }) {
+  const problem = error && (error.traceback || `${error.name}: ${error.message}`);
+  const texts = [logs.stdout.join(""), logs.stderr.join(""), ...results.map(({ text }) => text), problem];
+  const shown = texts.filter((text) => text !== undefined && text !== "").map((text) => cut(String(text).trimEnd()));
+  /** @type {Part[]} */
+  const parts = [{ type: "text", text: shown.join("\n") || "(nothing was shown)" }];
+  for (const { png, jpeg } of results) {
+    if (png !== undefined) parts.push({ type: "image", mediaType: "image/png", data: png });
+    else if (jpeg !== undefined) parts.push({ type: "image", mediaType: "image/jpeg", data: jpeg });
+  }
+  return parts;
+}
+
+/** @param {string} text */
+function cut(text) {
+  return text.length > MOST ? `${text.slice(0, MOST)}\n(cut off)` : text;
 }
 
 /**
@@ -35,8 +63,9 @@ function runPython(sandbox) {
 function fakeModel(answers) {
   const last = answers.at(-1);
   if (last === undefined) return { call: { code: "temperatures = [12, 15, 9]\nsum(temperature) / len(temperatures)" } };
-  if (last.includes("NameError")) return { call: { code: "sum(temperatures) / len(temperatures)" } };
-  return { text: `On average it was ${last.trim()} degrees.` };
+  if (last.includes("NameError"))
+    return { call: { code: "print(len(temperatures), 'days')\nsum(temperatures) / len(temperatures)" } };
+  return { text: `On average, of ${last.replace("\n", ", ")} degrees.` };
 }
 
 await Sandbox.with("base", { timeout: 300, waitReady: true }, async (sandbox) => {
@@ -47,7 +76,8 @@ await Sandbox.with("base", { timeout: 300, waitReady: true }, async (sandbox) =>
   for (let turn = 1; turn <= 5; turn += 1) {
     const reply = fakeModel(answers);
     if ("text" in reply) return console.log(reply.text);
-    const answer = await tool.execute(reply.call);
+    const parts = await tool.execute(reply.call);
+    const answer = parts.map((part) => (part.type === "text" ? part.text : `(${part.mediaType})`)).join("\n");
     console.log(`${tool.name} says: ${answer.trim().split("\n").at(-1)}`);
     answers.push(answer);
   }
