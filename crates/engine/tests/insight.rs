@@ -136,7 +136,7 @@ async fn each_timeline_entry_is_logged_once_however_long_the_timeline_is() {
         assert!(engine.post(&format!("/sandboxes/{id}/pause"), Value::Null).await.status.is_success());
         assert_eq!(engine.post(&format!("/sandboxes/{id}/connect"), json!({})).await.status, StatusCode::CREATED);
     }
-    let timeline = engine.get(&format!("/sandboxes/{id}")).await.json["timeline"].as_array().unwrap().len();
+    let timeline = engine.until(&id, "running").await["timeline"].as_array().unwrap().len();
     assert!(timeline <= 100, "{timeline} entries");
     let lines = engine.lines(&id).await;
     let count = |phase: &str| lines.iter().filter(|line| line.split([':', ' ']).next() == Some(phase)).count();

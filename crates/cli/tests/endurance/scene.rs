@@ -187,6 +187,7 @@ impl Scene {
         assert!(processes.iter().all(|pid| !alive(*pid)), "it leaves processes");
         if let Some(clock) = &self.clock {
             fs::remove_dir_all(clock.parent().unwrap()).unwrap();
+            remove_clocks_of_the_dead();
         }
     }
 }
@@ -195,6 +196,19 @@ fn clock_file() -> PathBuf {
     let file = TempDir::new().unwrap().keep().join("clock");
     fs::write(&file, "+0\n").unwrap();
     file
+}
+
+/// What libfaketime leaves of processes that were killed.
+fn remove_clocks_of_the_dead() {
+    for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("faketime_shm_").or_else(|| name.strip_prefix("sem.faketime_sem_")));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn command(clock: Option<&Path>) -> std::process::Command {

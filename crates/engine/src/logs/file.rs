@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqlitePool;
@@ -37,9 +38,10 @@ async fn attempt(file: &Path) -> Result<SqlitePool, StoreError> {
 
 /// Sets the file aside, with what was written last.
 fn make_way(file: &Path) -> Result<PathBuf, StoreError> {
-    let log = sqlite_file::write_ahead_log(file);
-    if log.exists() {
-        set_database_aside(&log)?;
+    match set_database_aside(&sqlite_file::write_ahead_log(file)) {
+        // A connection that is just being closed deletes it.
+        Err(StoreError::SetAside { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+        outcome => drop(outcome?),
     }
     set_database_aside(file)
 }
