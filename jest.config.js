@@ -13,7 +13,7 @@ module.exports = {
   testPathIgnorePatterns: ["<rootDir>/__test__/consumers/"],
   modulePathIgnorePatterns: ["<rootDir>/__test__/consumers/", "<rootDir>/target/"],
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   // Not in the system's temporary folder, where it would stay after the checkout is gone.
   cacheDirectory: "<rootDir>/node_modules/.cache/jest",
 };

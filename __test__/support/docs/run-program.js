@@ -1,7 +1,7 @@
 const { spawn } = require("node:child_process");
 
 /** Runs a program to its end, in a group of its own; gives back what it printed, and complains if it failed. */
-async function runProgram(command, args, { cwd, env, input = "", timeoutMs = 30_000 }) {
+async function runProgram(command, args, { cwd, env, input = "", timeoutMs = 90_000 }) {
   const child = spawn(command, args, { cwd, env, detached: true });
   let printed = "";
   let all = "";

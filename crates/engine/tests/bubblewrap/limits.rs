@@ -317,7 +317,7 @@ async fn until_ended(sandbox: &Sandbox<'_>, command: &str) {
 }
 
 async fn until_request_fails(sandbox: &Sandbox<'_>, request: serde_json::Value) {
-    let answer = tokio::time::timeout(Duration::from_secs(60), sandbox.post("/run", request.to_string())).await;
+    let answer = tokio::time::timeout(Duration::from_secs(180), sandbox.post("/run", request.to_string())).await;
     assert!(matches!(answer, Ok(Err(_))), "it was not ended by {request}: {answer:?}");
 }
 
