@@ -48,7 +48,7 @@ export class Sandbox {
    * Creates a sandbox.
    *
    * Nothing is left behind: what a create has made that fails, or is aborted by `signal`, is deleted again, unless
-   * `keepOnFailure` is set. A lost answer is asked for again under the request's idempotency key, where the service keeps
+   * `keepOnFailure` is set (after an abort also unless `idempotencyKey` is). A lost answer is asked for again under the request's idempotency key, where the service keeps
    * keys; else the error says `outcomeUnknown`, with the key.
    *
    * With an `idempotencyKey`, a repeated create gives back the sandbox of the first one, which no failure, abort or end of a
@@ -1033,7 +1033,7 @@ export interface CreateOptions extends WaitOptions {
   /**
    * The request's idempotency key, 1 to 255 visible ASCII characters. Default: a new UUID. Where the service keeps keys, a
    * repeat with the same options gives back the sandbox of the first create, for 24 hours, or until it is deleted. What an
-   * earlier create made is never deleted by the repeat, nor is anything while the outcome is not known.
+   * earlier create made is never deleted by the repeat, nor is anything while the outcome is not known, or after an abort.
    */
   idempotencyKey?: string;
 }

@@ -196,3 +196,81 @@ test("where the service does not tell the new deadline, the last known one stays
   await sandbox.refresh();
   expect(sandbox.endAt).toEqual(new Date("2030-01-01T00:05:00Z"));
 });
+
+/** A reply that waits until it is let go. */
+function held(reply) {
+  const waiting = {};
+  waiting.reply = (response) => {
+    waiting.letGo = () => reply(response);
+  };
+  waiting.arrived = async () => {
+    while (!waiting.letGo) await new Promise(setImmediate);
+  };
+  return waiting;
+}
+
+describe("answers that come out of order", () => {
+  test("getInfo, overtaken by kill, does not revive the handle", async () => {
+    const sandbox = await created();
+    const slow = held(json(200, sandboxAnswer()));
+    server.on("GET /sandboxes/sb-1", slow.reply).on("DELETE /sandboxes/sb-1", noContent());
+    const info = sandbox.getInfo();
+    await slow.arrived();
+    await sandbox.kill();
+    slow.letGo();
+    expect((await info).state).toBe("running");
+    expect([sandbox.state, sandbox.envdUrl, sandbox.envdAccessToken]).toEqual(["deleted", undefined, undefined]);
+  });
+
+  test("pause, overtaken by connect, does not take its URL away", async () => {
+    const sandbox = await created();
+    const slow = held(noContent());
+    server.on("POST /sandboxes/sb-1/pause", slow.reply).on("POST /sandboxes/sb-1/connect", json(201, sandboxAnswer()));
+    const pause = sandbox.pause();
+    await slow.arrived();
+    await sandbox.connect();
+    slow.letGo();
+    await pause;
+    expect([sandbox.state, sandbox.envdAccessToken]).toEqual(["running", "secret-token"]);
+  });
+
+  test("connect counts although a look that was begun later has been answered", async () => {
+    const sandbox = await created();
+    const slow = held(json(201, sandboxAnswer({ envdAccessToken: "new-token" })));
+    const paused = sandboxAnswer({ state: "paused", status: "paused", envdUrl: null, envdAccessToken: null });
+    server.on("POST /sandboxes/sb-1/connect", slow.reply).on("GET /sandboxes/sb-1", json(200, paused));
+    const connect = sandbox.connect();
+    await slow.arrived();
+    await sandbox.reload();
+    expect(sandbox.state).toBe("paused");
+    slow.letGo();
+    await connect;
+    expect([sandbox.state, sandbox.envdAccessToken]).toEqual(["running", "new-token"]);
+  });
+
+  test("of two looks the one that was begun later counts", async () => {
+    const sandbox = await created();
+    const slow = held(json(200, sandboxAnswer({ metadata: { seen: "first" } })));
+    server.on("GET /sandboxes/sb-1", slow.reply, json(200, sandboxAnswer({ metadata: { seen: "later" } })));
+    const first = sandbox.reload();
+    await slow.arrived();
+    await sandbox.reload();
+    slow.letGo();
+    await first;
+    expect(sandbox.metadata).toEqual({ seen: "later" });
+  });
+
+  test("a new deadline does not keep connect from its URL", async () => {
+    const sandbox = await created();
+    const slow = held(json(201, sandboxAnswer({ envdAccessToken: "new-token" })));
+    const until = { "x-sandbox-end-at": "2031-01-01T00:00:00Z" };
+    server.on("POST /sandboxes/sb-1/connect", slow.reply).on("POST /sandboxes/sb-1/timeout", noContent(until));
+    const connect = sandbox.connect();
+    await slow.arrived();
+    await sandbox.setTimeout(60);
+    slow.letGo();
+    await connect;
+    expect(sandbox.envdAccessToken).toBe("new-token");
+    expect(sandbox.endAt).toEqual(new Date("2031-01-01T00:00:00Z"));
+  });
+});

@@ -39,13 +39,29 @@ test("awaited it is the first page: an array that knows how to go on", async () 
 });
 
 test("iterated it is every sandbox of every page", async () => {
-  server.on("GET /sandboxes", page(["sb-1", "sb-2"], "Mg"), page([], "NA"), page(["sb-3"]));
+  const all = page(["sb-1", "sb-2", "sb-3"]);
+  server.on("GET /sandboxes", page(["sb-1", "sb-2"], "Mg"), page([], "NA"), page(["sb-3"]), all);
   expect(await idsOf(Sandbox.list({ limit: 2 }))).toEqual(["sb-1", "sb-2", "sb-3"]);
   expect(server.requests.map(({ query }) => query)).toEqual([
     { limit: "2" },
     { limit: "2", nextToken: "Mg" },
     { limit: "2", nextToken: "NA" },
+    // Again, as something may have moved out of sight.
+    { limit: "100" },
   ]);
+});
+
+test("a single page is read once", async () => {
+  server.on("GET /sandboxes", page(["sb-1"]));
+  expect(await idsOf(Sandbox.list())).toEqual(["sb-1"]);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("tokens are passed on as they came, and those that lead in a circle end the list", async () => {
+  const circle = [page(["sb-1"], "eyJrIjo0fQ==:v2"), page(["sb-2"], "other one")];
+  server.on("GET /sandboxes", ...circle, ...circle, ...circle, ...circle);
+  expect(await idsOf(Sandbox.list())).toEqual(["sb-1", "sb-2"]);
+  expect(server.requests[1].query).toEqual({ nextToken: "eyJrIjo0fQ==:v2" });
 });
 
 test("breaking off fetches no further page", async () => {

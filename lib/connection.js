@@ -97,6 +97,12 @@ class Connection {
     settled((place) => this.#native.settled(place)).catch(() => {});
   }
 
+  /** Deletes sandboxes of a create whose caller can't get them. */
+  discard(sandboxIds) {
+    this.#native.discard(sandboxIds);
+    this.settle();
+  }
+
   /** The native runtime of a sandbox, whose calls go through `request`. */
   runtime(place) {
     return this.#native.runtime(encode(place));

@@ -3,6 +3,11 @@
 const { optionsOf } = require("./arguments.js");
 const { hide, sandboxInfo } = require("./answers.js");
 
+const MAX_PAGE = 100;
+
+// Who creates what matches for each that it gets would never come to an end.
+const MAX_ROUNDS = 20;
+
 /**
  * What list() gives back: awaited it is the first page, iterated it is every sandbox of every page.
  *
@@ -28,19 +33,40 @@ class SandboxList extends Promise {
     return this.#first.then(onFulfilled, onRejected);
   }
 
+  /** Pages are counted from the front: what is deleted meanwhile moves others out of sight, until they are read again. */
   async *[Symbol.asyncIterator]() {
+    const known = new Set();
     let page = await this;
-    yield* page;
-    while (page.hasNext) {
-      page = await page.nextPage();
-      yield* page;
+    for (let round = 1; round <= MAX_ROUNDS; round++) {
+      const before = known.size;
+      for await (const info of sandboxesFrom(page)) {
+        if (known.has(info.sandboxId)) continue;
+        known.add(info.sandboxId);
+        yield info;
+      }
+      // A single page was there as a whole.
+      if (!page.hasNext || known.size === before) return;
+      page = await this.#load(MAX_PAGE);
     }
   }
 }
 
+async function* sandboxesFrom(page) {
+  const tokens = new Set();
+  yield* page;
+  // One that was there before leads in a circle.
+  while (page.hasNext && !tokens.has(page.nextToken)) {
+    tokens.add(page.nextToken);
+    page = await page.nextPage();
+    yield* page;
+  }
+}
+
 function listSandboxes(standard, given) {
-  return new SandboxList(async () => {
-    const options = optionsOf(given);
+  let known;
+  return new SandboxList(async (limit) => {
+    known ??= optionsOf(given);
+    const options = limit === undefined ? known : { ...known, limit };
     return await loadPage(standard.route(options), options);
   });
 }

@@ -1,5 +1,6 @@
 "use strict";
 
+const { AnswerOrder } = require("./answer-order.js");
 const answers = require("./answers.js");
 const { given, isObject, optionsOf, withField } = require("./arguments.js");
 const code = require("./code.js");
@@ -33,6 +34,8 @@ class Sandbox {
   #replayed;
   #answer;
   #info;
+  #order;
+  #isDeleted = false;
   #keepAlives;
   #runtime;
   #commands;
@@ -200,53 +203,61 @@ class Sandbox {
   }
 
   async waitReady(options) {
-    await this.#update("waitReady", options);
+    const begun = this.#begin();
+    this.#takeRead(await this.#ask("waitReady", options), begun);
     return this;
   }
 
   async connect(options) {
-    await this.#update("connect", options);
+    const begun = this.#begin();
+    this.#takeChange(await this.#ask("connect", options), begun);
     return this;
   }
 
   async resume(options) {
-    await this.#update("connect", options);
-    return this;
+    return await this.connect(options);
   }
 
   async getInfo(options) {
+    const begun = this.#begin();
     const raw = await this.#call("getInfo", options);
-    this.#replace(raw);
+    this.#takeRead(raw, begun);
     return answers.sandboxInfo(raw);
   }
 
   async reload(options) {
-    this.#replace(await this.#call("getInfo", options));
+    const begun = this.#begin();
+    this.#takeRead(await this.#call("getInfo", options), begun);
     return this;
   }
 
   async setTimeout(timeout, options) {
-    this.#moveDeadline(await this.#call("setTimeout", withField(options, "timeout", timeout)));
+    const begun = this.#begin();
+    this.#takeDeadline(await this.#call("setTimeout", withField(options, "timeout", timeout)), begun);
   }
 
   async refresh(options) {
-    this.#moveDeadline(await this.#call("refresh", options));
+    const begun = this.#begin();
+    this.#takeDeadline(await this.#call("refresh", options), begun);
   }
 
   keepAlive(options) {
     this.#keepAlives ??= new KeepAlives();
-    return this.#keepAlives.start(this.#connection, this.sandboxId, options, (end) => this.#moveDeadline(end));
+    const take = (end) => this.#takeDeadline(end, this.#begin());
+    return this.#keepAlives.start(this.#connection, this.sandboxId, options, take);
   }
 
   async pause(options) {
+    const begun = this.#begin();
     const changed = await this.#call("pause", options);
-    await this.#leave("paused");
+    await this.#leave("paused", begun);
     return changed;
   }
 
   async kill(options) {
+    const begun = this.#begin();
     const killed = await this.#call("kill", options);
-    await this.#leave("deleted");
+    await this.#leave("deleted", begun);
     return killed;
   }
 
@@ -265,7 +276,9 @@ class Sandbox {
   }
 
   watch(options) {
-    return watchTimeline(this.#connection, this.sandboxId, options, (raw) => this.#replace(raw));
+    const begin = () => this.#begin();
+    const take = (raw, begun) => this.#takeRead(raw, begun);
+    return watchTimeline(this.#connection, this.sandboxId, options, begin, take);
   }
 
   async runCode(source, options) {
@@ -333,26 +346,41 @@ class Sandbox {
     return this.#connection.call(method, { sandboxId: this.sandboxId }, options);
   }
 
-  async #update(method, given) {
+  async #ask(method, given) {
     const options = optionsOf(given);
     const connection = this.#connection.route(options);
-    this.#replace((await requestTelling(connection, method, { sandboxId: this.sandboxId }, options)).raw);
+    return (await requestTelling(connection, method, { sandboxId: this.sandboxId }, options)).raw;
   }
 
-  #replace(raw) {
+  /** The moment at which a call is begun, by which its answer is found to be news. */
+  #begin() {
+    this.#order ??= new AnswerOrder();
+    return this.#order.begin();
+  }
+
+  #takeRead(raw, begun) {
+    if (this.#isDeleted || !this.#order.takesRead("state", begun)) return;
+    this.#replace(raw, this.#order.takesRead("deadline", begun));
+  }
+
+  #takeChange(raw, begun) {
+    if (this.#isDeleted || !this.#order.takesChange("state", begun)) return;
+    this.#replace(raw, this.#order.takesChange("deadline", begun));
+  }
+
+  #takeDeadline({ endAt }, begun) {
+    // A service that does not say leaves the last known deadline, which refresh never shortens.
+    if (endAt === null || this.#isDeleted || !this.#order.takesChange("deadline", begun)) return;
+    this.#changeTo({ ...this.#raw, endAt });
+  }
+
+  #replace(raw, hasDeadline) {
     const before = this.#raw;
     const now = { ...raw };
     for (const name of DETAILS) now[name] ??= before[name];
+    if (!hasDeadline) now.endAt = before.endAt;
+    this.#isDeleted = (raw.state ?? raw.status) === "deleted";
     this.#changeTo(now);
-  }
-
-  #moveDeadline({ endAt }) {
-    // A service that does not say leaves the last known deadline, which refresh never shortens.
-    if (endAt !== null) this.#change({ endAt });
-  }
-
-  #change(fields) {
-    this.#changeTo({ ...this.#raw, ...fields });
   }
 
   #changeTo(raw) {
@@ -362,8 +390,10 @@ class Sandbox {
   }
 
   /** A sandbox that does not run has no runtime to reach, and nothing to keep alive. */
-  async #leave(state) {
-    this.#change({ state, status: state, envdUrl: null, envdAccessToken: null });
+  async #leave(state, begun) {
+    if (state !== "deleted" && (this.#isDeleted || !this.#order.takesChange("state", begun))) return;
+    this.#isDeleted = state === "deleted";
+    this.#changeTo({ ...this.#raw, state, status: state, envdUrl: null, envdAccessToken: null });
     await this.#keepAlives?.stop();
   }
 }
@@ -389,7 +419,13 @@ async function createSandboxes(type, standard, count, template, options) {
 }
 
 function created(type, connection, answer, options) {
-  return new type(FROM_ANSWER, connection, answer.sent(options?.metadata));
+  try {
+    return new type(FROM_ANSWER, connection, answer.sent(options?.metadata));
+  } catch (error) {
+    // As a constructor of the caller's own: nobody gets the handle. Under a key, a repeat may.
+    if (options?.idempotencyKey === undefined) connection.discard([answer.sandboxID]);
+    throw error;
+  }
 }
 
 async function connectSandbox(type, standard, sandboxId, own) {

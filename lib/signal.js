@@ -111,8 +111,10 @@ class PieceStream {
   async next() {
     try {
       const piece = await settled((place) => this.#native.next(place));
+      // What came before the abort is given: it may be what a create has made.
+      if (piece !== "null") return piece;
+      this.#leave();
       if (this.#signal?.aborted) throw new Aborted(this.#signal);
-      if (piece === "null") this.#leave();
       return piece;
     } catch (failure) {
       this.#leave();

@@ -8,13 +8,16 @@ const { thrownFor } = require("./errors.js");
 class ItemStream {
   #native;
   #itemsOf;
+  #begin;
   #items = [];
   #ended = false;
   #last = Promise.resolve();
 
-  constructor(native, itemsOf) {
+  /** `itemsOf` also gets what `begin` gave when the piece was asked for. */
+  constructor(native, itemsOf, begin = () => {}) {
     this.#native = native;
     this.#itemsOf = itemsOf;
+    this.#begin = begin;
   }
 
   [Symbol.asyncIterator]() {
@@ -30,11 +33,12 @@ class ItemStream {
 
   async #take() {
     while (this.#items.length === 0 && !this.#ended) {
+      const begun = this.#begin();
       const piece = await this.#piece();
       // It may have been stopped meanwhile.
       if (this.#ended) break;
       if (piece === null) this.#ended = true;
-      else this.#items.push(...this.#itemsOf(piece));
+      else this.#items.push(...this.#itemsOf(piece, begun));
     }
     if (this.#items.length === 0) return { value: undefined, done: true };
     return { value: this.#items.shift(), done: false };
@@ -66,12 +70,13 @@ function followLogs(connection, sandboxId, options) {
   return new ItemStream(connection.open("followLogs", { sandboxId }, options), (raw) => logs(raw).logs);
 }
 
-/** The entries of a sandbox's timeline, as they come; `onSandbox` gets each answer with new ones. */
-function watchTimeline(connection, sandboxId, options, onSandbox) {
-  return new ItemStream(connection.open("watch", { sandboxId }, options), ({ sandbox, events }) => {
-    onSandbox(sandbox);
+/** The entries of a sandbox's timeline, as they come; `onSandbox` gets each answer with new ones, and when it was begun. */
+function watchTimeline(connection, sandboxId, options, begin, onSandbox) {
+  const itemsOf = ({ sandbox, events }, begun) => {
+    onSandbox(sandbox, begun);
     return timelineOf(events);
-  });
+  };
+  return new ItemStream(connection.open("watch", { sandboxId }, options), itemsOf, begin);
 }
 
 module.exports = { ItemStream, followLogs, watchTimeline };

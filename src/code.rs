@@ -37,7 +37,11 @@ impl NativeRuntime {
                     // Nobody may be listening any more.
                     drop(sender.send(json!({ "told": event }).to_string()));
                 };
-                callee.run(&code, &call, &mut tell).await.map(|execution| execution.to_string()).map_err(record_of)
+                callee
+                    .run(&code, &call, &mut tell)
+                    .await
+                    .map(|execution| execution.to_string().into())
+                    .map_err(record_of)
             }),
         )
     }

@@ -103,9 +103,9 @@ impl NativeRuntime {
                     };
                     let events = try_unfold(watch, |mut watch| async move {
                         let event = watch.next().await.map_err(record)?;
-                        event.map(|event| Ok((json(&event).map_err(record)?, watch))).transpose()
+                        event.map(|event| Ok((json(&event).map_err(record)?.into(), watch))).transpose()
                     });
-                    futures_util::stream::iter([Ok("{}".to_owned())]).chain(events).boxed()
+                    futures_util::stream::iter([Ok("{}".to_owned().into())]).chain(events).boxed()
                 });
                 begun.boxed()
             },

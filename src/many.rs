@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::native_client::NativeClient;
+use crate::outcomes::Given;
 use crate::stream::NativeStream;
 use crate::telling::telling;
 
@@ -26,7 +27,7 @@ impl NativeClient {
                     drop(sender.send(json!({ "created": created, "failed": failed, "total": total }).to_string()));
                 };
                 let report = client.create_many(&many, call, progress).await?;
-                Ok(created(&many, &report))
+                Ok(Given::Created(created(&many, &report), client.unclaimed(report.ids())))
             })
         })
     }

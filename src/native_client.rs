@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::call::{Callee, Cancel, Found, call, json, ready, record, route};
 use crate::many::deleted;
-use crate::outcomes::Mailbox;
+use crate::outcomes::{Given, Mailbox};
+use crate::runtime::enter;
 
 /// The service's routes for the JS face.
 #[napi]
@@ -51,6 +52,14 @@ impl NativeClient {
         });
     }
 
+    /// Deletes sandboxes in the background, that a create gave and that could not be passed on.
+    #[napi]
+    pub fn discard(&self, sandbox_ids: Vec<String>) {
+        if let (Ok(client), Ok(_entered)) = (&self.client, enter()) {
+            drop(client.unclaimed(sandbox_ids));
+        }
+    }
+
     /// Runs a call with `{sandboxId?, template?, options?, trace?}` as JSON text. Its outcome, JSON text unless said otherwise, is put at `place`;
     /// a handle ends it early.
     #[napi]
@@ -64,7 +73,11 @@ fn find(method: &str, args: &Args) -> Found<Client> {
     Some(match method {
         // The ID, and the raw Sandbox, or its detail if it had to be waited for.
         "create" => args.create().and_then(|(options, call)| {
-            ready(move |client: Client| async move { client.create(&options, call).await })
+            ready(move |client: Client| async move {
+                let is_keyed = call.idempotency_key.is_some();
+                let answer = client.create(&options, call).await?;
+                Ok(Given::created(&client, &answer, is_keyed))
+            })
         }),
         // The ID, and the raw Sandbox, or its detail if it had to be waited for.
         "connect" => args.connect().and_then(|(connect, call)| {

@@ -7,9 +7,10 @@ use napi::bindgen_prelude::{Array, Buffer, Function, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use sandbar_client::{Answer, ErrorRecord};
+use sandbar_client::{Answer, Client, ErrorRecord, Unclaimed};
 use sandbar_protocol::Sandbox;
 use tokio::task::yield_now;
+use tokio_util::sync::CancellationToken;
 
 use crate::copied_buffer::CopiedBuffer;
 use crate::runtime::spawn;
@@ -40,6 +41,8 @@ struct Shared {
     in_flight: AtomicUsize,
     settled: Mutex<Vec<(u32, Outcome<Given>)>>,
     wake: RwLock<Wake>,
+    /// The environment is gone, and with it everybody who waited.
+    ended: CancellationToken,
 }
 
 /// What a call gives.
@@ -49,6 +52,8 @@ pub(crate) enum Given {
     /// Bytes in memory that is lent to the JS engine; none of no bytes, as Node.js takes no empty memory of others.
     Lent(Option<Buffer>),
     Copied(Option<CopiedBuffer>),
+    /// A text with sandboxes that the JS face owns once it has taken it.
+    Created(String, Unclaimed),
 }
 
 #[napi]
@@ -62,6 +67,7 @@ impl Outcomes {
                 in_flight: AtomicUsize::new(0),
                 settled: Mutex::default(),
                 wake: RwLock::new(wake),
+                ended: CancellationToken::new(),
             }),
         })
     }
@@ -89,6 +95,7 @@ impl Outcomes {
                 Ok(Given::Flag(flag)) => flat.set(index + 1, flag),
                 Ok(Given::Lent(bytes)) => flat.set(index + 1, bytes),
                 Ok(Given::Copied(bytes)) => flat.set(index + 1, bytes),
+                Ok(Given::Created(text, unclaimed)) => flat.set(index + 1, text).map(|()| unclaimed.claim()),
                 Err(record) => flat.set(index + 1, record.to_json()),
             };
             if set.is_err() {
@@ -119,13 +126,25 @@ impl Outcomes {
     }
 }
 
+impl Drop for Outcomes {
+    /// The environment ends, as that of a worker that is terminated: calls in flight are cancelled, and what nobody has taken
+    /// is dropped, so that sandboxes among it are deleted.
+    fn drop(&mut self) {
+        self.shared.ended.cancel();
+        let left = std::mem::take(&mut *self.shared.settled.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(left);
+    }
+}
+
 impl Mailbox {
     /// Runs a call on the addon's runtime, and puts what it comes to at this place. A panic of the call is an error, too.
     pub(crate) fn settle<T: Into<Given>>(&self, place: u32, call: impl Future<Output = Outcome<T>> + Send + 'static) {
         let shared = Arc::clone(&self.0);
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         let spawned = spawn(async move {
-            let outcome = AssertUnwindSafe(call).catch_unwind().await;
+            let call = AssertUnwindSafe(call).catch_unwind();
+            // A dropped call cleans up after itself.
+            let Some(outcome) = shared.ended.run_until_cancelled(call).await else { return };
             let outcome = outcome.unwrap_or_else(|_| Err(Box::new(defect())));
             shared.put(place, outcome.map(Into::into));
         });
@@ -140,6 +159,9 @@ impl Shared {
         let others = self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1;
         let is_first = {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.ended.is_cancelled() {
+                return;
+            }
             settled.push((place, outcome));
             settled.len() == 1
         };
@@ -171,12 +193,37 @@ impl From<String> for Given {
 }
 
 impl From<Answer<Sandbox>> for Given {
-    /// The ID, a tab if an earlier call made the sandbox, a line feed, and the answer: the ID is mostly all that is read of
-    /// it. None that has control characters itself.
     fn from(answer: Answer<Sandbox>) -> Self {
-        let id = Some(answer.value.sandbox_id).filter(|id| !id.contains(['\n', '\t'])).unwrap_or_default();
-        Self::Text([id.as_str(), if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat())
+        Self::Text(with_id(&answer))
     }
+}
+
+impl Given {
+    /// The answer of a create, under a key of the caller's or not.
+    pub(crate) fn created(client: &Client, answer: &Answer<Sandbox>, is_keyed: bool) -> Self {
+        Self::Created(with_id(answer), unclaimed(client, answer, is_keyed))
+    }
+
+    /// The same with another text.
+    pub(crate) fn map_text(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(change(text)),
+            Self::Created(text, unclaimed) => Self::Created(change(text), unclaimed),
+            other => other,
+        }
+    }
+}
+
+/// What a create made that nobody else can have got: under a key of the caller's, a repeat may have.
+pub(crate) fn unclaimed(client: &Client, answer: &Answer<Sandbox>, is_keyed: bool) -> Unclaimed {
+    client.unclaimed(if is_keyed { Vec::new() } else { vec![answer.value.sandbox_id.clone()] })
+}
+
+/// The ID, a tab if an earlier call made the sandbox, a line feed, and the answer: the ID is mostly all that is read of it.
+/// None that has control characters itself.
+fn with_id(answer: &Answer<Sandbox>) -> String {
+    let id = Some(answer.value.sandbox_id.as_str()).filter(|id| !id.contains(['\n', '\t'])).unwrap_or_default();
+    [id, if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat()
 }
 
 impl From<bool> for Given {

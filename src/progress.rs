@@ -1,10 +1,11 @@
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
-use futures_util::{StreamExt, TryFutureExt};
 use napi_derive::napi;
 use sandbar_client::{Answer, Args, ClientError, Onlooker};
 use sandbar_protocol::Sandbox;
 
 use crate::native_client::NativeClient;
+use crate::outcomes::{Given, unclaimed};
 use crate::stream::{NativeStream, Pieces};
 use crate::telling::telling;
 
@@ -16,7 +17,11 @@ impl NativeClient {
     #[napi]
     pub fn create_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::create, |client, (options, call)| {
-            seen(|onlooker| async move { client.create_seen(&options, &onlooker, call).await })
+            seen(|onlooker| async move {
+                let is_keyed = call.idempotency_key.is_some();
+                let answer = client.create_seen(&options, &onlooker, call).await?;
+                Ok(Given::Created(result(&answer), unclaimed(&client, &answer, is_keyed)))
+            })
         })
     }
 
@@ -26,7 +31,10 @@ impl NativeClient {
         self.stream(&args, Args::connect, |client, (connect, call)| {
             seen(|onlooker| async move {
                 let (id, options) = (&connect.sandbox_id, &connect.options);
-                client.connect_seen(id, options, connect.wait, &onlooker, call).await
+                client
+                    .connect_seen(id, options, connect.wait, &onlooker, call)
+                    .await
+                    .map(|answer| result(&answer).into())
             })
         })
     }
@@ -35,18 +43,23 @@ impl NativeClient {
     #[napi]
     pub fn wait_ready_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::sandbox, |client, (id, call)| {
-            seen(|onlooker| async move { client.wait_ready_seen(&id, &onlooker, call).await })
+            seen(|onlooker| async move {
+                client.wait_ready_seen(&id, &onlooker, call).await.map(|answer| result(&answer).into())
+            })
         })
     }
 }
 
 fn seen<F>(call: impl FnOnce(Onlooker) -> F) -> Pieces
 where
-    F: Future<Output = Result<Answer<Sandbox>, ClientError>> + Send + 'static,
+    F: Future<Output = Result<Given, ClientError>> + Send + 'static,
 {
     let (onlooker, progress) = Onlooker::with_progress();
     let told = unfold(progress, |mut progress| async move { Some((progress.next().await?, progress)) });
-    // The raw text goes in as it is.
-    let result = |Answer { text, replayed, .. }| format!(r#"{{"sandbox":{text},"replayed":{replayed}}}"#);
-    telling(told.boxed(), call(onlooker).map_ok(result))
+    telling(told.boxed(), call(onlooker))
+}
+
+/// The raw text goes in as it is.
+fn result(Answer { text, replayed, .. }: &Answer<Sandbox>) -> String {
+    format!(r#"{{"sandbox":{text},"replayed":{replayed}}}"#)
 }

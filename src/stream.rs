@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, watch};
 
 use crate::call::{Callee, Traced, record};
 use crate::native_client::NativeClient;
-use crate::outcomes::Mailbox;
+use crate::outcomes::{Given, Mailbox, Outcome};
 use crate::runtime::spawn;
 
 /// Pieces of JSON text, each made when it is asked for: nothing goes on in between.
-pub(crate) type Pieces = BoxStream<'static, Result<String, Box<ErrorRecord>>>;
+pub(crate) type Pieces = BoxStream<'static, Outcome<Given>>;
 
 /// What comes piece by piece, until its end or `stop()`.
 #[napi]
@@ -32,7 +32,7 @@ impl NativeClient {
             let follower = client.follow_logs(&id, query, call);
             try_unfold(follower, |mut follower| async move {
                 let window = follower.next().await.map_err(record)?;
-                Ok(window.map(|window| (window.text, follower)))
+                Ok(window.map(|window| (window.text.into(), follower)))
             })
             .boxed()
         })
@@ -45,7 +45,7 @@ impl NativeClient {
             let watch = client.watch(&id, call);
             try_unfold(watch, |mut watch| async move {
                 let piece = watch.next().await.map_err(record)?;
-                Ok(piece.map(|piece| (piece, watch)))
+                Ok(piece.map(|piece| (piece.into(), watch)))
             })
             .boxed()
         })
@@ -111,7 +111,7 @@ impl NativeStream {
                 // What was in flight for it is dropped here, where it can clean up after itself.
                 *pieces.lock().await = empty().boxed();
             }
-            piece.unwrap_or_else(|| Ok("null".to_owned()))
+            piece.unwrap_or_else(|| Ok("null".to_owned().into()))
         });
     }
 
@@ -125,5 +125,12 @@ impl NativeStream {
             // On the runtime, where it can clean up after itself.
             drop(spawn(async move { drop(left) }));
         }
+    }
+}
+
+impl Drop for NativeStream {
+    /// Nobody can ask for more: the environment has ended, or nobody holds it any more.
+    fn drop(&mut self) {
+        self.stop();
     }
 }

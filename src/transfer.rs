@@ -23,7 +23,7 @@ impl NativeRuntime {
             |Inside { runtime, .. }, (transfer, call)| {
                 let (sender, told) = unbounded_channel();
                 telling(pieces(told), async move {
-                    Ok(json!(runtime.upload(&transfer, &teller(sender), &call).await?).to_string())
+                    Ok(json!(runtime.upload(&transfer, &teller(sender), &call).await?).to_string().into())
                 })
             },
         )
@@ -40,7 +40,7 @@ impl NativeRuntime {
             |Inside { runtime, .. }, (transfer, call)| {
                 let (sender, told) = unbounded_channel();
                 telling(pieces(told), async move {
-                    Ok(json!(runtime.download(&transfer, &teller(sender), &call).await?).to_string())
+                    Ok(json!(runtime.download(&transfer, &teller(sender), &call).await?).to_string().into())
                 })
             },
         )

@@ -8,9 +8,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::answer::RawAnswer;
-use crate::journal::EventFields;
+use crate::cleanup::{CLEAN_UP_WITHIN, insisting};
 use crate::request::{Limits, Request, json_bytes};
-use crate::retry::{self, Fate};
 use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
 
 /// How long the service may hold a create that waits.
@@ -18,8 +17,6 @@ const HELD: Duration = Duration::from_secs(30);
 const LEAST_HELD_TIMEOUT: Duration = Duration::from_secs(45);
 /// How long a failure is kept from its caller until what it left is deleted.
 const TELL_WITHIN: Duration = Duration::from_secs(5);
-/// How long it is tried to delete what a failed create has left, and to find out whether it has left something.
-const CLEAN_UP_WITHIN: Duration = Duration::from_secs(120);
 /// How long to wait after the service could not even say whether it keeps keys.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -75,14 +72,18 @@ impl Creation {
             Some(Err(error)) if replayed => drop(caller.send(Err(error.with_replayed()))),
             Some(Err(error)) => Box::pin(self.tell_failed(error, &sandbox_id, caller)).await,
             Some(Ok(answer)) => {
-                if caller.send(Ok(Answer { replayed, ..answer })).is_err() && !replayed {
-                    Box::pin(self.delete(&sandbox_id)).await;
+                if caller.send(Ok(Answer { replayed, ..answer })).is_err() {
+                    Box::pin(self.clean_up_aborted(&sandbox_id)).await;
                 }
             }
-            None if replayed => {}
-            None => {
-                Box::pin(self.delete(&sandbox_id)).await;
-            }
+            None => Box::pin(self.clean_up_aborted(&sandbox_id)).await,
+        }
+    }
+
+    /// Under a key that others may know, a repeat may have got the sandbox already, or be about to: it is left alone.
+    async fn clean_up_aborted(&self, sandbox_id: &str) {
+        if self.owns_key() {
+            self.delete(sandbox_id).await;
         }
     }
 
@@ -138,45 +139,16 @@ impl Creation {
             }
             sleep(ASK_AGAIN_AFTER).await;
         }
-        if let Ok(answer) = self.insist(until, |limits| Ok(self.request(limits)), RawAnswer::object::<Sandbox>).await {
+        if let Ok(answer) =
+            self.client.insist(until, |limits| Ok(self.request(limits)), RawAnswer::object::<Sandbox>).await
+        {
             self.delete(&answer.value.sandbox_id).await;
         }
     }
 
     /// Deletes a sandbox that was made for nothing; whether it is gone.
     async fn delete(&self, sandbox_id: &str) -> bool {
-        if self.call.on_failure == OnFailure::Keep {
-            return false;
-        }
-        self.client.transport().context.journal.warn(|| {
-            let fields = EventFields { sandbox_id: Some(sandbox_id.to_owned()), ..EventFields::default() };
-            (format!("deletes sandbox {sandbox_id}, which nobody got from its create"), fields)
-        });
-        let request = |limits| self.client.delete_of(sandbox_id, limits);
-        match self.insist(Instant::now() + CLEAN_UP_WITHIN, request, Ok).await {
-            Ok(_) => true,
-            Err(ClientError::Api(error)) => error.status == 404,
-            Err(_) => false,
-        }
-    }
-
-    /// Repeats a request for as long as its failures may pass.
-    async fn insist<T>(
-        &self,
-        until: Instant,
-        request: impl Fn(Limits) -> Result<Request, ClientError>,
-        read: fn(RawAnswer) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        loop {
-            match self.client.transport().send(&request(insisting())?, read).await {
-                Err(error) if Fate::of(&error) != Fate::Settled && Instant::now() < until => {
-                    // It was given up because this is longer than one request may take.
-                    let pause = retry::pause(1, error.retry_after());
-                    sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
-                }
-                outcome => return outcome,
-            }
-        }
+        self.call.on_failure == OnFailure::Delete && self.client.discard(sandbox_id).await
     }
 }
 
@@ -184,9 +156,4 @@ impl Creation {
 fn created(answer: RawAnswer) -> Result<Answer<Sandbox>, ClientError> {
     let replayed = answer.header(IDEMPOTENCY_REPLAYED_HEADER).is_some_and(|mark| mark.eq_ignore_ascii_case("true"));
     Ok(Answer { replayed, ..answer.object()? })
-}
-
-/// What is to be cleaned up does not count as a burden on the service.
-fn insisting() -> Limits {
-    Limits { timeout: LEAST_HELD_TIMEOUT, max_retries: u32::MAX, budgeted: false }
 }

@@ -1,12 +1,12 @@
 //! Deleting all sandboxes that some metadata match.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::StreamExt;
 use futures_util::stream::iter;
-use sandbar_protocol::{Fields, ListQuery, Sandbox, ValidationError};
+use sandbar_protocol::{Fields, ListQuery, PublicState, Sandbox, ValidationError};
 
-use crate::{Args, CallOptions, Client, ClientError};
+use crate::{Args, Call, CallOptions, Client, ClientError};
 
 /// How many requests are in flight at the same time, unless said otherwise.
 pub(crate) const DEFAULT_CONCURRENCY: u64 = 8;
@@ -66,10 +66,19 @@ impl Client {
         let mut tried = HashSet::new();
         loop {
             // Pages are counted by offset: what goes while they are read moves others out of sight until the next look.
-            let found = self.list_all(&all.query, &call).await?;
-            let ids: Vec<_> = found.into_iter().filter(|id| tried.insert(id.clone())).collect();
-            if ids.is_empty() {
+            let mut found = self.list_all(&all.query, &call).await?;
+            found.retain(|sandbox| tried.insert(sandbox.sandbox_id.clone()));
+            if found.is_empty() {
                 return Ok(report);
+            }
+            let mut ids = Vec::new();
+            for sandbox in found {
+                let sandbox_id = sandbox.sandbox_id.clone();
+                match self.is_meant(sandbox, &all.query, &call).await {
+                    Ok(true) => ids.push(sandbox_id),
+                    Ok(false) => {}
+                    Err(error) => report.failed.push((sandbox_id, error)),
+                }
             }
             let DeleteReport { deleted, failed } = self.delete_each(ids, all.concurrency, &call).await;
             report.deleted.extend(deleted);
@@ -95,24 +104,56 @@ impl Client {
         report
     }
 
-    /// The IDs of all pages.
-    async fn list_all(&self, query: &ListQuery, call: &CallOptions) -> Result<Vec<String>, ClientError> {
+    /// The sandboxes of all pages.
+    async fn list_all(&self, query: &ListQuery, call: &CallOptions) -> Result<Vec<Sandbox>, ClientError> {
         let mut query = query.clone();
-        let mut ids = Vec::new();
+        let (mut found, mut tokens) = (Vec::new(), HashSet::new());
         loop {
             let page = self.list(&query, call.clone()).await?;
-            let matching = page.sandboxes.value.into_iter().filter(|sandbox| matches(sandbox, &query.metadata));
-            ids.extend(matching.map(|sandbox| sandbox.sandbox_id));
-            if !page.has_next || page.next_token == query.next_token {
-                return Ok(ids);
+            found.extend(page.sandboxes.value);
+            // A token that was there before leads in a circle.
+            if !page.has_next || !tokens.insert(page.next_token.clone()) {
+                return Ok(found);
             }
             query.next_token = page.next_token;
         }
     }
+
+    /// Whether a listed sandbox is one of those that the query asks for: a service that does not filter must not cost others
+    /// theirs. What the list does not show is looked up.
+    async fn is_meant(&self, listed: Sandbox, query: &ListQuery, call: &CallOptions) -> Result<bool, ClientError> {
+        if let Some(known) = matches(&listed, query) {
+            return Ok(known);
+        }
+        let answer = match self.get(&listed.sandbox_id, call.clone()).await {
+            Err(error) if error.is_gone() => return Ok(false),
+            outcome => outcome?,
+        };
+        matches(&answer.value, query).ok_or_else(|| ClientError::InvalidAnswer {
+            status: answer.status,
+            content_type: "application/json".to_owned(),
+            excerpt: String::new(),
+            problem: "no readable `metadata` and `state`, so it was left alone".to_owned(),
+            call: Box::new(Call {
+                method: "GET",
+                path: format!("/sandboxes/{}", listed.sandbox_id),
+                request_id: answer.request_id,
+                attempts: 1,
+                sandbox_id: Some(listed.sandbox_id),
+                ..Call::default()
+            }),
+        })
+    }
 }
 
-/// Whether a sandbox has the metadata, as far as it is shown: a service that does not filter must not cost others theirs.
-fn matches(sandbox: &Sandbox, wanted: &BTreeMap<String, String>) -> bool {
-    let Some(metadata) = &sandbox.metadata else { return true };
-    wanted.iter().all(|(name, value)| metadata.get(name) == Some(value))
+/// Whether a sandbox has the metadata and one of the states; `None` if that is not shown.
+fn matches(sandbox: &Sandbox, query: &ListQuery) -> Option<bool> {
+    let metadata = sandbox.metadata.as_ref()?;
+    let has_all = query.metadata.iter().all(|(name, value)| metadata.get(name) == Some(value));
+    if !has_all || query.states.is_empty() {
+        return Some(has_all);
+    }
+    let state = sandbox.public_state()?;
+    let is_one = |wanted: &PublicState| wanted == state || (wanted.is_failed() && state.is_failed());
+    Some(query.states.iter().any(is_one))
 }

@@ -120,6 +120,8 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// Whether a create or connect may have taken effect without anybody's knowledge.
     pub outcome_unknown: bool,
+    /// Whether an attempt before the last one may have taken effect: its answer was lost.
+    pub earlier_unknown: bool,
 }
 
 /// Why no answer came.
@@ -312,6 +314,12 @@ impl ClientError {
         }
     }
 
+    /// Whether the service says that there is no such thing: a 404 whose body is a JSON object with `code` or `error`. What
+    /// else answers 404, as a gateway that has no route, knows nothing of sandboxes.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Api(error) if error.is_gone())
+    }
+
     /// Whether the same call may succeed a little later. It says nothing about whether repeating it is harmless.
     pub fn retryable(&self) -> bool {
         match self {
@@ -340,6 +348,11 @@ impl ClientError {
 }
 
 impl ApiError {
+    pub(crate) fn is_gone(&self) -> bool {
+        let is_own = |body: &Value| body.get("code").or_else(|| body.get("error")).is_some();
+        self.status == 404 && self.body.as_ref().is_some_and(is_own)
+    }
+
     pub(crate) fn retryable(&self) -> bool {
         match self.status {
             408 | 425 => true,

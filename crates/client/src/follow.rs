@@ -124,7 +124,7 @@ impl LogFollower {
                 self.began = true;
                 Ok(Some(window))
             }
-            Err(error) if self.began && is_gone(&error) => Ok(None),
+            Err(error) if self.began && error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -150,14 +150,10 @@ impl LogFollower {
                 let state = answer.value.public_state();
                 self.ended = state.is_some_and(|state| *state == PublicState::Deleted || state.is_failed());
             }
-            Err(error) if is_gone(&error) => self.ended = true,
+            Err(error) if error.is_gone() => self.ended = true,
             Err(error) => return Err(error),
         }
         self.seen = Some(Instant::now());
         Ok(())
     }
-}
-
-fn is_gone(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api(error) if error.status == 404)
 }

@@ -82,7 +82,7 @@ impl Client {
     ) -> Result<Refreshed, ClientError> {
         match self.refresh(sandbox_id, &options, call.clone()).await {
             Ok(end_at) => Ok(Refreshed::Until(end_at)),
-            Err(ClientError::Api(error)) if error.status == 404 => Ok(Refreshed::NotAlive),
+            Err(error) if error.is_gone() => Ok(Refreshed::NotAlive),
             Err(ClientError::Api(error)) if error.status == 409 => {
                 let detail = self.get(sandbox_id, call).await?;
                 match detail.value.public_state() {

@@ -8,6 +8,7 @@ mod base_url;
 #[doc(hidden)]
 pub mod bench;
 mod call;
+mod cleanup;
 mod client;
 mod config;
 mod connections;
@@ -56,6 +57,7 @@ mod watch;
 pub use answer::{Answer, Page};
 pub use base_url::BaseUrl;
 pub use call::{Args, CallOptions, ConnectCall, OnFailure, Wait};
+pub use cleanup::Unclaimed;
 pub use client::Client;
 pub use config::{Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoint};
 pub use delete_all::{DeleteAll, DeleteReport};

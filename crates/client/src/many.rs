@@ -103,16 +103,18 @@ impl Client {
                 () = creating.run(&client, &many, &call, progress) => false,
             };
             if aborted {
-                client.delete_each(creating.ids(), many.concurrency, &call).await;
+                drop(client.unclaimed(creating.ids()));
             } else {
                 let report = creating.report(&client, &many, &call).await;
-                if let Err(report) = caller.send(report) {
-                    client.delete_each(report.ids(), many.concurrency, &call).await;
-                }
+                let unclaimed = client.unclaimed(report.ids());
+                // Lost on the way if nobody is there, or is not any more when it arrives.
+                let _ = caller.send((report, unclaimed));
             }
             drop(entered);
         });
-        report.await.map_err(|_| self.transport().transport.stopped())
+        let (report, unclaimed) = report.await.map_err(|_| self.transport().transport.stopped())?;
+        unclaimed.claim();
+        Ok(report)
     }
 }
 
@@ -162,14 +164,22 @@ impl Creating {
             }
         }
         if !report.errors.is_empty() && many.on_failure == OnFailure::Delete {
-            report.cleanup = Some(client.delete_each(report.ids(), many.concurrency, call).await);
+            let cleanup = client.delete_each(report.ids(), many.concurrency, call).await;
+            let left = cleanup.failed.iter().map(|(id, _)| id.clone()).collect();
+            // The caller does not wait for it, but it goes on.
+            drop(client.unclaimed(left));
+            report.cleanup = Some(cleanup);
         }
         report
     }
 }
 
 impl CreateReport {
-    fn ids(&self) -> Vec<String> {
+    /// The IDs of the sandboxes that were created and not deleted again.
+    pub fn ids(&self) -> Vec<String> {
+        if self.cleanup.is_some() {
+            return Vec::new();
+        }
         self.created.iter().map(|answer| answer.value.sandbox_id.clone()).collect()
     }
 

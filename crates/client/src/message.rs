@@ -112,7 +112,11 @@ fn refusal(error: &ApiError) -> String {
             message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
         ),
         403 => said("the API key does not allow this (403)"),
-        404 if message.is_none() => format!("{method} {path} is not there (404): is the base URL right?"),
+        404 if !error.is_gone() => format!(
+            "{method} {path} is not there (404{}): is the base URL right?",
+            message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+        ),
+        404 => said(&format!("{method} {path} is not there (404)")),
         407 => "the proxy asks for a name and password (407): put them into the `proxy` URL".to_owned(),
         429 => said("too many requests (429): send fewer at a time, or wait"),
         500.. => said(&format!("the service failed at {method} {path} ({status}): try again later")),

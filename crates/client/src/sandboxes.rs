@@ -29,7 +29,7 @@ impl Client {
     /// error's [`Call`](crate::Call) says `outcome_unknown`, with the key. [`Client::settled`] waits for all that.
     ///
     /// Under a key that the caller passed, what an earlier call made is given back ([`Answer::replayed`]) and never deleted
-    /// here, nor is anything while the outcome is not known.
+    /// here, nor is anything while the outcome is not known, or after an abort: a repeat may have got it.
     ///
     /// Returns the sandbox as create answered it, or its detail if it had to be waited for.
     ///
@@ -151,7 +151,7 @@ impl Client {
 
     /// Pauses a sandbox: its runtime stops, files and metadata stay.
     ///
-    /// Returns whether that changed anything: false if it was paused already.
+    /// Returns whether that changed anything: false if it was paused already, unless an attempt whose answer was lost may have done it.
     ///
     /// # Errors
     /// As every call.
@@ -159,7 +159,8 @@ impl Client {
     /// Route: `POST /sandboxes/:sandboxID/pause`.
     pub async fn pause(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
         let answer = self.transport().send(&self.post_to(sandbox_id, "/pause", &call)?, Ok).await?;
-        Ok(answer.header(PREVIOUS_STATE_HEADER).map(PublicState::from) != Some(PublicState::Paused))
+        let was_paused = answer.header(PREVIOUS_STATE_HEADER).map(PublicState::from) == Some(PublicState::Paused);
+        Ok(!was_paused || answer.call.earlier_unknown)
     }
 
     /// Extends a sandbox's life, never shortens it: to now + `duration` (0…3600 s, default its own timeout).
@@ -205,16 +206,17 @@ impl Client {
 
     /// Deletes a sandbox and its files.
     ///
-    /// Returns whether there was one: a 404 is `false`, so that a repeat after a lost answer is safe.
+    /// Returns whether there was one: `false` if the service says 404. Where the answer to an attempt before was lost, which
+    /// may have deleted it, that is `true`.
     ///
     /// # Errors
-    /// As every call, but for 404.
+    /// As every call, but for the service's own 404.
     ///
     /// Route: `DELETE /sandboxes/:sandboxID`.
     pub async fn delete(&self, sandbox_id: &str, call: CallOptions) -> Result<bool, ClientError> {
         match self.transport().send(&self.delete_of(sandbox_id, self.limits(&call))?, Ok).await {
             Ok(_) => Ok(true),
-            Err(ClientError::Api(error)) if error.status == 404 => Ok(false),
+            Err(error) if error.is_gone() => Ok(error.call().is_some_and(|call| call.earlier_unknown)),
             Err(error) => Err(error),
         }
     }

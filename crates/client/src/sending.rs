@@ -114,7 +114,12 @@ impl<'a> Attempts<'a> {
 
     fn next(&mut self) -> Attempt<'_> {
         self.count += 1;
-        Attempt { number: self.count, deadline: self.deadline, before: self.last.as_ref() }
+        Attempt {
+            number: self.count,
+            deadline: self.deadline,
+            before: self.last.as_ref(),
+            earlier_unknown: self.unknown,
+        }
     }
 
     /// Waits for the next one to be due; gives the error back if there is to be none.

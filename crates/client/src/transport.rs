@@ -105,6 +105,7 @@ impl Transport {
             sandbox_id: request.sandbox_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
             outcome_unknown: false,
+            earlier_unknown: attempt.earlier_unknown,
         };
         let begun = Instant::now();
         let journal = &context.journal;
@@ -269,6 +270,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) deadline: Instant,
     /// How the one before failed.
     pub(crate) before: Option<&'a ClientError>,
+    /// Whether one of those before may have taken effect.
+    pub(crate) earlier_unknown: bool,
 }
 
 /// A successful answer whose body is still to be read.

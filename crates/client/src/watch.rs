@@ -64,7 +64,7 @@ impl Watch {
             let ask = |left| client.get(sandbox_id, once(call, left));
             let answer = match outlast(client.limits(call).timeout, ask).await {
                 Ok(answer) => answer,
-                Err(ClientError::Api(error)) if self.began && error.status == 404 => return Ok(None),
+                Err(error) if self.began && error.is_gone() => return Ok(None),
                 Err(error) => return Err(error),
             };
             self.began = true;

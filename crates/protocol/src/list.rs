@@ -45,13 +45,8 @@ impl ListQuery {
     /// Reads `{metadata: {app: "prod"}, state: "running" | ["running", …], limit, nextToken}`.
     pub fn from_json(value: &Value) -> Result<Self, ValidationError> {
         let fields = Fields::of("list options", value, &["metadata", "state", "limit", "nextToken"])?;
+        // Whatever the service gave: only the service knows what its tokens mean.
         let next_token = fields.text("nextToken")?.filter(|token| !token.is_empty());
-        if next_token.is_some_and(|token| PageToken::decode(token).is_none()) {
-            return Err(ValidationError::new(
-                "nextToken",
-                "`nextToken` is not a page token: pass the `nextToken` of the page before, unchanged",
-            ));
-        }
         Ok(Self {
             metadata: fields.string_map("metadata")?.unwrap_or_default(),
             states: fields.words("state", &PublicState::WORDS)?.into_iter().map(PublicState::from).collect(),
@@ -60,9 +55,14 @@ impl ListQuery {
         })
     }
 
-    /// The offset that `next_token` stands for.
-    pub fn offset(&self) -> u64 {
-        self.next_token.as_deref().and_then(PageToken::decode).map_or(0, |token| token.0)
+    /// The offset that `next_token` stands for, where tokens are offsets.
+    ///
+    /// # Errors
+    /// [`ValidationError`] if it is no such token.
+    pub fn offset(&self) -> Result<u64, ValidationError> {
+        let Some(token) = self.next_token.as_deref() else { return Ok(0) };
+        let invalid = "`nextToken` is not a page token: pass the `nextToken` of the page before, unchanged";
+        PageToken::decode(token).map(|token| token.0).ok_or_else(|| ValidationError::new("nextToken", invalid))
     }
 }
 
@@ -95,9 +95,17 @@ mod tests {
     }
 
     #[test]
-    fn limits_and_tokens_are_checked() {
-        let message = |value| ListQuery::from_json(&value).unwrap_err().message;
-        assert_eq!(message(json!({"limit": 0})), "`limit` must be between 1 and 100 sandboxes, got 0");
-        assert_eq!(message(json!({"nextToken": "x!"})).split(':').next(), Some("`nextToken` is not a page token"));
+    fn limits_are_checked() {
+        let error = ListQuery::from_json(&json!({"limit": 0})).unwrap_err();
+        assert_eq!(error.message, "`limit` must be between 1 and 100 sandboxes, got 0");
+    }
+
+    #[test]
+    fn any_token_may_be_passed_on_and_only_offsets_are_offsets() {
+        let query = |token: &str| ListQuery::from_json(&json!({ "nextToken": token })).unwrap();
+        assert_eq!(query("eyJrIjo0fQ==:v2").next_token.as_deref(), Some("eyJrIjo0fQ==:v2"));
+        assert_eq!((query("").offset(), query("MTAw").offset()), (Ok(0), Ok(100)));
+        let message = query("x!").offset().unwrap_err().message;
+        assert_eq!(message.split(':').next(), Some("`nextToken` is not a page token"));
     }
 }

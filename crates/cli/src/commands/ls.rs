@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use sandbar_client::{Answer, CallOptions};
 use sandbar_protocol::{ListQuery, PublicState, Sandbox};
 use serde_json::Value;
@@ -82,7 +84,7 @@ pub(super) async fn list(
 ) -> Result<Vec<Listed>, CliError> {
     let limit = limit.map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX));
     let mut listed: Vec<Listed> = Vec::new();
-    let mut known = std::collections::HashSet::new();
+    let (mut known, mut tokens) = (HashSet::new(), HashSet::new());
     loop {
         let left = limit - listed.len();
         query.limit = (left < 100).then_some(left as u64);
@@ -94,7 +96,8 @@ pub(super) async fn list(
                 listed.push(Listed { sandbox, raw });
             }
         }
-        if !page.has_next || listed.len() >= limit || page.next_token == query.next_token {
+        // A token that was there before leads in a circle.
+        if !page.has_next || listed.len() >= limit || !tokens.insert(page.next_token.clone()) {
             return Ok(listed);
         }
         query.next_token = page.next_token;

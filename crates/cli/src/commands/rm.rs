@@ -2,7 +2,7 @@ use std::io::{IsTerminal, Write};
 
 use futures_util::StreamExt;
 use futures_util::stream::iter;
-use sandbar_client::{CallOptions, ClientError};
+use sandbar_client::CallOptions;
 use serde_json::json;
 
 use super::Session;
@@ -85,7 +85,7 @@ async fn look(args: &Args, session: &Session<'_>) -> Result<u8, CliError> {
     for id in &args.sandbox_ids {
         match session.client.get(id, CallOptions::default()).await {
             Ok(answer) => listed.push(Listed::of(answer)),
-            Err(ClientError::Api(error)) if error.status == 404 && args.ignore_missing => {}
+            Err(error) if error.is_gone() && args.ignore_missing => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -111,7 +111,7 @@ impl Runtime {
         }
         match self.stat(".", call).await {
             // Whoever removed the workspace still has a runtime.
-            Err(ClientError::Api(error)) if error.status == 404 => Ok(()),
+            Err(error) if error.is_gone() => Ok(()),
             outcome => outcome.map(drop),
         }
     }

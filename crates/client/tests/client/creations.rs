@@ -57,7 +57,7 @@ async fn what_does_not_become_ready_is_deleted() {
     let service = Service::start(vec![in_state("starting"), in_state("failed"), Reply::empty(204)]).await;
     assert_eq!(deleted(&service.client(), &waiting(), CALL).await, Some(true));
     assert_eq!(lines(&service), [CREATE, LOOK, DELETE]);
-    let service = Service::start(vec![in_state("failed"), Reply::empty(404)]).await;
+    let service = Service::start(vec![in_state("failed"), Reply::gone()]).await;
     assert_eq!(deleted(&service.client(), &CreateOptions::default(), CALL).await, Some(true));
 }
 
@@ -254,7 +254,7 @@ async fn nothing_is_deleted_under_the_callers_key_while_the_outcome_is_unknown()
 
 #[tokio::test(start_paused = true)]
 async fn error_does_not_claim_a_delete_that_another_made() {
-    let service = Service::start(vec![in_state("deleted"), Reply::empty(404)]).await;
+    let service = Service::start(vec![in_state("deleted"), Reply::gone()]).await;
     let error = service.client().create(&waiting(), CALL).await.unwrap_err();
     assert!(!error.to_string().contains("keepOnFailure"), "{error}");
 }

@@ -113,6 +113,36 @@ async fn bodies_of_any_shape_are_read() {
 }
 
 #[tokio::test]
+async fn a_404_that_is_not_the_services_own_is_not_gone() {
+    let foreign = [
+        Reply::text(404, "text/html", "<h1>Not Found</h1>"),
+        Reply::json(404, &json!({"message": "no Route matched"})),
+    ];
+    for reply in foreign {
+        let error = get_error(reply.clone()).await;
+        let record = record(&error);
+        assert_eq!((&record["name"], &record["kind"]), (&json!("APIError"), &json!("invalid_answer")));
+        assert!(error.to_string().ends_with("): is the base URL right?"), "{error}");
+        let client = Service::start(vec![reply]).await.client();
+        assert!(client.delete("sb-1", CallOptions::new()).await.is_err());
+    }
+    let client = Service::start(vec![Reply::gone()]).await.client();
+    assert!(!client.delete("sb-1", CallOptions::new()).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_did_whose_answer_was_lost_is_done() {
+    let client = Service::start(vec![Reply::empty(502), Reply::gone()]).await.client();
+    assert!(client.delete("sb-1", CallOptions::new()).await.unwrap());
+    let paused = Reply::empty(204).with("x-sandbox-previous-state", "paused");
+    let client = Service::start(vec![Reply::empty(502), paused.clone()]).await.client();
+    assert!(client.pause("sb-1", CallOptions::new()).await.unwrap());
+    // The service did nothing at first, and said so.
+    let client = Service::start(vec![Reply::empty(503), paused]).await.client();
+    assert!(!client.pause("sb-1", CallOptions::new()).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let other = Service::start(vec![Reply::json(200, &json!({"sandboxID": "sb-1"}))]).await;
     let error = get_error(Reply::redirect(&format!("{}/elsewhere?token=hush", other.url()))).await;

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use sandbar_client::{Client, ClientOptions, Config, Environment};
 use sandbar_protocol::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -63,6 +63,12 @@ impl Reply {
 
     pub(crate) fn empty(status: u16) -> Self {
         Self::answer(status, Vec::new(), "")
+    }
+
+    /// The service's own word that there is no such sandbox.
+    pub(crate) fn gone() -> Self {
+        let error = json!({ "code": "sandbox_not_found" });
+        Self::json(404, &json!({ "code": 404, "message": "no such sandbox", "error": error }))
     }
 
     fn answer(status: u16, headers: Vec<(&'static str, String)>, body: &str) -> Self {

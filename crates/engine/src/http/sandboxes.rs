@@ -172,7 +172,7 @@ pub(super) async fn list(
     RawQuery(text): RawQuery,
 ) -> Result<Response, Problem> {
     let query = query::list(&text.unwrap_or_default()).map_err(EngineError::from)?;
-    let (offset, limit) = (query.offset(), query.limit.unwrap_or(MAX_PAGE));
+    let (offset, limit) = (query.offset().map_err(EngineError::from)?, query.limit.unwrap_or(MAX_PAGE));
     let filter = ListFilter {
         states: ListFilter::states_of(&query.states),
         project,

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use sandbar_client::{CallOptions, ClientError, EntryKind, Runtime, TransferReport, UploadCall, WriteCall};
+use sandbar_client::{CallOptions, EntryKind, Runtime, TransferReport, UploadCall, WriteCall};
 
 use super::bar::Bar;
 use super::is_directory;
@@ -71,7 +71,7 @@ async fn exists_as_directory(runtime: &Runtime, path: &str) -> Result<bool, CliE
     match runtime.stat(path, &call).await {
         Ok(entry) if entry.kind == EntryKind::Symlink => Ok(runtime.list_dir(path, 1, &call).await.is_ok()),
         Ok(entry) => Ok(entry.kind == EntryKind::Dir),
-        Err(ClientError::Api(error)) if error.status == 404 => Ok(false),
+        Err(error) if error.is_gone() => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

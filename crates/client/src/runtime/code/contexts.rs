@@ -57,8 +57,8 @@ impl Code {
         call: &CallOptions,
     ) -> Result<CodeContext, Arc<ClientError>> {
         let id = new_id().simple().to_string();
-        let mut slot = self.slot(&id).await;
-        slot.session = Some(self.start(&id, create.cwd.clone(), call).await?);
+        let session = self.start(&id, create.cwd.clone(), call).await?;
+        self.slot(&id).await.session = Some(session);
         Ok(CodeContext::python(&id, create.cwd.clone()))
     }
 

@@ -32,6 +32,17 @@ pub(super) struct Session {
     lines: Lines,
     /// What the driver said that is no answer: how it failed.
     complaints: String,
+    /// Whether it was started from here and nobody can use it yet.
+    is_starting: bool,
+}
+
+impl Drop for Session {
+    /// A start that was given up leaves no process.
+    fn drop(&mut self) {
+        if self.is_starting {
+            self.process.doom();
+        }
+    }
 }
 
 impl Session {
@@ -46,18 +57,19 @@ impl Session {
         let process = ProcessConfig { cmd: "sh".to_owned(), args: Some(args), envs: None, cwd };
         let tag = Some(format!("{TAG_PREFIX}{id}"));
         let request = StartRequest { process, tag, stdin: true, ..StartRequest::default() };
-        Self::of(runtime.follow_process(Attach::Start(request), call)).await
+        Self::of(runtime.follow_process(Attach::Start(request), call), true).await
     }
 
     /// Reaches a context that runs.
     pub(super) async fn connect(runtime: &Runtime, pid: u32, call: &CallOptions) -> Result<Self, Arc<ClientError>> {
-        Self::of(runtime.follow_process(Attach::To(Selector::Pid(pid)), call)).await
+        Self::of(runtime.follow_process(Attach::To(Selector::Pid(pid)), call), false).await
     }
 
-    async fn of(process: Process) -> Result<Self, Arc<ClientError>> {
-        let pid = process.started().await?.pid;
-        let reader = process.reader();
-        Ok(Self { process, pid, reader, lines: Lines::default(), complaints: String::new() })
+    async fn of(process: Process, is_starting: bool) -> Result<Self, Arc<ClientError>> {
+        let (reader, lines) = (process.reader(), Lines::default());
+        let mut session = Self { process, pid: 0, reader, lines, complaints: String::new(), is_starting };
+        session.pid = session.process.started().await?.pid;
+        Ok(session)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -69,7 +81,10 @@ impl Session {
         loop {
             match self.message().await {
                 None => return false,
-                Some(message) if message.ready => return true,
+                Some(message) if message.ready => {
+                    self.is_starting = false;
+                    return true;
+                }
                 Some(_) => {}
             }
         }

@@ -102,7 +102,7 @@ impl Runtime {
         let request = RuntimeRequest::post("/process.Process/SendSignal").json(&body);
         match self.unary::<Value>(request, call).await {
             Ok(_) => Ok(true),
-            Err(ClientError::Api(error)) if error.status == 404 => Ok(false),
+            Err(error) if error.is_gone() => Ok(false),
             Err(error) => Err(error),
         }
     }

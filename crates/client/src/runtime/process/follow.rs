@@ -112,7 +112,7 @@ impl Follower {
             frames = match self.open_again(&started).await {
                 Ok(frames) => frames,
                 // It has ended meanwhile.
-                Err(ClientError::Api(error)) if error.status == 404 => return self.result_after(&started, lost).await,
+                Err(error @ ClientError::Api(_)) if error.is_gone() => return self.result_after(&started, lost).await,
                 Err(error @ ClientError::NotRunning(_)) => return Err(error),
                 Err(error) => return Err(self.goes_on(error)),
             };
@@ -276,7 +276,7 @@ async fn failure(input: &mut JoinSet<Result<(), ClientError>>) -> ClientError {
 /// Whether there is no such process, or no sandbox that runs.
 fn is_gone(error: &ClientError) -> bool {
     match error {
-        ClientError::Api(error) => error.status == 404,
+        ClientError::Api(_) => error.is_gone(),
         other => matches!(other, ClientError::NotRunning(_)),
     }
 }
