@@ -85,7 +85,7 @@ impl Service {
         }
         self.inner.admission.moved(None, outcome.record.state, places);
         claim.into_iter().for_each(Claim::used);
-        tracing::info!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
+        tracing::debug!(sandbox = outcome.record.id, template = outcome.record.template_id, "accepted");
         self.inner.changes.publish(&outcome.record);
         self.announce(&slot, None, &outcome.record);
         self.carry_out(&slot, &mut turn, outcome).await.map(Accepted::new)

@@ -68,7 +68,7 @@ impl Service {
         for event in record.timeline_since(before) {
             let level = if event.status == Some(PhaseStatus::Failed) { LogLevel::Error } else { LogLevel::Info };
             let message = sentence(event);
-            tracing::info!(sandbox = record.id, "{message}");
+            log(record, event, &message);
             let (sandbox_id, time) = (record.id.clone(), self.now());
             self.inner.logs.add(Line { sandbox_id, time, level, source: logs::ENGINE, message });
         }
@@ -130,6 +130,18 @@ impl Service {
 }
 
 /// As a line of a log: `namespaces (6.2 ms)`, `ready: the agent is healthy`.
+/// A sandbox that became ready, or ended, is a line for operators; the steps on the way there are details.
+fn log(record: &SandboxRecord, event: &TimelineEvent, message: &str) {
+    const OUTCOMES: [&str; 4] = ["ready", "adopted", "paused", "deleted"];
+    if event.status == Some(PhaseStatus::Failed) {
+        tracing::warn!(sandbox = record.id, template = record.template_id, "{message}");
+    } else if OUTCOMES.contains(&event.phase.as_str()) {
+        tracing::info!(sandbox = record.id, template = record.template_id, "{message}");
+    } else {
+        tracing::debug!(sandbox = record.id, template = record.template_id, "{message}");
+    }
+}
+
 fn sentence(event: &TimelineEvent) -> String {
     let took = event.duration_ms.map(|millis| format!(" ({millis:.1} ms)")).unwrap_or_default();
     let message = event.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
