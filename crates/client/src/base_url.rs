@@ -15,6 +15,12 @@ pub struct BaseUrl {
     server: Uri,
 }
 
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.root.fmt(f)
+    }
+}
+
 impl BaseUrl {
     /// Reads a base URL: http or https, no credentials, no query. `/api/v1` is added unless an API prefix is there.
     pub(crate) fn parse(given: &Given) -> Result<Self, ClientError> {

@@ -4,7 +4,7 @@ use hyper::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, proxy, tls};
+use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, LocalEngine, proxy, tls};
 
 /// How long a connection may take to come about unless said otherwise.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,18 +99,24 @@ fn base_url(options: &ClientOptions, service: &Service) -> Result<BaseUrl, Clien
     let option = options.base_url.clone().map(|value| Given { value, source: "`baseUrl`" });
     match option.as_ref().or(service.base_url.as_ref()) {
         Some(given) => BaseUrl::parse(given),
-        None => Err(ClientError::configuration("baseUrl", format!("there is no base URL{}: {WAYS}", service.remark))),
+        None => Err(missing("baseUrl", "there is no base URL", service)),
     }
+}
+
+/// The error for half a configuration, with every way to complete it.
+fn missing(setting: &'static str, what: &str, service: &Service) -> ClientError {
+    let engine = LocalEngine::find().map(|engine| {
+        format!("; an engine runs on this machine at {}: `eval \"$(sandbar env)\"` in your shell sets both", engine.url)
+    });
+    let message = format!("{what}{}: {WAYS}{}", service.remark, engine.unwrap_or_default());
+    ClientError::configuration(setting, message)
 }
 
 fn api_key(options: &ClientOptions, service: &Service, base_url: &BaseUrl) -> Result<Secret, ClientError> {
     let option = options.api_key.as_ref().map(|key| Given { value: key.expose().to_owned(), source: "`apiKey`" });
     let given = match (option, service.api_key.clone()) {
         (Some(given), _) => given,
-        (None, None) => {
-            let message = format!("there is no API key{}: {WAYS}", service.remark);
-            return Err(ClientError::configuration("apiKey", message));
-        }
+        (None, None) => return Err(missing("apiKey", "there is no API key", service)),
         (None, Some(given)) if !applies(service, base_url) => {
             let message = format!(
                 "{} was given for another host than `baseUrl` ({}), and is not sent there: pass `apiKey` as well",
