@@ -19,8 +19,11 @@ describe("a stale field is refused with its replacement, and nothing is sent", (
     ["timeoutMs", "`timeoutMs` is not accepted: use `timeout`, in seconds"],
     ["autoResume", "`autoResume` is not accepted: call connect() on the paused sandbox, which resumes it"],
     ["secure", "`secure` is not accepted: leave it out: every sandbox has an access token"],
-    ["allow_internet_access", "`allow_internet_access` is not accepted: leave it out: the template decides"],
-    ["network", "`network` is not accepted: leave it out: the template decides about network access"],
+    ["allow_internet_access", "`allow_internet_access` is not accepted: leave it out: the server decides"],
+    [
+      "network",
+      "`network` is not accepted: leave it out: the server decides about network access, and the local engine gives none",
+    ],
     ["mcp", "`mcp` is not accepted: leave it out and start the MCP server as a command inside the sandbox"],
     ["volume_mounts", "`volume_mounts` is not accepted: use a template that has the volume"],
     ["volumeMounts", "`volumeMounts` is not accepted: use a template that has the volume"],
