@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use sandbar_client::{Client, ClientOptions, Config, Environment};
+use sandbar_client::{Client, ClientOptions, Config, Environment, LocalEngine};
 use sandbar_protocol::Secret;
 
 use crate::exit::CliError;
 use crate::global::GlobalArgs;
-use crate::local_engine::LocalEngine;
 
 /// A client of the server that options and environment name, by the SDK's rules; else of the engine that runs here.
 pub(crate) fn client(global: &GlobalArgs) -> Result<Client, CliError> {

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dashboard: bool,
     /// The program and its arguments [default: your shell]; it finds the engine by SEACLOUD_BASE_URL and SEACLOUD_API_KEY.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong, and the exit code that tells programs.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -174,4 +175,20 @@ pub(crate) fn code(result: Result<u8, CliError>, output: &Output) -> ExitCode {
         problem::tell(&error, output);
         ExitCode::from(error.code())
     })
+}
+
+/// The exit code of a command line that is not run: it asks for the help or the version, or is wrong.
+pub(crate) fn of_parser(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    let code = match printed {
+        Err(source) if source.kind() == ErrorKind::BrokenPipe => OUTPUT_CLOSED,
+        Err(_) if !error.use_stderr() => {
+            // A standard error that is closed as well can't be reported.
+            let _ = writeln!(std::io::stderr(), "error: can't write to standard output");
+            FAILURE
+        }
+        _ if error.use_stderr() => USAGE,
+        _ => 0,
+    };
+    ExitCode::from(code)
 }

@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::CliError;
 use crate::output::Output;
+use crate::signals;
 
-/// Awaits a call; SIGINT or SIGTERM drops it, and waits until the client has deleted what it had begun. A second one ends
+/// Awaits a call; SIGINT, SIGTERM or SIGHUP drops it, and waits until the client has deleted what it had begun. A second one ends
 /// that wait as well.
 pub(crate) async fn or_give_up<T>(
     client: &Client,
@@ -19,10 +20,16 @@ pub(crate) async fn or_give_up<T>(
 ) -> Result<T, CliError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::system("can't listen for signals"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::system("can't listen for signals"))?;
+    let mut hang_up = if signals::hang_up_is_ignored() {
+        None
+    } else {
+        Some(signal(SignalKind::hangup()).map_err(CliError::system("can't listen for signals"))?)
+    };
     let mut next_signal = async || {
         tokio::select! {
             _ = interrupt.recv() => Signal::SIGINT,
             _ = terminate.recv() => Signal::SIGTERM,
+            Some(()) = async { hang_up.as_mut()?.recv().await } => Signal::SIGHUP,
         }
     };
     let signal = {

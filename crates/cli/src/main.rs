@@ -50,7 +50,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the engine until SIGTERM or SIGINT
+    /// Run the engine until SIGTERM, SIGINT or SIGHUP
     Serve(serve::Args),
     /// Run a program against an engine of its own, which ends with it
     Dev(dev::Args),
@@ -69,7 +69,7 @@ Examples:
   sandbar create                       a sandbox, usable when the command returns
   id=$(sandbar create --timeout 3600)  the same for scripts: only the ID is printed
   sandbar ls                           what there is
-  sandbar exec $id -- uname -a         a command in it; `connect` opens a shell, `cp` copies files
+  sandbar exec $id uname -a            a command in it; `connect` opens a shell, `cp` copies files
   sandbar rm --metadata app=demo       delete what matches, after a question
 
 Another server:
@@ -83,9 +83,9 @@ fn after_help() -> String {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::from_arg_matches(&command_line().get_matches()) {
+    let cli = match command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return exit::of_parser(&error),
     };
     let output = Output::new(&cli.global);
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -144,7 +144,7 @@ fn start_log(json: bool, default_level: &str) {
     let filter = EnvFilter::try_from_env("SANDBAR_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would say on standard error that standard error can't be written, as to a file on a full disk, and panic.
-    let log = log.log_internal_errors(false);
+    let log = log.log_internal_errors(false).with_ansi(console::colors_enabled_stderr());
     if json { log.json().init() } else { log.init() }
 }
 

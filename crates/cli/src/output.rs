@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::exit::CliError;
 use crate::global::{ColorChoice, GlobalArgs};
+use crate::terminal_text::escaped_json;
 
 /// How to print: for a person or for a program.
 pub(crate) struct Output {
@@ -46,12 +47,12 @@ impl Output {
 
     /// Prints the result as one JSON value, laid out for eyes as well.
     pub(crate) fn value(&self, value: &impl Serialize) -> Result<(), CliError> {
-        self.line(&serde_json::to_string_pretty(value).map_err(unwritable)?)
+        self.line(&escaped_json(&serde_json::to_string_pretty(value).map_err(unwritable)?))
     }
 
     /// Prints one of several results as a line of JSON.
     pub(crate) fn value_line(&self, value: &impl Serialize) -> Result<(), CliError> {
-        self.line(&serde_json::to_string(value).map_err(unwritable)?)
+        self.line(&escaped_json(&serde_json::to_string(value).map_err(unwritable)?))
     }
 
     /// Prints a remark to a person, beside the result.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::exit::CliError;
 use crate::output::Output;
-use crate::terminal_text::plain;
-use crate::timeline;
+use crate::terminal_text::{escaped_json, plain};
+use crate::timeline::{self, Stream};
 use crate::wording::for_command_line;
 
 const NO_SERVER: [&str; 2] = [
@@ -27,7 +27,7 @@ pub(crate) fn tell(error: &CliError, output: &Output) {
         return;
     }
     if output.json {
-        output.complain(&json!({ "error": record(error) }).to_string());
+        output.complain(&escaped_json(&json!({ "error": record(error) }).to_string()));
     } else {
         output.complain(&lines(error));
     }
@@ -72,7 +72,7 @@ fn particulars(error: &ClientError) -> Vec<String> {
     let told = error.to_string();
     let mut lines = Vec::new();
     if let Some(timeline) = record.timeline.filter(|timeline| !timeline.is_empty()) {
-        lines.extend(timeline::lines(&timeline).into_iter().map(|line| format!("  {line}")));
+        lines.extend(timeline::lines(&timeline, Stream::Stderr).into_iter().map(|line| format!("  {line}")));
     }
     let mut field = |name: &str, value: &str| {
         let name = Style::new().for_stderr().dim().apply_to(format!("{name}:"));

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::output::Output;
 use crate::progress_terminal::ProgressTerminal;
 use crate::terminal_text::plain;
-use crate::timeline;
+use crate::timeline::{self, Stream};
 
 const FRAME: Duration = Duration::from_millis(80);
 
@@ -40,7 +40,7 @@ where
     };
     spinner.finish_and_clear();
     if let Ok(answer) = &outcome {
-        for line in timeline::lines(&answer.value.timeline) {
+        for line in timeline::lines(&answer.value.timeline, Stream::Stderr) {
             output.note(&line);
         }
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use ipnet::IpNet;
+use sandbar_client::LocalEngine;
 use sandbar_engine::http::{PublicUrl, UrlConfig};
 use sandbar_engine::{AdmissionLimits, Settings};
 use sandbar_protocol::check_template_id;
 
 use crate::exit::CliError;
-use crate::local_engine::{LocalEngine, default_data_dir};
-use crate::{api_key, host};
+use crate::local_engine::Announcement;
+use crate::{api_key, host, signals};
 
 /// Where the engine listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7410";
@@ -128,7 +129,7 @@ impl Args {
 pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     api_key::check(args.api_key.as_deref(), args.listen)?;
     let settings = args.settings();
-    let data_dir = args.data_dir.or_else(default_data_dir).ok_or_else(|| {
+    let data_dir = args.data_dir.or_else(LocalEngine::default_data_dir).ok_or_else(|| {
         CliError::Usage("neither XDG_DATA_HOME nor HOME is set: choose a folder with --data-dir".to_owned())
     })?;
     let generated = args.api_key.is_none();
@@ -138,7 +139,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, CliError> {
     let outlive = Duration::from_secs(args.outlive);
     let engine = host::start(args.listen, &data_dir, &key, outlive, dashboard, settings).await?;
     // Commands of this machine can do without: they are told the address by their environment then.
-    let found_by = LocalEngine::announce(&data_dir, engine.address(), &key)
+    let found_by = Announcement::new(&data_dir, engine.address(), &key)
         .inspect_err(|error| tracing::warn!("commands can't find this engine by themselves: {error}"));
     let announced = announce(generated.then_some(key.as_str()), engine.address(), dashboard);
     if announced.is_ok() {
@@ -168,10 +169,11 @@ pub(crate) fn dashboard_line(address: SocketAddr, key: Option<&str>) -> String {
     format!("dashboard: http://{address}/{fragment}")
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT, and SIGHUP unless it is ignored.
 struct Ended {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Ended {
@@ -180,6 +182,11 @@ impl Ended {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(system)?,
             interrupt: signal(SignalKind::interrupt()).map_err(system)?,
+            hang_up: if signals::hang_up_is_ignored() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup()).map_err(system)?)
+            },
         })
     }
 
@@ -187,6 +194,7 @@ impl Ended {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            Some(()) = async { self.hang_up.as_mut()?.recv().await } => {}
         }
     }
 }

@@ -46,6 +46,13 @@ fn the_program_finds_the_engine_by_its_environment() {
 }
 
 #[test]
+fn a_program_needs_no_dashes_before_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = run(sandbar().env("TMPDIR", temporary.path()).args(["dev", "printf", "%s|", "--json", "--", "a"]));
+    assert_eq!(text(&output.stdout), "--json|--|a|", "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_dashboard_is_there_when_it_is_asked_for() {
     let temporary = tempfile::tempdir().unwrap();
     let mut command = sandbar();

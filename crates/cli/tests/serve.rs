@@ -34,6 +34,44 @@ async fn it_prints_where_it_is_and_leaves_nothing_when_terminated() {
     assert!(serve.folder.path().join("sandboxes").join(id).join("home/workspace").is_dir(), "files stay");
 }
 
+/// `sandbar` by a shell that runs this line, in which `"$@"` is the program with its arguments.
+fn by_shell(line: &str) -> Command {
+    let engine = sandbar();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, "sh"]).arg(engine.get_program()).stdin(Stdio::null());
+    shell.env("SANDBAR_AGENT", agent()).env_remove("SANDBAR_API_KEY").env_remove("SANDBAR_LOG");
+    shell
+}
+
+#[tokio::test]
+async fn a_closed_terminal_ends_it_unless_that_is_ignored() {
+    let mut serve = Serve::start();
+    let id = serve.sandbox().await;
+    let processes = serve.processes();
+    serve.signal(Signal::SIGHUP);
+    assert_eq!(serve.child.wait().unwrap().code(), Some(0));
+    assert!(processes.iter().all(|pid| !alive(*pid)), "a process of {id} is left");
+
+    let mut serve = Serve::start_by(by_shell(r#"trap "" HUP; exec "$@""#), &["--api-key", KEY]);
+    serve.signal(Signal::SIGHUP);
+    assert_eq!(serve.send("GET", "/health").await.0, 200, "as by nohup");
+    assert_eq!(serve.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn a_sandbox_is_one_line_in_the_log_and_the_log_is_plain_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log");
+    let line = format!(r#"exec "$@" 2>"{}""#, file.display());
+    let mut serve = Serve::start_by(by_shell(&line), &["--api-key", KEY]);
+    let id = serve.sandbox().await;
+    assert_eq!(serve.terminate(), Some(0));
+    let log = fs::read_to_string(file).unwrap();
+    let lines = log.lines().filter(|line| line.contains(&id)).collect::<Vec<_>>();
+    assert!(lines.len() == 1 && lines[0].contains("INFO") && lines[0].contains("ready"), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
 #[tokio::test]
 async fn without_a_key_it_makes_one_and_prints_it() {
     let serve = Serve::start_with(&[]);

@@ -54,6 +54,19 @@ impl CommandArgs {
         Ok(arguments(words, options)?.create_pty().map_err(ClientError::from)?)
     }
 
+    /// The same for a person who connects: a shell that has no prompt of its own shows the sandbox and the folder.
+    pub(super) fn shell(&self, words: &[String], sandbox_id: &str, size: PtySize) -> Result<StartCall, CliError> {
+        let mut options = self.options(words)?;
+        if words.is_empty()
+            && let Some(variables) = options.get_mut("envs").and_then(Value::as_object_mut)
+        {
+            let sign = if self.user.as_deref().is_none_or(|user| user == "root") { '#' } else { '$' };
+            variables.entry("PS1").or_insert_with(|| prompt(sandbox_id, sign).into());
+        }
+        options.insert("size".to_owned(), json!({ "cols": size.cols, "rows": size.rows }));
+        Ok(arguments(words, options)?.create_pty().map_err(ClientError::from)?)
+    }
+
     /// Awaits work in a sandbox, which is kept alive meanwhile if that was asked for.
     pub(super) async fn within<T>(&self, sandbox_id: &str, client: &Client, work: impl Future<Output = T>) -> T {
         if !self.keep_alive {
@@ -80,6 +93,12 @@ impl CommandArgs {
         }
         Ok(options)
     }
+}
+
+/// Every POSIX shell expands `$PWD`; the escapes of bash mean nothing to the others.
+fn prompt(sandbox_id: &str, sign: char) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    format!("{}:$PWD{sign} ", sandbox_id.chars().filter(|c| is_plain(*c)).collect::<String>())
 }
 
 fn arguments(words: &[String], options: Map<String, Value>) -> Result<Args, ClientError> {

@@ -20,7 +20,7 @@ A paused sandbox is resumed. A connection that is lost is made again; keys that 
 
 Examples:
   sandbar connect sb-1a2b3c
-  sandbar connect sb-1a2b3c -- python3
+  sandbar connect sb-1a2b3c python3
   sandbar connect sb-1a2b3c --pid 42")]
 pub(crate) struct Args {
     /// The sandbox's ID
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PID", conflicts_with_all = ["words", "cwd", "user", "env", "env_file"])]
     pid: Option<u32>,
     /// What to run instead of a shell
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     words: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<u8, CliErro
     terminal::check()?;
     let start = match args.pid {
         Some(pid) => taken_up(pid)?,
-        None => args.command.in_terminal(&args.words, None, terminal::size())?,
+        None => args.command.shell(&args.words, &args.sandbox_id, terminal::size())?,
     };
     let runtime = usable(&args.sandbox_id, session).await?;
     let greeting = format!("connected to {}: ~. at the beginning of a line leaves it", args.sandbox_id);

@@ -22,17 +22,18 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 /// Options of `sandbar exec`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-One word after -- is a shell command line; more are a program and its arguments, which no shell touches.
+The command is all that follows the ID; -- before it is needed only if it begins with a hyphen. Options of exec stand
+before it. One word is a shell command line; more are a program and its arguments, which no shell touches.
 
 Standard output, standard error and standard input are the command's. The exit code is the command's as well: 128 +
 signal if it was killed, 124 if its time was over. Signals are passed on; Ctrl-C three times in a row gives up and
 kills the command. With -t the command has a terminal, which ~. at the beginning of a line leaves.
 
 Examples:
-  sandbar exec sb-1a2b3c -- python3 main.py --fast
-  sandbar exec sb-1a2b3c -- 'ls *.csv | wc -l'
-  tar c src | sandbar exec sb-1a2b3c -- tar x
-  sandbar exec -t sb-1a2b3c -- htop")]
+  sandbar exec sb-1a2b3c python3 main.py --fast
+  sandbar exec sb-1a2b3c 'ls *.csv | wc -l'
+  tar c src | sandbar exec sb-1a2b3c tar x
+  sandbar exec -t sb-1a2b3c htop")]
 pub(crate) struct Args {
     /// The sandbox's ID
     #[arg(value_name = "ID")]
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     #[arg(short = 'n', long)]
     no_stdin: bool,
     /// The command
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     words: Vec<String>,
 }
 

@@ -7,10 +7,11 @@ use super::Session;
 use super::pairs::line;
 use crate::exit::CliError;
 use crate::span::{moment, since, span, until};
+use crate::state;
 use crate::table::{NOTHING, fields};
 use crate::terminal_text::plain;
+use crate::timeline::{self, Stream};
 use crate::wording::for_command_line;
-use crate::{state, timeline};
 
 /// Options of `sandbar info`.
 #[derive(clap::Args)]
@@ -56,11 +57,14 @@ fn text(sandbox: &Sandbox) -> String {
     }
     if !sandbox.timeline.is_empty() {
         text.push_str(&format!("\n\n{}\n", Style::new().bold().apply_to("Timeline")));
-        let lines = timeline::lines(&sandbox.timeline).into_iter().zip(&sandbox.timeline).map(|(line, event)| {
-            let time =
-                event.timestamp.map_or_else(|| NOTHING.to_owned(), |time| time.strftime("%H:%M:%S%.3f").to_string());
-            format!("{}  {line}", Style::new().dim().apply_to(time))
-        });
+        let lines = timeline::lines(&sandbox.timeline, Stream::Stdout).into_iter().zip(&sandbox.timeline).map(
+            |(line, event)| {
+                let time = event
+                    .timestamp
+                    .map_or_else(|| NOTHING.to_owned(), |time| time.strftime("%H:%M:%S%.3f").to_string());
+                format!("{}  {line}", Style::new().dim().apply_to(time))
+            },
+        );
         text.push_str(&lines.collect::<Vec<_>>().join("\n"));
     }
     text

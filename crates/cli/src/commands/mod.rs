@@ -4,6 +4,7 @@ pub(crate) mod command;
 mod connect;
 mod cp;
 mod create;
+mod env;
 mod exec;
 mod info;
 mod logs;
@@ -61,6 +62,8 @@ pub(crate) enum SandboxCommand {
     Templates(templates::Args),
     /// Show whether the server is well, how much of your limits is used, and what to do
     Status(status::Args),
+    /// Print what a shell needs for programs to find the server: eval "$(sandbar env)"
+    Env(env::Args),
     /// Print the completions of a shell
     Completions(shell::CompletionsArgs),
     /// Print the man page
@@ -81,6 +84,7 @@ impl SandboxCommand {
         match &self {
             Self::Completions(args) => return shell::completions(args, output),
             Self::Man(args) => return shell::man(args, output),
+            Self::Env(args) => return env::run(args, global, output),
             _ => {}
         }
         let session = Session { client: connection::client(global)?, output };
@@ -107,7 +111,7 @@ impl SandboxCommand {
             Self::Templates(args) => templates::run(args, session).await,
             Self::Status(args) => status::run(args, session).await,
             Self::Cp(args) => cp::run(args, session).await,
-            Self::Exec(_) | Self::Connect(_) | Self::Completions(_) | Self::Man(_) => Ok(0),
+            Self::Exec(_) | Self::Connect(_) | Self::Env(_) | Self::Completions(_) | Self::Man(_) => Ok(0),
         }
     }
 }

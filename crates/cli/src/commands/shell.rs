@@ -38,7 +38,9 @@ pub(crate) struct ManArgs {
 
 pub(super) fn completions(args: &CompletionsArgs, output: &Output) -> Result<u8, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::command_line(), "sandbar", &mut script);
+    let mut whole = crate::command_line();
+    whole.build();
+    clap_complete::generate(args.shell, &mut shown(&whole), "sandbar", &mut script);
     output.write(script)?;
     Ok(0)
 }
@@ -61,6 +63,26 @@ pub(super) fn man(args: &ManArgs, output: &Output) -> Result<u8, CliError> {
     Man::new(command).render(&mut page).map_err(CliError::system("can't write the page"))?;
     output.write(page)?;
     Ok(0)
+}
+
+/// The command without what is hidden: `clap_complete` offers that as well.
+fn shown(command: &Command) -> Command {
+    let options = command.get_arguments().filter(|option| !option.is_hide_set());
+    let below = command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    // Names of a new command are static: they live until the end of this program, which is near.
+    let leaked = |name: &str| -> &'static str { name.to_owned().leak() };
+    let aliases = command.get_visible_aliases().map(leaked).collect::<Vec<_>>();
+    let about = command.get_about().cloned().unwrap_or_default();
+    let named = Command::new(leaked(command.get_name()));
+    let named = if let Some(version) = command.get_version() { named.version(leaked(version)) } else { named };
+    named
+        .about(about)
+        .visible_aliases(aliases)
+        // They are among the options already.
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(options.map(|option| option.clone().global(false)))
+        .subcommands(below.map(shown))
 }
 
 fn subcommand(whole: &Command, name: &str) -> Result<Command, CliError> {

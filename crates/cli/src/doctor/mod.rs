@@ -24,11 +24,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
+use sandbar_client::LocalEngine;
 use sandbar_engine::driver::{BubblewrapConfig, Survey};
 
 use crate::exit::CliError;
 use crate::global::GlobalArgs;
-use crate::local_engine::default_data_dir;
 use crate::output::Output;
 use crate::serve::DEFAULT_LISTEN;
 use finding::{Finding, has_problem};
@@ -101,7 +101,7 @@ async fn machine(system: &System, survey: &Survey) -> Vec<Finding> {
 }
 
 async fn engine(system: &System, survey: &Survey, args: &Args) -> Vec<Finding> {
-    let folder = args.data_dir.clone().or_else(default_data_dir);
+    let folder = args.data_dir.clone().or_else(LocalEngine::default_data_dir);
     let mut findings = vec![agent::finding().await, limits::of_sandboxes(&survey.limits)];
     findings.extend(data_folder::findings(system, folder.as_deref()));
     findings.push(port::finding(system, args.listen).await);

@@ -17,7 +17,7 @@ pub(crate) fn check() -> Result<(), CliError> {
     if stdin().is_terminal() && stdout().is_terminal() {
         return Ok(());
     }
-    let message = "there is no terminal here: `sandbar exec ID -- COMMAND` runs a command without one";
+    let message = "there is no terminal here: `sandbar exec ID COMMAND` runs a command without one";
     Err(CliError::Usage(message.to_owned()))
 }
 

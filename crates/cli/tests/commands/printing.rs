@@ -1,5 +1,5 @@
 use super::support::terminal::Terminal;
-use super::{Serve, command, prints, run, text};
+use super::{Serve, command, prints, run, template, text, unconfigured};
 
 fn on_terminal(serve: &Serve, args: &[&str], variable: Option<(&str, &str)>) -> String {
     let mut command = command(serve.url(), args);
@@ -38,4 +38,59 @@ fn options_of_calls_are_not_in_the_help_of_the_engine() {
     let help = prints(&serve, &["serve", "--help"]);
     assert!(!help.contains("--base-url") && help.contains("--data-dir"), "{help}");
     assert!(prints(&serve, &["ls", "--help"]).contains("--base-url"));
+}
+
+#[test]
+fn a_help_that_cannot_be_written_fails() {
+    for argument in ["--help", "--version"] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = unconfigured().arg(argument).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{argument}");
+        assert_eq!(text(&output.stderr), "error: can't write to standard output\n");
+    }
+    assert_eq!(unconfigured().arg("--help").output().unwrap().status.code(), Some(0));
+    assert_eq!(unconfigured().arg("--nothing").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn json_holds_no_character_that_steers_a_terminal() {
+    let serve = Serve::start();
+    let note = "a\u{7f}b\u{9b}2J\u{202e}c\u{2066}d\u{200f}ü";
+    prints(&serve, &["create", "--metadata", &format!("note={note}")]);
+    let printed = prints(&serve, &["ls", "--json"]);
+    assert!(printed.contains(r"a\u007fb\u009b2J\u202ec\u2066d\u200fü"), "{printed}");
+    let listed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(listed[0]["metadata"]["note"], note);
+}
+
+#[test]
+fn standard_error_has_no_colours_where_it_is_a_file() {
+    let serve = Serve::start();
+    let logged = command(serve.url(), &["ls"]).env("SANDBAR_LOG", "debug").output().unwrap();
+    assert!(!logged.stderr.is_empty() && !text(&logged.stderr).contains('\u{1b}'), "{}", text(&logged.stderr));
+
+    // The timeline of a failure, while standard output is a terminal.
+    template(&serve, "tpl-fails", "start_command = \"false\"");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("errors");
+    let create = command(serve.url(), &[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#""$0" create tpl-fails 2>"$1"; echo ended"#]).arg(create.get_program()).arg(&file);
+    shell.env_clear().envs(create.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let terminal = Terminal::run(shell, 80);
+    terminal.shows("ended");
+    let errors = std::fs::read_to_string(file).unwrap();
+    assert!(errors.contains("✗ failed") && !errors.contains('\u{1b}'), "{errors:?}");
+}
+
+#[test]
+fn completions_offer_nothing_that_is_hidden() {
+    let script = text(&unconfigured().args(["completions", "fish"]).output().unwrap().stdout);
+    let offers = |command: &str, option: &str| {
+        let option = format!("-l {option}");
+        script.lines().any(|line| line.contains(&format!("subcommand {command}")) && line.contains(&option))
+    };
+    assert!(offers("serve", "data-dir") && offers("ls", "base-url") && offers("ls", "json"), "{script}");
+    assert!(!offers("serve", "base-url") && !offers("man", "json"), "{script}");
+    assert!(!script.contains("-a \"keep\"") && script.contains("-a \"list\""), "{script}");
 }

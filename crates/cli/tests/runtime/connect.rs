@@ -25,6 +25,29 @@ async fn a_shell_takes_what_is_typed_and_its_exit_code_is_passed_on() {
 }
 
 #[tokio::test]
+async fn the_prompt_shows_the_sandbox_and_the_folder() {
+    let scene = Scene::new().await;
+    let mut terminal = connected(&scene, &[]);
+    terminal.shows(&format!("{}:/root/workspace# ", scene.id));
+    terminal.type_in("cd /usr/bin\r");
+    terminal.shows(&format!("{}:/usr/bin# ", scene.id));
+    terminal.type_in("exit\r");
+    terminal.ends();
+    let mut terminal = connected(&scene, &["--env", "PS1=my own> "]);
+    terminal.shows("my own> ");
+    terminal.type_in("exit\r");
+    terminal.ends();
+}
+
+#[tokio::test]
+async fn a_command_needs_no_dashes_before_it() {
+    let scene = Scene::new().await;
+    let mut terminal = connected(&scene, &["sh", "-c", "echo $((6 * 7)) answers; exit 4"]);
+    terminal.shows("42 answers");
+    assert_eq!(terminal.ends(), Some(4));
+}
+
+#[tokio::test]
 async fn ctrl_c_is_the_shells_and_not_ours() {
     let scene = Scene::new().await;
     let mut terminal = connected(&scene, &["--", "sh"]);
@@ -129,5 +152,5 @@ async fn without_a_terminal_exec_is_named() {
     let scene = Scene::new().await;
     let output = scene.command(&["connect", &scene.id]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("`sandbar exec ID -- COMMAND`"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`sandbar exec ID COMMAND`"), "{}", text(&output.stderr));
 }

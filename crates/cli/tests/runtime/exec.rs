@@ -34,6 +34,17 @@ async fn several_words_are_a_program_that_no_shell_touches() {
 }
 
 #[tokio::test]
+async fn a_command_needs_no_dashes_before_it() {
+    let scene = Scene::new().await;
+    assert_eq!(text(&scene.exec(&["echo", "hi"]).stdout), "hi\n");
+    assert_eq!(text(&scene.exec(&["echo", "-n", "--json", "--", "hi"]).stdout), "--json -- hi", "all is the command's");
+    assert_eq!(text(&scene.exec(&["--cwd", "/usr", "pwd; echo $((40 + 2))"]).stdout), "/usr\n42\n");
+    let unknown = scene.exec(&["--no-such-option", "echo"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("--no-such-option"), "{}", text(&unknown.stderr));
+}
+
+#[tokio::test]
 async fn folder_and_variables_are_those_asked_for() {
     let scene = Scene::new().await;
     let output = scene.exec(&["--cwd", "/usr", "-e", "GREETING=good day", "--", "pwd; echo $GREETING"]);
