@@ -33,6 +33,7 @@ export class GridRow extends Component<Props> {
 
   override render({ row, index, top, isActive, isOpen, onPick }: Props) {
     const { sandboxID: id, templateID, metadata } = row.sandbox;
+    const pairs = Object.entries(metadata ?? {});
     return (
       // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys.
       <div
@@ -57,8 +58,8 @@ export class GridRow extends Component<Props> {
             {id}
           </a>
         </span>
-        <span role="gridcell" class="cell-metadata">
-          {Object.entries(metadata ?? {}).map(([key, value]) => (
+        <span role="gridcell" class="cell-metadata" title={pairs.map((pair) => pair.join("=")).join("\n")}>
+          {pairs.map(([key, value]) => (
             <span key={key} class="pair">
               <span class="muted">{key}=</span>
               {value}

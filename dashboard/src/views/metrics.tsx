@@ -31,8 +31,13 @@ const SERIES: Series[] = [
     atLeast: 10,
     beside: ({ taskMax }) => (taskMax == null ? undefined : `of ${count(taskMax)}`),
   },
-  { name: "Received", value: (look) => look.networkRecvBytesPerSecond ?? null, text: perSecond, atLeast: 1024 },
-  { name: "Sent", value: (look) => look.networkSentBytesPerSecond ?? null, text: perSecond, atLeast: 1024 },
+  {
+    name: "Network",
+    value: (look) => sum(look.networkRecvBytesPerSecond, look.networkSentBytesPerSecond),
+    text: perSecond,
+    atLeast: 1024,
+    beside: () => "received and sent",
+  },
   {
     name: "Disk",
     value: (look) => sum(look.diskReadBytesPerSecond, look.diskWriteBytesPerSecond),
@@ -50,13 +55,15 @@ export function Metrics({ id }: { id: string }) {
     return () => stop.abort();
   }, [id]);
   const looks = historyOf(id).value;
+  // What the service does not measure has no card.
+  const known = SERIES.filter(({ value }) => looks.length === 0 || looks.some((look) => value(look) !== null));
   return (
     <section class="section" aria-labelledby="metrics-title">
       <h3 id="metrics-title">
         Metrics <span class="muted">the last 5 minutes at most, since you look</span>
       </h3>
       <div class="metrics">
-        {SERIES.map((series) => (
+        {known.map((series) => (
           <Metric key={series.name} series={series} looks={looks} />
         ))}
       </div>
@@ -76,8 +83,10 @@ function Metric({ series, looks }: { series: Series; looks: MetricSnapshot[] }) 
     <figure class="metric">
       <figcaption>
         <span class="metric-name">{series.name}</span>
-        <b>{text}</b>
-        <span class="muted">{latest && series.beside?.(latest)}</span>
+        <span class="metric-value">
+          <b>{text}</b>
+          <span class="metric-beside muted">{latest && series.beside?.(latest)}</span>
+        </span>
       </figcaption>
       <Sparkline
         label={`${series.name}: ${text} now, at most ${most}`}

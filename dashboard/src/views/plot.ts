@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
 /** What the chart spans at least, so that the first looks are not drawn as if they were minutes. */
-const LEAST_SECONDS = 60;
+const LEAST_SECONDS = 20;
 
 /** Draws a line in the colour of the element's text, from 0 to at least `atLeast`. */
 export function drawPlot(element: HTMLElement, data: uPlot.AlignedData, height: number, atLeast: number): uPlot {

@@ -8,8 +8,8 @@ import { GridRow, rowId } from "./grid-row.tsx";
 
 /** Rows drawn above and below what is seen. */
 const SPARE = 8;
-/** Below this width a row has two lines. */
-const NARROW = 640;
+/** Below this width a row has two lines: on one, nothing would be left for the metadata. */
+const NARROW = 860;
 const HEIGHTS = { wide: 40, narrow: 60 };
 
 /** The list of sandboxes. Only the rows in sight exist; the focus stays on the grid, and one row is the active one. */
@@ -46,14 +46,29 @@ export function SandboxGrid({ rows }: { rows: Row[] }) {
     active.value = rows[Math.min(lastPosition.current, rows.length - 1)]?.sandbox.sandboxID;
   }, [position, rows, active]);
 
+  // The open sandbox is in sight when it is opened, and when rows get another height beside it.
+  const openId = route.value.id;
+  const isListed = rows.some((row) => row.sandbox.sandboxID === openId);
+  useLayoutEffect(() => {
+    const shown = isListed ? openId : active.peek();
+    const index = rows.findIndex((row) => row.sandbox.sandboxID === shown);
+    if (index >= 0) reveal(index);
+  }, [openId, isListed, isNarrow]);
+
   const isDrawn = position >= first && position < last;
 
   function moveTo(index: number) {
-    const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
-    const element = grid.current;
-    if (!row || !element) return;
+    const place = Math.max(0, Math.min(rows.length - 1, index));
+    const row = rows[place];
+    if (!row) return;
     active.value = row.sandbox.sandboxID;
-    const at = rows.indexOf(row) * height;
+    reveal(place);
+  }
+
+  function reveal(index: number) {
+    const element = grid.current;
+    if (!element) return;
+    const at = index * height;
     if (at < element.scrollTop) element.scrollTop = at;
     const below = at + height - (element.clientHeight - head);
     if (below > element.scrollTop) element.scrollTop = below;

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import { isDark } from "../state/theme.ts";
 
-const HEIGHT = 44;
+const HEIGHT = 40;
 
 interface Props {
   label: string;

@@ -2,6 +2,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { Pty } from "../api/pty.ts";
+import { Flow } from "./flow.ts";
 import { installStrictStyles } from "./strict-styles.ts";
 
 const LIGHT: ITheme = {
@@ -55,13 +56,16 @@ const DARK: ITheme = {
 export class TerminalView {
   readonly #terminal: Terminal;
   readonly #fit = new FitAddon();
-  readonly #stop = new AbortController();
   readonly #observer: ResizeObserver;
-  #pty: Pty | undefined;
+  readonly #flow: Flow;
+  readonly #pty: Pty;
+  #isConnected = false;
+  #isClosed = false;
   #typedEarly = "";
 
   constructor(place: HTMLElement, id: string, dark: boolean, leave: () => void, onEnd: (how: string) => void) {
     installStrictStyles();
+    this.#pty = new Pty(id);
     this.#terminal = new Terminal({
       theme: dark ? DARK : LIGHT,
       fontFamily: getComputedStyle(place).fontFamily,
@@ -71,6 +75,7 @@ export class TerminalView {
       minimumContrastRatio: 4.5,
       scrollback: 5000,
     });
+    this.#flow = new Flow((bytes, drawn) => this.#terminal.write(bytes, drawn));
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.open(place);
     this.#terminal.attachCustomKeyEventHandler((event) => {
@@ -85,10 +90,10 @@ export class TerminalView {
     addEventListener("pagehide", this.#endShell);
     // What is typed before the shell is there is for it, too.
     this.#terminal.onData((text) => {
-      if (this.#pty) this.#pty.write(text);
+      if (this.#isConnected) this.#pty.write(text);
       else this.#typedEarly += text;
     });
-    void this.#connect(id, onEnd);
+    void this.#connect(onEnd);
   }
 
   show(): void {
@@ -101,39 +106,38 @@ export class TerminalView {
   }
 
   close(): void {
+    this.#isClosed = true;
     removeEventListener("pagehide", this.#endShell);
     this.#endShell();
-    this.#stop.abort();
     this.#observer.disconnect();
     this.#terminal.dispose();
+    this.#flow.end();
   }
 
-  async #connect(id: string, onEnd: (how: string) => void): Promise<void> {
+  async #connect(onEnd: (how: string) => void): Promise<void> {
     const terminal = this.#terminal;
     const size = () => ({ cols: terminal.cols, rows: terminal.rows });
+    const tellEnd = (how: string) => {
+      this.#isConnected = false;
+      if (!this.#isClosed) onEnd(how);
+    };
     try {
-      this.#pty = await Pty.open(
-        id,
-        size(),
-        this.#stop.signal,
-        (bytes) => terminal.write(bytes),
-        (how) => {
-          this.#pty = undefined;
-          onEnd(how);
-        },
-      );
+      const onData = async (bytes: Uint8Array) => {
+        if (!this.#isClosed) await this.#flow.write(bytes);
+      };
+      await this.#pty.start(size(), { onData, onEnd: tellEnd });
     } catch (error) {
-      if (!this.#stop.signal.aborted) onEnd(`No terminal: ${error instanceof Error ? error.message : error}.`);
-      return;
+      return tellEnd(`No terminal: ${error instanceof Error ? error.message : error}.`);
     }
+    this.#isConnected = true;
     this.#pty.write(this.#typedEarly);
-    terminal.onResize((to) => this.#pty?.resize({ cols: to.cols, rows: to.rows }));
-    void this.#pty?.resize(size());
+    terminal.onResize((to) => this.#isConnected && this.#pty.resize({ cols: to.cols, rows: to.rows }));
+    void this.#pty.resize(size());
   }
 
   #fitToPlace(place: HTMLElement): void {
     if (place.clientWidth > 0) this.#fit.fit();
   }
 
-  readonly #endShell = () => this.#pty?.close();
+  readonly #endShell = () => this.#pty.close();
 }
