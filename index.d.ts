@@ -1548,6 +1548,7 @@ export type ErrorKind =
   | "connect_timeout"
   | "tls"
   | "proxy"
+  | "insecure"
   | "reset"
   | "protocol"
   | "other"

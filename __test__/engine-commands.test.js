@@ -112,9 +112,9 @@ test("a handle that nobody reads does not hold its command back", async () => {
 test("a command is killed with all that it has started", async () => {
   const handle = await run("sleep 4711 & sleep 4711; echo never", { background: true });
   expect(await handle.kill()).toBe(true);
+  expect(await count("4711")).toBe(0);
   expect(await handle.wait()).toMatchObject({ exitCode: 137, stdout: "" });
   expect(await handle.kill()).toBe(false);
-  expect(await count("4711")).toBe(0);
 });
 
 test("a signal is sent by its name", async () => {
@@ -125,6 +125,12 @@ test("a signal is sent by its name", async () => {
     if (text.includes("ready")) expect(await handle.sendSignal("SIGTERM")).toBe(true);
   }
   expect(await handle.wait()).toMatchObject({ exitCode: 5, stdout: "ready\ncaught\n" });
+});
+
+test("a name that is no signal's is refused before anything is sent", async () => {
+  const error = await errorOf(sandbox.commands.sendSignal(1, "SIGFOO"));
+  expect(error).toBeInstanceOf(ValidationError);
+  expect(error.field).toBe("signal");
 });
 
 test("a command is found by its tag, followed from its beginning and killed", async () => {

@@ -98,6 +98,14 @@ test.each([
   expect(error.field).toBe("path");
 });
 
+test("a signed URL is one of exactly the path that is given", async () => {
+  await sandbox.files.write("report", "kept");
+  const headers = { "content-type": "application/octet-stream" };
+  const upload = await sandbox.uploadUrl("report ");
+  expect((await fetch(upload, { method: "POST", body: "sent", headers })).status).toBe(200);
+  expect([await sandbox.files.read("report"), await sandbox.files.read("report ")]).toEqual(["kept", "sent"]);
+});
+
 test("a signed URL downloads and uploads one file without a token", async () => {
   await sandbox.files.write("dir/report ü.txt", "signed");
   const url = await sandbox.downloadUrl("dir/report ü.txt", { expiresInSeconds: 60 });

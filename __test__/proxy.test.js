@@ -76,6 +76,13 @@ test.each([200, 404, 599, 600, 999])("the status %i is that of the answer", asyn
   expect([response.status, response.ok, await response.text()]).toEqual([status, status === 200, "body"]);
 });
 
+test("a header in UTF-8 is given as fetch gives it, byte by byte", async () => {
+  const raw = "HTTP/1.1 200 OK\r\nx-name: ü→\r\ncontent-length: 0\r\n\r\n";
+  server.on(PROGRAM, (response) => response.socket.end(raw));
+  const response = await answered();
+  expect(Buffer.from(response.headers.get("x-name"), "latin1").toString()).toBe("ü→");
+});
+
 test.each([
   ["nothing", undefined],
   ["a text", "/path"],

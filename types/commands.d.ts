@@ -84,7 +84,8 @@ export interface Commands {
    * Kills a command with all that it has started.
    *
    * @param process - Its `pid`, or its tag.
-   * @returns Whether there was one.
+   * @returns Whether there was one. It and all that it has started are gone then; what the kernel does not end within 5 s is
+   * not waited for.
    * @throws {@link NotRunningError} if the sandbox does not run.
    *
    * Route: `POST {envdUrl}/process.Process/SendSignal`.
@@ -253,7 +254,7 @@ export interface CommandHandle {
   wait(options?: { signal?: AbortSignal }): Promise<CommandResult>;
 
   /**
-   * Kills it with all that it has started.
+   * Kills it with all that it has started, and waits until they are gone, 5 s at most.
    *
    * @returns Whether it still ran.
    * @throws {@link NotRunningError} if the sandbox does not run.

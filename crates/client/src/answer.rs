@@ -72,10 +72,11 @@ impl RawAnswer {
 
     fn read<T: DeserializeOwned>(self, opening: char, expected: &str) -> Result<Answer<T>, ClientError> {
         let Self { status, headers, body, call } = self;
+        let content_type = header(&headers, CONTENT_TYPE.as_str()).unwrap_or_default();
         let invalid = |text: &str, problem: String| ClientError::InvalidAnswer {
             status,
-            content_type: excerpt(header(&headers, CONTENT_TYPE.as_str()).unwrap_or_default(), EXCERPT_CHARS),
-            excerpt: excerpt(&glimpse(text), EXCERPT_CHARS),
+            content_type: excerpt(content_type, EXCERPT_CHARS),
+            excerpt: excerpt(&glimpse(text, content_type), EXCERPT_CHARS),
             problem,
             call: Box::new(call.clone()),
         };
@@ -91,17 +92,30 @@ impl RawAnswer {
         }
         match serde_json::from_str(&text) {
             Ok(value) => Ok(Answer { value, text, status, request_id: call.request_id, replayed: false }),
-            Err(error) => Err(invalid(&text, format!("a body that does not fit ({error})"))),
+            Err(error) => Err(invalid(&text, format!("a body that does not fit ({})", without_values(&error)))),
         }
     }
 }
 
-/// What may be shown of a wrong body: of an object its field names only, because values may be access tokens.
-fn glimpse(text: &str) -> String {
+/// What may be shown of a wrong body: of JSON no values, as they may be access tokens that nobody knows yet, and nothing at
+/// all of what may be a part of JSON.
+fn glimpse(text: &str, content_type: &str) -> String {
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Object(map)) => map.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Ok(Value::Array(values)) => format!("an array of {}", values.len()),
-        _ => text.to_owned(),
+        _ if content_type.to_ascii_lowercase().contains("json") => String::new(),
+        _ => text.split(['{', '"']).next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// What does not fit, and where, without the texts that the body has there.
+pub(crate) fn without_values(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let parts = told.split('"').collect::<Vec<_>>();
+    match parts.as_slice() {
+        // A text may have quotation marks itself.
+        [before, .., after] => format!("{before}\"…\"{after}"),
+        _ => told,
     }
 }
 

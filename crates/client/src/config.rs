@@ -4,7 +4,9 @@ use hyper::header::HeaderValue;
 use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
-use crate::{BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, LocalEngine, proxy, tls};
+use crate::{
+    BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, LocalEngine, Proxies, tls,
+};
 
 /// How long a connection may take to come about unless said otherwise.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,14 +42,21 @@ pub struct Endpoint {
     pub api_key: Secret,
     /// The project that requests are routed to.
     pub project_id: Option<String>,
-    /// The proxy's URL; none for a loopback host.
-    pub proxy: Option<Secret>,
+    /// The proxies on the way to it, and to the sandboxes.
+    pub proxies: Proxies,
     /// The only certificate authorities to trust, as PEM text; `None` means the system's.
     pub ca: Option<String>,
     /// How long a connection may take to come about, TLS included.
     pub connect_timeout: Duration,
     /// The path of a PEM file with authorities to trust beside the system's; read at the first request over TLS.
     pub extra_ca: Option<String>,
+}
+
+impl Endpoint {
+    /// The URL of the proxy on the way to the service, if there is one.
+    pub fn proxy(&self) -> Option<Secret> {
+        self.proxies.before(self.base_url.url()).ok().flatten()
+    }
 }
 
 impl Config {
@@ -71,7 +80,7 @@ impl Config {
         let endpoint = Endpoint {
             api_key: api_key(options, &service, &base_url)?,
             project_id: project_id(options, &service, &base_url)?,
-            proxy: proxy::proxy_to(&base_url, options.proxy.as_ref(), environment)?,
+            proxies: proxies(options, environment, &base_url)?,
             extra_ca: environment.extra_ca().filter(|_| options.ca.is_none()),
             ca: ca(options)?,
             connect_timeout: options.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
@@ -158,6 +167,13 @@ fn header_text(setting: &'static str, given: &Given) -> Result<String, ClientErr
         return refuse("holds characters that an HTTP header can't carry: was it copied whole, and nothing else?");
     }
     Ok(value.clone())
+}
+
+/// A variable that is wrong is refused here if it counts for the service.
+fn proxies(options: &ClientOptions, environment: &Environment, base_url: &BaseUrl) -> Result<Proxies, ClientError> {
+    let proxies = Proxies::new(options.proxy.as_ref(), environment)?;
+    proxies.before(base_url.url())?;
+    Ok(proxies)
 }
 
 fn ca(options: &ClientOptions) -> Result<Option<String>, ClientError> {

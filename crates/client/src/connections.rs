@@ -2,7 +2,8 @@
 
 use rustls::ClientConfig;
 
-use crate::http::{Http, ProxyServer};
+use crate::base_url::is_loopback;
+use crate::http::Http;
 use crate::journal::{EventFields, Journal};
 use crate::transport::{Failure, Transport};
 use crate::{Endpoint, extra_ca, tls};
@@ -18,27 +19,26 @@ impl Transport {
     }
 
     fn make_http(&self, journal: &Journal) -> Result<Http, Failure> {
-        let Endpoint { base_url, proxy, .. } = &self.endpoint;
+        let Endpoint { base_url, proxies, .. } = &self.endpoint;
         journal.debug(|| {
-            let way = if proxy.is_some() { " through a proxy" } else { "" };
+            let way = if self.endpoint.proxy().is_some() { " through a proxy" } else { "" };
             let origin = base_url.origin();
             (
                 format!("opens connections to {origin}{way}"),
                 EventFields { origin: Some(origin), ..EventFields::default() },
             )
         });
-        // The configuration has checked it.
-        let proxy = proxy.as_ref().and_then(|url| ProxyServer::parse(url.expose()));
-        Ok(Http::new(self.tls(journal)?, proxy, self.endpoint.connect_timeout))
+        Ok(Http::new(self.tls(journal)?, proxies.clone(), self.endpoint.connect_timeout))
     }
 
     fn tls(&self, journal: &Journal) -> Result<ClientConfig, Failure> {
-        let Endpoint { base_url, proxy, ca, extra_ca, .. } = &self.endpoint;
+        let Endpoint { base_url, proxies, ca, extra_ca, .. } = &self.endpoint;
         if let Some(pem) = ca {
             return tls::trusting_only(pem).map_err(Failure::Setup);
         }
-        let is_tls_to = |url: &str| url.starts_with("https:");
-        let needed = is_tls_to(base_url.url().as_str()) || proxy.as_ref().is_some_and(|url| is_tls_to(url.expose()));
+        // The sandboxes of a service on this machine are there as well.
+        let is_local = is_loopback(base_url.url()) && base_url.url().scheme() == "http";
+        let needed = !is_local || proxies.may_have_tls();
         let extra = match extra_ca.as_deref().filter(|_| needed).map(extra_ca::read) {
             None => None,
             Some(Ok(roots)) => Some(roots),

@@ -133,6 +133,8 @@ pub enum TransportKind {
     Refused,
     /// The TLS handshake failed, mostly over an untrusted certificate.
     Tls,
+    /// A token was to be sent without TLS, by a client whose service has TLS. Nothing was sent.
+    Insecure,
     /// The connection was lost.
     Reset,
     /// The service gave the connection up, and said that it has not looked at the request.
@@ -329,7 +331,9 @@ impl ClientError {
             | Self::LocalFile { .. }
             | Self::CommandFailed(_)
             | Self::NotFollowed { .. } => false,
-            Self::Transport { kind, .. } => !matches!(kind, TransportKind::Tls | TransportKind::Proxy),
+            Self::Transport { kind, .. } => {
+                !matches!(kind, TransportKind::Tls | TransportKind::Insecure | TransportKind::Proxy)
+            }
             Self::RequestTimeout { .. } | Self::PortClosed(_) => true,
             Self::Api(error) => error.retryable(),
             Self::NotReady(error) => error.limit.is_some(),

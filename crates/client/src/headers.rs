@@ -40,9 +40,6 @@ const OF_HTTP: [&str; 12] = [
 /// Where a request belongs in a trace.
 const OF_TRACE: [&str; 2] = ["traceparent", "tracestate"];
 
-/// A value that is shorter than this is not looked for in answers: it would be found in innocent words.
-const LEAST_REDACTED: usize = 8;
-
 /// Extra headers of every request, checked. Values are secrets: `Debug` shows the names alone.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Arc<HeaderMap>);
@@ -95,10 +92,9 @@ impl Headers {
         &self.0
     }
 
-    /// The text without the values, for messages: services that repeat what they refuse exist.
-    pub(crate) fn redact(&self, text: String) -> String {
-        let values = self.0.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-        values.filter(|value| value.len() >= LEAST_REDACTED).fold(text, |text, value| text.replace(value, "[redacted]"))
+    /// The values that no message may show.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok())
     }
 }
 

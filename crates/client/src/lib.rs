@@ -39,6 +39,7 @@ mod progress;
 mod proxy;
 mod readiness;
 mod record;
+mod redaction;
 mod refusal;
 mod request;
 mod retry;
@@ -73,6 +74,7 @@ pub use local_engine::LocalEngine;
 pub use many::{CreateMany, CreateReport, Created};
 pub use options::{CLIENT_OPTION_NAMES, ClientOptions};
 pub use progress::{Onlooker, Progress};
+pub use proxy::Proxies;
 pub use record::ErrorRecord;
 pub use retry::DEFAULT_MAX_RETRIES;
 pub use runtime::{

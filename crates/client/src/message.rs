@@ -34,6 +34,10 @@ fn no_answer(kind: TransportKind, origin: &str, causes: &[String]) -> String {
         TransportKind::Protocol => {
             format!("what answers at {origin} does not speak HTTP ({cause}): is the base URL right?")
         }
+        TransportKind::Insecure => format!(
+            "the sandbox is at {origin}, without TLS, and the service has TLS: its access token is not sent there: the \
+             service must give an https `envdUrl`"
+        ),
         TransportKind::Proxy => {
             format!(
                 "could not get through the proxy to {origin}: {cause}: check the `proxy` option, or HTTPS_PROXY and NO_PROXY"
@@ -221,8 +225,9 @@ fn standing(error: &NotReady) -> String {
 pub(crate) fn invalid_answer(status: u16, content_type: &str, excerpt: &str, problem: &str, call: &Call) -> String {
     let Call { method, path, .. } = call;
     let kind = if content_type.is_empty() { "no content type" } else { content_type };
+    let shown = if excerpt.is_empty() { String::new() } else { format!(": {excerpt:?}") };
     format!(
-        "{method} {path} answered {status} ({kind}) with {problem}: {excerpt:?}: is the base URL right?{}",
+        "{method} {path} answered {status} ({kind}) with {problem}{shown}: is the base URL right?{}",
         outcome_unknown(call)
     )
 }

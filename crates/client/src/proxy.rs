@@ -1,39 +1,87 @@
-//! Which proxy stands before a service: by option, or by the variables that other programs read as well.
+//! Which proxy stands before a host: by option, or by the variables that other programs read as well.
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use hyper::Uri;
 use sandbar_protocol::Secret;
 use url::{Host, Url};
 
-use crate::environment::Given;
-use crate::http::ProxyServer;
-use crate::{BaseUrl, ClientError, Environment};
+use crate::base_url::is_loopback;
+use crate::http::{HttpError, ProxyServer};
+use crate::{ClientError, Environment};
 
-/// The proxy for a service; none for a service on this machine, and for those that `NO_PROXY` names.
+/// Which proxy stands before which host.
 ///
-/// An option wins, and is used whatever `NO_PROXY` says. It is checked even where it is not used.
-pub(crate) fn proxy_to(
-    base_url: &BaseUrl,
-    option: Option<&Secret>,
-    environment: &Environment,
-) -> Result<Option<Secret>, ClientError> {
-    let chosen = match option {
-        Some(url) => Some(check(url.expose(), "`proxy`")?),
-        None => None,
-    };
-    if base_url.is_loopback() {
-        return Ok(None);
+/// It is decided for each host that a request goes to: a sandbox may be elsewhere than the service. The option `proxy` stands
+/// before every host but this machine, whatever `NO_PROXY` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    option: Option<Secret>,
+    /// The variable for http and its value, unchecked: it may never count.
+    http: Option<(&'static str, Secret)>,
+    /// The same for https.
+    https: Option<(&'static str, Secret)>,
+    no_proxy: Option<String>,
+}
+
+impl Proxies {
+    /// Takes in the option and the variables. The option is checked even where it is not used.
+    pub(crate) fn new(option: Option<&Secret>, environment: &Environment) -> Result<Self, ClientError> {
+        let variable = |scheme| environment.proxy(scheme).map(|given| (given.source, Secret::new(given.value)));
+        Ok(Self {
+            option: option.map(|url| check(url.expose(), "`proxy`")).transpose()?,
+            http: variable("http"),
+            https: variable("https"),
+            no_proxy: environment.no_proxy().map(|given| given.value),
+        })
     }
-    if chosen.is_some() {
-        return Ok(chosen);
+
+    /// The URL of the proxy before a host; none before this machine, and before those that `NO_PROXY` names.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] if the variable that counts is no proxy's URL.
+    pub fn before(&self, url: &Url) -> Result<Option<Secret>, ClientError> {
+        if is_loopback(url) {
+            return Ok(None);
+        }
+        if self.option.is_some() {
+            return Ok(self.option.clone());
+        }
+        let variable = if url.scheme() == "https" { &self.https } else { &self.http };
+        let Some((source, value)) = variable else { return Ok(None) };
+        if self.no_proxy.as_ref().is_some_and(|list| is_exempt(url, list)) {
+            return Ok(None);
+        }
+        // As everywhere, a proxy's variable may leave the scheme out.
+        let value = value.expose();
+        let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+        check(&url, source).map(Some)
     }
-    let Some(Given { value, source }) = environment.proxy(base_url.url().scheme()) else { return Ok(None) };
-    if environment.no_proxy().is_some_and(|list| is_exempt(base_url.url(), &list.value)) {
-        return Ok(None);
+
+    /// Whether there is none before any host.
+    pub(crate) fn are_none(&self) -> bool {
+        self.option.is_none() && self.http.is_none() && self.https.is_none()
     }
-    // As everywhere, a proxy's variable may leave the scheme out.
-    let url = if value.contains("://") { value } else { format!("http://{value}") };
-    check(&url, source).map(Some)
+
+    /// The proxy on the way to a server.
+    pub(crate) fn server_before(&self, server: &Uri) -> Result<Option<ProxyServer>, HttpError> {
+        if self.are_none() {
+            return Ok(None);
+        }
+        let proxy = self.before(&Url::parse(&server.to_string())?)?;
+        Ok(proxy.and_then(|url| ProxyServer::parse(url.expose())))
+    }
+
+    /// Whether there is a proxy on the way to a server, or would be if it were a right one.
+    pub(crate) fn stand_before(&self, server: &Uri) -> bool {
+        !matches!(self.server_before(server), Ok(None))
+    }
+
+    /// Whether one of them may be spoken to by TLS.
+    pub(crate) fn may_have_tls(&self) -> bool {
+        let values = [&self.http, &self.https].into_iter().flatten().map(|(_, value)| value);
+        self.option.iter().chain(values).any(|url| url.expose().starts_with("https:"))
+    }
 }
 
 /// What is wrong with it is said without repeating it: a password may be in it.

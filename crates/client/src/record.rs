@@ -16,7 +16,7 @@ pub struct ErrorRecord {
     /// The whole sentence.
     pub message: String,
     /// Finer than the class: `configuration`, `validation`; `dns`, `refused`, `unreachable`, `connect_timeout`,
-    /// `tls`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
+    /// `tls`, `insecure`, `proxy`, `reset`, `protocol`, `other`, `request_timeout`; `redirect`, `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `timeout`, `rate_limit`,
     /// `quota`, `disk_full`, `server`, `invalid_answer`; `not_ready`, `ready_timeout`, `port_timeout`; `not_running`; `local_file`; `command_failed`, `disconnected`, `output_lost`;
     /// `cancelled`, `internal`.
     pub kind: &'static str,
@@ -233,6 +233,7 @@ fn word(kind: TransportKind) -> &'static str {
         TransportKind::Dns => "dns",
         TransportKind::Refused => "refused",
         TransportKind::Tls => "tls",
+        TransportKind::Insecure => "insecure",
         TransportKind::Reset | TransportKind::NotTaken => "reset",
         TransportKind::ConnectTimeout => "connect_timeout",
         TransportKind::Unreachable => "unreachable",

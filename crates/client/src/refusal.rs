@@ -11,17 +11,29 @@ use url::Url;
 
 use crate::answer::excerpt;
 use crate::error::{ApiError, Call};
+use crate::redaction::Redaction;
 
 /// How much of a body that is not JSON an error keeps.
 const KEPT_CHARS: usize = 2_000;
 
 /// Reads an error out of an answer of any origin: the service's own, or a gateway's page.
-pub(crate) fn api_error(status: u16, headers: &HeaderMap, body: &str, mut call: Call) -> ApiError {
-    let decoded = DecodedError::decode(body.as_bytes());
+pub(crate) fn api_error(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    redaction: &Redaction,
+    mut call: Call,
+) -> ApiError {
+    // Of JSON, what the texts mean is redacted: escapes would hide a secret until they are read.
+    let json = serde_json::from_slice(body).ok().map(|body| redaction.apply_to(body));
+    let decoded = json.map(DecodedError::of).unwrap_or_default();
     if let Some(request_id) = decoded.request_id {
         call.request_id = request_id;
     }
-    let text = || (!body.trim().is_empty()).then(|| Value::String(excerpt(body, KEPT_CHARS)));
+    let text = || {
+        let text = redaction.apply(&String::from_utf8_lossy(body));
+        (!text.trim().is_empty()).then(|| Value::String(excerpt(&text, KEPT_CHARS)))
+    };
     ApiError {
         status,
         code: decoded.code,
@@ -29,7 +41,7 @@ pub(crate) fn api_error(status: u16, headers: &HeaderMap, body: &str, mut call: 
         details: decoded.details,
         body: decoded.body.or_else(text),
         retry_after: retry_after(headers),
-        location: location(headers),
+        location: location(headers).map(|location| redaction.apply(&location)),
         call,
     }
 }

@@ -8,6 +8,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::http::Outgoing;
 use crate::retry::Repeat;
@@ -68,6 +69,14 @@ pub(crate) enum Body {
 impl Body {
     pub(crate) fn stream(body: impl hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
         Self::Stream(Mutex::new(Some(Outgoing::Right(body.boxed_unsync()))))
+    }
+
+    /// It as JSON, if it is.
+    pub(crate) fn as_json(&self) -> Option<Value> {
+        match self {
+            Self::Json(text) => serde_json::from_slice(text).ok(),
+            Self::Bytes(_) | Self::Stream(_) => None,
+        }
     }
 
     pub(crate) fn content_type(&self) -> &'static str {

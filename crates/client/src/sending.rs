@@ -28,7 +28,7 @@ impl Sender<'_> {
         loop {
             // Boxed, as what is moved with it is large: a call is built in one place and runs in another.
             let attempt = Box::pin(self.transport.attempt(request, self.context, attempts.next()));
-            match attempt.await.and_then(read) {
+            match attempt.await.and_then(|answer| read(answer).map_err(|error| self.redacted(request, error))) {
                 Ok(answer) => return Ok(self.answered(request, answer)),
                 Err(error) => attempts.failed(self, error).await?,
             }
@@ -41,10 +41,24 @@ impl Sender<'_> {
         loop {
             let attempt = Box::pin(self.transport.open(request, self.context, attempts.next()));
             match attempt.await {
-                Ok(answer) => return Ok(self.answered(request, answer)),
+                Ok(answer) => {
+                    let redaction = self.transport.redaction(request, self.context);
+                    return Ok(self.answered(request, Opened { redaction, ..answer }));
+                }
                 Err(error) => attempts.failed(self, error).await?,
             }
         }
+    }
+
+    /// An error that shows parts of an answer, without the secrets of its request.
+    fn redacted(&self, request: &Request, mut error: ClientError) -> ClientError {
+        if let ClientError::InvalidAnswer { content_type, excerpt, problem, .. } = &mut error {
+            let redaction = self.transport.redaction(request, self.context);
+            for text in [content_type, excerpt, problem] {
+                *text = redaction.apply(text);
+            }
+        }
+        error
     }
 
     fn answered<T>(&self, request: &Request, answer: T) -> T {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use http_body_util::Full;
@@ -17,8 +18,9 @@ use crate::holds::Holds;
 use crate::http::{Http, HttpAnswer, HttpError, Outgoing, origin_of};
 use crate::ids::new_id;
 use crate::in_flight::InFlight;
+use crate::redaction::Redaction;
 use crate::refusal::api_error;
-use crate::request::{Request, Takes, Target};
+use crate::request::{Body, Request, Takes, Target};
 use crate::retry::Budget;
 use crate::unreachable::{causes_of, kind_of};
 use crate::waiting::Waiting;
@@ -73,7 +75,7 @@ impl Transport {
         context: &Context,
         attempt: Attempt<'_>,
     ) -> Result<RawAnswer, ClientError> {
-        let Opened { response, call } = self.open(request, context, attempt).await?;
+        let Opened { response, call, .. } = self.open(request, context, attempt).await?;
         let begun = Instant::now();
         let (status, headers, body) = match tokio::time::timeout_at(attempt.deadline, read(response)).await {
             Ok(Ok(answer)) => answer,
@@ -85,7 +87,7 @@ impl Transport {
         };
         // What is no JSON at all is shown in the error that it becomes.
         let is_json = body.first().is_none_or(|first| b"{[".contains(first));
-        let body = if is_json { body } else { self.without_secrets(request, context, &body).into_bytes() };
+        let body = if is_json { body } else { self.redaction(request, context).apply(&lossy(&body)).into_bytes() };
         Ok(RawAnswer { status, headers, body, call })
     }
 
@@ -109,6 +111,9 @@ impl Transport {
         };
         let begun = Instant::now();
         let journal = &context.journal;
+        if self.exposes_token(request) {
+            return Err(journal.failed(self.describe(Failure::Insecure, request, call), begun.elapsed()));
+        }
         let exchange = async {
             let http = self.http(journal)?;
             let response = http.send(self.request(target, request, context, &call.request_id)?).await?;
@@ -125,8 +130,9 @@ impl Transport {
             Ok(response) => (response.status(), response.headers()),
             Err((status, headers, _)) => (*status, headers),
         };
-        if let Some(echo) = header(headers, REQUEST_ID_HEADER) {
-            call.request_id = echo.to_owned();
+        // What the service says instead of it may be what it was sent.
+        if let Some(echo) = header(headers, REQUEST_ID_HEADER).filter(|echo| *echo != call.request_id) {
+            call.request_id = self.redaction(request, context).apply(echo);
         }
         // Who echoes the key keeps it.
         let echo = header(headers, IDEMPOTENCY_KEY_HEADER);
@@ -135,10 +141,10 @@ impl Transport {
         }
         journal.answered(&call, status, begun.elapsed());
         match outcome {
-            Ok(response) => Ok(Opened { response, call }),
+            Ok(response) => Ok(Opened { response, call, redaction: Redaction::default() }),
             Err((status, headers, body)) => {
-                let text = self.without_secrets(request, context, &body);
-                Err(ClientError::Api(Box::new(api_error(status, &headers, &text, call))))
+                let redaction = self.redaction(request, context);
+                Err(ClientError::Api(Box::new(api_error(status, &headers, &body, &redaction, call))))
             }
         }
     }
@@ -202,8 +208,12 @@ impl Transport {
     fn describe(&self, failure: Failure, request: &Request, call: Call) -> ClientError {
         let call = Box::new(call);
         let (kind, causes) = match failure {
-            Failure::Http(error) => (kind_of(&*error, self.endpoint.proxy.is_some()), causes_of(&*error)),
+            Failure::Http(error) => {
+                let through_proxy = self.endpoint.proxies.stand_before(self.server_of(request));
+                (kind_of(&*error, through_proxy), causes_of(&*error))
+            }
             Failure::Setup(cause) => (TransportKind::Tls, vec![cause]),
+            Failure::Insecure => (TransportKind::Insecure, Vec::new()),
             Failure::TooLarge { status, content_type } => {
                 let problem = format!("a body larger than {} MiB", MAX_BODY / 1024 / 1024);
                 return ClientError::InvalidAnswer { status, content_type, excerpt: String::new(), problem, call };
@@ -216,6 +226,20 @@ impl Transport {
         ClientError::Transport { kind, origin, causes, call }
     }
 
+    /// Whether a request would send an access token without TLS that came over TLS.
+    fn exposes_token(&self, request: &Request) -> bool {
+        let Target::Runtime { place, .. } = &request.target else { return false };
+        self.endpoint.base_url.url().scheme() == "https" && place.is_exposed()
+    }
+
+    /// Where a request goes; its path does not count.
+    fn server_of<'a>(&'a self, request: &'a Request) -> &'a Uri {
+        match &request.target {
+            Target::Service(_) => self.endpoint.base_url.server(),
+            Target::Runtime { place, .. } => &place.server,
+        }
+    }
+
     /// The error of a call whose runtime ended before it did.
     pub(crate) fn stopped(&self) -> ClientError {
         let causes = vec!["the runtime was shut down, or the call panicked".to_owned()];
@@ -223,16 +247,23 @@ impl Transport {
         ClientError::Transport { kind: TransportKind::Other, origin, causes, call: Box::default() }
     }
 
-    /// A body for messages: services that repeat the key they refuse exist.
-    fn without_secrets(&self, request: &Request, context: &Context, body: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(body).replace(self.endpoint.api_key.expose(), "[redacted]");
-        if let Target::Runtime { place, .. } = &request.target
-            && !place.token.expose().is_empty()
-        {
-            text = text.replace(place.token.expose(), "[redacted]");
+    /// The secrets of a request: services that repeat what they refuse exist.
+    pub(crate) fn redaction(&self, request: &Request, context: &Context) -> Redaction {
+        let mut redaction = Redaction::default();
+        redaction.hide_token(self.endpoint.api_key.expose());
+        if let Target::Runtime { place, .. } = &request.target {
+            redaction.hide_token(place.token.expose());
         }
-        context.headers.redact(text)
+        context.headers.secrets().for_each(|value| redaction.hide_header(value));
+        if let Some(body) = request.body.as_ref().and_then(Body::as_json) {
+            redaction.hide_variables_in(&body);
+        }
+        redaction
     }
+}
+
+fn lossy(body: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(body)
 }
 
 fn headers() -> HeaderMap {
@@ -278,12 +309,15 @@ pub(crate) struct Attempt<'a> {
 pub(crate) struct Opened {
     pub(crate) response: HttpAnswer,
     pub(crate) call: Call,
+    /// The secrets of its request, if what it says at its end may become an error.
+    pub(crate) redaction: Redaction,
 }
 
 /// Why there is no answer.
 pub(crate) enum Failure {
     Http(HttpError),
     Setup(String),
+    Insecure,
     TooLarge { status: u16, content_type: String },
 }
 

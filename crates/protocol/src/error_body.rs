@@ -47,9 +47,11 @@ pub struct DecodedError {
 impl DecodedError {
     /// Reads a body of any origin: the contract's shape, `requestID`, `error` as a plain string, or no JSON at all.
     pub fn decode(body: &[u8]) -> Self {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else {
-            return Self::default();
-        };
+        serde_json::from_slice(body).map(Self::of).unwrap_or_default()
+    }
+
+    /// The same of a body that was JSON.
+    pub fn of(value: Value) -> Self {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|s| !s.is_empty()).map(str::to_owned);
         let error = value.get("error");
         let inner = |name: &str| error.and_then(|error| error.get(name)).filter(|value| !value.is_null());

@@ -8,8 +8,7 @@ use crate::ValidationError;
 pub const FOREIGN_VALUE_KEY: &str = "\u{0}kind";
 
 /// Fields of older APIs and of peers, with what to use instead. They are refused, never ignored.
-const STALE: [(&str, &str); 8] = [
-    ("timeoutMs", "use `timeout`, in seconds"),
+const STALE: [(&str, &str); 7] = [
     ("autoResume", "call connect() on the paused sandbox, which resumes it"),
     ("secure", "leave it out: every sandbox has an access token"),
     ("allow_internet_access", "leave it out: the server decides about network access, and the local engine gives none"),
@@ -20,7 +19,9 @@ const STALE: [(&str, &str); 8] = [
 ];
 
 /// Other names that people try, with the field that they mean.
-const ALIASES: [(&str, &str); 16] = [
+const ALIASES: [(&str, &str); 18] = [
+    ("timeoutMs", "duration"),
+    ("timeout", "duration"),
     ("envs", "envVars"),
     ("env", "envVars"),
     ("environment", "envVars"),
@@ -153,8 +154,12 @@ fn one_of<'a>(name: &str, value: &'a Value, words: &[&str]) -> Result<&'a str, V
 fn unknown_field(what: &str, name: &str, known: &[&str]) -> ValidationError {
     let way_out = if let Some((_, instead)) = STALE.iter().find(|(stale, _)| *stale == name) {
         return ValidationError::new(name, format!("`{name}` is not accepted: {instead}"));
+    } else if name == "timeoutMs" && known.contains(&"timeout") {
+        return ValidationError::new(name, "`timeoutMs` is not accepted: use `timeout`, in seconds");
     } else if let Some((_, field)) = ALIASES.iter().find(|(alias, field)| *alias == name && known.contains(field)) {
         format!("use `{field}`")
+    } else if name == "timeoutMs" {
+        "use `requestTimeoutMs` for the time limit of a request".to_owned()
     } else if let Some(field) = closest(name, known) {
         format!("did you mean `{field}`?")
     } else {

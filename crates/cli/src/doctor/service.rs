@@ -59,7 +59,7 @@ fn variables() -> impl Iterator<Item = &'static str> {
 
 /// Calls the service; gives back a client if it can be used.
 async fn reach(config: Config) -> (Option<Client>, Vec<Finding>) {
-    let (origin, is_direct) = (config.endpoint.base_url.origin(), config.endpoint.proxy.is_none());
+    let (origin, is_direct) = (config.endpoint.base_url.origin(), config.endpoint.proxy().is_none());
     let mut hasty = config.clone();
     hasty.endpoint.connect_timeout = CONNECT_LIMIT;
     (hasty.request_timeout, hasty.max_retries) = (LIMIT, 0);

@@ -18,7 +18,8 @@ use thiserror::Error;
 use tower_service::Service;
 
 use super::HttpError;
-use super::proxy_server::{Kind, ProxyServer};
+use super::proxy_server::Kind;
+use crate::Proxies;
 
 /// A command may be silent for hours: the system finds out whether its connection is still there.
 const ALIVE_AFTER: Duration = Duration::from_secs(30);
@@ -43,7 +44,7 @@ pub(super) struct Ways {
     tls: Arc<ClientConfig>,
     /// For a proxy, which speaks HTTP/1.1.
     tls_to_proxy: Arc<ClientConfig>,
-    proxy: Option<ProxyServer>,
+    proxies: Proxies,
 }
 
 impl Hop {
@@ -78,7 +79,7 @@ impl Service<Uri> for Hop {
 }
 
 impl Ways {
-    pub(super) fn new(tls: ClientConfig, proxy: Option<ProxyServer>) -> Self {
+    pub(super) fn new(tls: ClientConfig, proxies: Proxies) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -87,13 +88,15 @@ impl Ways {
         tcp.set_keepalive_retries(Some(ALIVE_TRIES));
         let mut tls_to_proxy = tls.clone();
         tls_to_proxy.alpn_protocols.clear();
-        Self { tcp, tls: Arc::new(tls), tls_to_proxy: Arc::new(tls_to_proxy), proxy }
+        Self { tcp, tls: Arc::new(tls), tls_to_proxy: Arc::new(tls_to_proxy), proxies }
     }
 
     async fn connect(&self, to: Uri) -> Result<Line, HttpError> {
         let tcp = self.tcp.clone();
         let tls = Arc::clone(&self.tls);
-        let Some(proxy) = &self.proxy else { return line(HttpsConnector::from((tcp, tls)), to).await };
+        let Some(proxy) = self.proxies.server_before(&to)? else {
+            return line(HttpsConnector::from((tcp, tls)), to).await;
+        };
         let uri = proxy.uri.clone();
         if proxy.kind != Kind::Http {
             let mut socks = SocksV5::new(uri, tcp).local_dns(proxy.kind == Kind::Socks);

@@ -21,6 +21,7 @@ pub(crate) use answer::HttpAnswer;
 pub(crate) use hop::ConnectTimeout;
 pub(crate) use proxy_server::ProxyServer;
 
+use crate::Proxies;
 use hop::{Hop, Ways};
 
 /// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
@@ -36,30 +37,36 @@ pub(crate) type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
 #[derive(Debug)]
 pub(crate) struct Http {
     client: Client<Hop, Outgoing>,
-    /// What a proxy wants to know that forwards requests, and does not connect through.
-    for_proxy: Option<HeaderValue>,
+    proxies: Proxies,
 }
 
 impl Http {
     /// A pool whose connections are made within `connect_timeout` each.
-    pub(crate) fn new(tls: ClientConfig, proxy: Option<ProxyServer>, connect_timeout: Duration) -> Self {
-        let for_proxy = proxy.as_ref().and_then(ProxyServer::authorization);
+    pub(crate) fn new(tls: ClientConfig, proxies: Proxies, connect_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(MOST_IDLE)
-            .build(Hop::new(Ways::new(tls, proxy), connect_timeout));
-        Self { client, for_proxy }
+            .build(Hop::new(Ways::new(tls, proxies.clone()), connect_timeout));
+        Self { client, proxies }
     }
 
     /// Sends a request. The body of its answer is left to be read.
     pub(crate) async fn send(&self, mut request: Request<Outgoing>) -> Result<HttpAnswer, HttpError> {
         let at = request.uri().clone();
-        if let Some(authorization) = self.for_proxy.as_ref().filter(|_| at.scheme_str() == Some("http")) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        if let Some(authorization) = self.for_proxy(&at)? {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         Ok(HttpAnswer::new(self.client.request(request).await?, at))
+    }
+
+    /// What a proxy wants to know that forwards a request, and does not connect through.
+    fn for_proxy(&self, at: &Uri) -> Result<Option<HeaderValue>, HttpError> {
+        if at.scheme_str() != Some("http") {
+            return Ok(None);
+        }
+        Ok(self.proxies.server_before(at)?.and_then(|proxy| proxy.authorization()))
     }
 }
 

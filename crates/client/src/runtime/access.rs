@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Runtime;
+use crate::base_url::is_loopback;
 use crate::error::NotRunning;
 use crate::{CallOptions, ClientError};
 
@@ -40,6 +41,11 @@ impl Place {
             server,
             token: envd.envd_access_token.unwrap_or_default(),
         })
+    }
+
+    /// Whether others on the network can read what is sent there.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.url.scheme() == "http" && !is_loopback(&self.url)
     }
 
     pub(super) fn into_envd(self) -> Envd {

@@ -28,7 +28,7 @@ pub struct BodyReader {
 
 impl BodyReader {
     pub(super) fn of(opened: Opened, patience: Duration) -> Self {
-        let Opened { response, call } = opened;
+        let Opened { response, call, .. } = opened;
         let left = response.length();
         Self { response, call, patience, left, failure: None }
     }

@@ -7,8 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::ClientError;
+use crate::answer::without_values;
 use crate::error::{ApiError, Call};
 use crate::http::HttpAnswer;
+use crate::redaction::Redaction;
 use crate::transport::Opened;
 use crate::unreachable::{causes_of, kind_of};
 
@@ -25,13 +27,15 @@ const SILENCE: Duration = Duration::from_secs(90);
 pub(super) struct Frames {
     response: HttpAnswer,
     call: Call,
+    redaction: Redaction,
     pending: Vec<u8>,
     ended: bool,
 }
 
 impl Frames {
     pub(super) fn of(opened: Opened) -> Self {
-        Self { response: opened.response, call: opened.call, pending: Vec::new(), ended: false }
+        let Opened { response, call, redaction } = opened;
+        Self { response, call, redaction, pending: Vec::new(), ended: false }
     }
 
     /// The next message; `None` at the end. A call that is dropped before it is done loses nothing.
@@ -42,7 +46,9 @@ impl Frames {
                     self.ended = true;
                     return self.end(&payload).map(|()| None);
                 }
-                return serde_json::from_slice(&payload).map(Some).map_err(|error| self.invalid(&error.to_string()));
+                return serde_json::from_slice(&payload)
+                    .map(Some)
+                    .map_err(|error| self.invalid(&without_values(&error)));
             }
             match self.chunk().await? {
                 Some(bytes) => self.pending.extend_from_slice(&bytes),
@@ -76,7 +82,7 @@ impl Frames {
 
     /// How the stream ended: `{}`, or `{"error": {"code", "message"}}`.
     fn end(&self, payload: &[u8]) -> Result<(), ClientError> {
-        let end: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let end = self.redaction.apply_to(serde_json::from_slice(payload).unwrap_or_default());
         let Some(error) = end.get("error").filter(|error| !error.is_null()) else { return Ok(()) };
         let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
         let code = text("code");

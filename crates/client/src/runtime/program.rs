@@ -43,7 +43,7 @@ pub struct ProgramCall {
 pub struct ProgramAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// The headers.
+    /// The headers; each byte of a value is a character.
     pub headers: Vec<(String, String)>,
     /// The body, as it is asked for.
     pub body: BodyReader,
@@ -91,7 +91,8 @@ impl Runtime {
         let reader = BodyReader::of(self.open(request, call).await?, patience);
         let response = &reader.response;
         let status = response.status();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        // Each byte is a character, as the Fetch standard has it: what a program means by them, nobody can tell.
+        let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let body = if is_head { reader.without_bytes() } else { reader };
         Ok(ProgramAnswer { status, headers, body })

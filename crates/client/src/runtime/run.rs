@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::Runtime;
 use super::call::RuntimeRequest;
-use super::process::{CommandResult, Redacted, as_user, user};
+use super::process::{CommandResult, as_user, user};
+use crate::redaction::Redaction;
 use crate::{Answer, Args, CallOptions, ClientError};
 
 const FIELDS: [&str; 8] = ["args", "cwd", "envs", "timeoutMs", "user", "stdin", "background", "check"];
@@ -39,8 +40,8 @@ impl Runtime {
         if !run.check {
             return Ok(result);
         }
-        let redacted = Redacted::values(run.request.env.as_ref());
-        result.checked(&redacted, self.sandbox_id()).map_err(ClientError::CommandFailed)
+        let redaction = Redaction::of_variables(run.request.env.as_ref());
+        result.checked(&redaction, self.sandbox_id()).map_err(ClientError::CommandFailed)
     }
 }
 

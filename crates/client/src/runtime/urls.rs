@@ -51,7 +51,7 @@ impl Runtime {
 }
 
 fn signed(place: &Place, call: &UrlCall, access: Access) -> String {
-    let path = call.path.as_deref().unwrap_or_default().trim();
+    let path = call.path.as_deref().unwrap_or_default();
     let user = call.user.as_deref().unwrap_or_default().trim();
     let token = place.token.expose().trim();
     let expiration = call.expiration.map(|seconds| seconds.to_string());
@@ -111,6 +111,7 @@ fn unix_now() -> u64 {
 #[cfg(test)]
 mod tests {
     use sandbar_protocol::{Envd, Secret};
+    use url::Url;
 
     use super::*;
 
@@ -122,7 +123,7 @@ mod tests {
     // What the public service's client for Python makes of the same input.
     #[test]
     fn a_signature_is_that_of_the_public_clients() {
-        let call = UrlCall { path: Some(" /root/a b.txt ".to_owned()), user: None, expiration: Some(1_900_000_000) };
+        let call = UrlCall { path: Some("/root/a b.txt".to_owned()), user: None, expiration: Some(1_900_000_000) };
         assert_eq!(
             signed(&place("tok"), &call, Access::Read),
             "http://127.0.0.1:8787/envd/sb-1/files?path=%2Froot%2Fa+b.txt&signature_expiration=1900000000&signature=v1_a23LkO9NZGToNJNdty%2Fgnqc7a1gS3aZvKbEsZP1LJGA"
@@ -132,6 +133,17 @@ mod tests {
             signed(&place(" tok "), &call, Access::Write),
             "http://127.0.0.1:8787/envd/sb-1/files?username=root&signature=v1_dbprG6JV4J4kndpNCAM76%2BrOBWLbYk1kiiVebZ5d1QQ"
         );
+    }
+
+    // Those clients trim it, and then mean another file.
+    #[test]
+    fn a_path_is_signed_as_given() {
+        let call = UrlCall { path: Some("report ".to_owned()), ..UrlCall::default() };
+        let url = signed(&place("tok"), &call, Access::Write);
+        let signature = STANDARD_NO_PAD.encode(Sha256::digest("report :write::tok"));
+        let pairs = Url::parse(&url).unwrap().query_pairs().into_owned().collect::<Vec<_>>();
+        let expected = [("path", "report "), ("signature", &format!("v1_{signature}"))];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]

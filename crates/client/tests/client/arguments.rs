@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sandbar_client::{Args, CLIENT_OPTION_NAMES, Wait};
+use sandbar_client::{Args, CLIENT_OPTION_NAMES, ClientOptions, Wait};
 use sandbar_protocol::{FOREIGN_VALUE_KEY, ValidationError, closest};
 use serde_json::{Value, json};
 
@@ -105,6 +105,17 @@ fn stale_fields_are_refused_as_everywhere() {
         create_error(json!({"options": {"timeoutMs": 1}})).1,
         "`timeoutMs` is not accepted: use `timeout`, in seconds"
     );
+}
+
+#[test]
+fn time_limit_in_milliseconds_is_named_where_there_is_one() {
+    let client = ClientOptions::from_json(&json!({"timeoutMs": 1})).unwrap_err();
+    assert!(client.to_string().ends_with("use `requestTimeoutMs` for the time limit of a request"), "{client}");
+    let with = |value: Value| args(json!({"sandboxId": "sb-1", "path": "a", "options": value}));
+    let file = with(json!({"timeoutMs": 1})).file().unwrap_err();
+    assert!(file.message.ends_with("use `requestTimeoutMs` for the time limit of a request"), "{file}");
+    let refresh = with(json!({"timeoutMs": 1})).refresh().unwrap_err();
+    assert!(refresh.message.ends_with("use `duration`"), "{refresh}");
 }
 
 #[test]

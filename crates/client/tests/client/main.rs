@@ -23,6 +23,7 @@ mod refusals;
 mod retries;
 mod routes;
 mod runtime;
+mod secrets;
 mod service;
 mod streams;
 mod tls;

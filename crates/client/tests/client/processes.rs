@@ -252,7 +252,12 @@ fn wrong_arguments_of_processes_are_named() {
     for name in ["SIGTERM", "term", "SIGNAL_SIGTERM"] {
         assert_eq!(signal(json!(name)).unwrap().1, "SIGTERM", "{name}");
     }
-    assert_eq!(signal(json!("SIG;")).unwrap_err().field, "signal");
+    for name in ["SIG;", "SIGFOO", "", "SIG"] {
+        let error = signal(json!(name)).unwrap_err();
+        assert_eq!(error.field, "signal", "{name}");
+        assert!(error.message.starts_with("`signal` must be a signal's name, got a string"), "{error}");
+    }
+    assert!(signal(json!("SIGTREM")).unwrap_err().message.ends_with("(did you mean SIGTERM?)"));
     let size = args(json!({"process": 7, "size": {"cols": 80, "rows": 70_000}})).resize().unwrap_err();
     assert_eq!(size.field, "rows");
     let start = |options: Value| args(json!({"cmd": "true", "options": options})).start().unwrap_err();

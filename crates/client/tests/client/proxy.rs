@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use sandbar_client::{CallOptions, Client, ClientError, ClientOptions, Config, Environment, ErrorRecord};
+use sandbar_protocol::{Envd, Secret};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,7 +61,7 @@ fn config(mut options: Value, environment: &[(&str, &str)]) -> Result<Config, Cl
 /// The proxy that is chosen for a service by the environment alone.
 fn chosen(base_url: &str, environment: &[(&str, &str)]) -> Option<String> {
     let endpoint = config(json!({"baseUrl": base_url}), environment).unwrap().endpoint;
-    endpoint.proxy.map(|proxy| proxy.expose().to_owned())
+    endpoint.proxy().map(|proxy| proxy.expose().to_owned())
 }
 
 fn sandbox() -> Reply {
@@ -95,6 +96,64 @@ async fn a_tunnel_that_refuses_is_told_without_its_password() {
     assert_eq!((record.name, record.kind), ("TransportError", "proxy"));
     let printed = format!("{config:?}{error:?}{error}{}", record.to_json());
     assert!(!printed.contains("hush") && !printed.contains("dXNlcjpodXNo"), "{printed}");
+}
+
+fn at(envd_url: &str) -> Option<Envd> {
+    Some(Envd { envd_url: Some(envd_url.to_owned()), envd_access_token: Some(Secret::new("tok")) })
+}
+
+/// The kind of failure, or nothing, of a call to a runtime there, by a client with this configuration.
+async fn outcome(config: Config, envd_url: &str) -> Option<&'static str> {
+    let runtime = Client::new(config).runtime("sb-1", at(envd_url)).unwrap();
+    let outcome = runtime.ports(&CallOptions::once()).await;
+    outcome.err().map(|error| ErrorRecord::from(&error).kind)
+}
+
+#[tokio::test]
+async fn proxy_is_chosen_by_the_host_that_a_request_goes_to() {
+    // As a proxy that forwards requests, it is asked for whole URLs.
+    let proxy = Service::start(vec![Reply::json(200, &json!([]))]).await;
+    let here = Service::start(vec![Reply::json(200, &json!([]))]).await;
+    let variables = [("HTTP_PROXY", proxy.url())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let of_far = || config(json!({"baseUrl": "http://far.invalid"}), &variables).unwrap();
+    let of_here = || config(json!({"baseUrl": here.url()}), &variables).unwrap();
+
+    assert_eq!(outcome(of_far(), &format!("{}/e", here.url())).await, None);
+    assert_eq!(here.only().line(), "GET /e/ports");
+    assert!(proxy.seen().is_empty());
+
+    assert_eq!(outcome(of_here(), "http://far.invalid/e").await, None);
+    assert_eq!(proxy.only().line(), "GET http://far.invalid/e/ports");
+    assert_eq!(here.seen().len(), 1);
+
+    let listed = [variables[0], ("NO_PROXY", "near.invalid")];
+    let of_listed = || config(json!({"baseUrl": "http://near.invalid"}), &listed).unwrap();
+    assert_eq!(outcome(of_listed(), "http://far.invalid/e").await, None);
+    assert_eq!(proxy.seen().len(), 2);
+    assert_eq!(outcome(of_listed(), "http://near.invalid/e").await, Some("dns"));
+    assert_eq!(proxy.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn variable_that_is_no_proxy_is_an_error_once_it_counts() {
+    let broken = [("HTTP_PROXY", "ftp://user:hush@p")];
+    let config = config(json!({"baseUrl": "http://127.0.0.1:1"}), &broken).unwrap();
+    let runtime = Client::new(config).runtime("sb-1", at("http://far.invalid/e")).unwrap();
+    let error = runtime.ports(&CallOptions::once()).await.unwrap_err();
+    assert!(error.to_string().contains("HTTP_PROXY is not a proxy's URL"), "{error}");
+    assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+}
+
+#[tokio::test]
+async fn token_that_came_over_tls_is_not_sent_without_it() {
+    let proxy = Service::start(vec![Reply::json(200, &json!([]))]).await;
+    let here = Service::start(vec![Reply::json(200, &json!([]))]).await;
+    let config = || config(json!({"baseUrl": "https://far.invalid", "proxy": proxy.url()}), &[]).unwrap();
+    assert_eq!(outcome(config(), "http://far.invalid/e").await, Some("insecure"));
+    assert!(proxy.seen().is_empty());
+    // Nobody listens on the way within this machine.
+    assert_eq!(outcome(config(), &format!("{}/e", here.url())).await, None);
 }
 
 #[test]
@@ -132,7 +191,7 @@ fn no_proxy_stands_before_this_machine_or_those_that_the_list_names() {
 fn the_option_wins_over_every_variable() {
     let options = json!({"baseUrl": "https://a.example", "proxy": "http://own:1"});
     let endpoint = config(options, &[("HTTPS_PROXY", "http://s:1"), ("NO_PROXY", "*")]).unwrap().endpoint;
-    assert_eq!(endpoint.proxy.unwrap().expose(), "http://own:1");
+    assert_eq!(endpoint.proxy().unwrap().expose(), "http://own:1");
 }
 
 #[test]

@@ -161,7 +161,7 @@ async fn a_success_that_is_not_the_contracts_is_an_error() {
             Reply::text(200, "text/html", "<html>\n<b>Welcome</b>"),
             "200 (text/html) with a body that is not a JSON object: \"<html> <b>Welcome</b>\"",
         ),
-        (Reply::empty(200), "200 (no content type) with a body that is not a JSON object: \"\""),
+        (Reply::empty(200), "200 (no content type) with a body that is not a JSON object: is the base URL right?"),
         (Reply::json(200, &json!([])), "is not a JSON object"),
         (Reply::text(200, "application/json", "{\"sandboxID\":"), "does not fit"),
         (Reply::json(200, &json!({"envdAccessToken": "hush", "name": "x"})), "missing field `sandboxID`"),

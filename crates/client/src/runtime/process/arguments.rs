@@ -1,4 +1,4 @@
-use sandbar_protocol::{Fields, ValidationError, bare_kind};
+use sandbar_protocol::{Fields, ValidationError, bare_kind, closest, kind_of};
 use serde_json::{Value, json};
 
 use super::control::InputCall;
@@ -103,19 +103,8 @@ impl Args {
     /// # Errors
     /// [`ValidationError`].
     pub fn signal_process(&self) -> Result<(Selector, String, CallOptions), ValidationError> {
-        let refuse = || {
-            let message = "`signal` must be a signal's name: pass one as \"SIGTERM\" or \"SIGINT\"";
-            ValidationError::new("signal", message)
-        };
-        let name = self.get("signal").and_then(Value::as_str).ok_or_else(refuse)?;
-        let short = name.trim().to_ascii_uppercase();
-        let short = short.strip_prefix("SIGNAL_").unwrap_or(&short);
-        let short = short.strip_prefix("SIG").unwrap_or(short);
-        let is_name = !short.is_empty() && short.chars().all(|letter| letter.is_ascii_alphanumeric());
-        if !is_name {
-            return Err(refuse());
-        }
-        Ok((self.process()?, format!("SIG{short}"), self.account()?))
+        let signal = signal(self.get("signal"))?;
+        Ok((self.process()?, signal, self.account()?))
     }
 
     /// Arguments of input: `process`; `pty` if its terminal gets it. The bytes come beside them, and are empty here.
@@ -157,6 +146,34 @@ impl Args {
             None => refuse("nothing"),
         }
     }
+}
+
+/// The signals of Linux, without `SIG`.
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+
+/// A signal's name, as `SIGTERM`, given as that, `TERM` or `SIGNAL_SIGTERM` in any case.
+fn signal(value: Option<&Value>) -> Result<String, ValidationError> {
+    let refuse = |got: &str, hint: String| {
+        let message =
+            format!("`signal` must be a signal's name, got {got}: pass one as \"SIGTERM\" or \"SIGINT\"{hint}");
+        ValidationError::new("signal", message)
+    };
+    let given = match value {
+        Some(Value::String(text)) => text.trim().to_ascii_uppercase(),
+        Some(other) => return Err(refuse(&kind_of(other), String::new())),
+        None => return Err(refuse("nothing", String::new())),
+    };
+    let name = given.strip_prefix("SIGNAL_").unwrap_or(&given);
+    let name = name.strip_prefix("SIG").unwrap_or(name);
+    if SIGNALS.contains(&name) {
+        return Ok(format!("SIG{name}"));
+    }
+    let hint = closest(name, &SIGNALS).map(|name| format!(" (did you mean SIG{name}?)")).unwrap_or_default();
+    Err(refuse(&kind_of(&Value::from(given)), hint))
 }
 
 fn start_request(cmd: String, fields: &Fields<'_>) -> Result<StartRequest, ValidationError> {

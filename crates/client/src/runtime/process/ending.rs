@@ -1,19 +1,17 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sandbar_protocol::{RunResponse, Secret};
+use sandbar_protocol::RunResponse;
 use serde::Serialize;
 
 use super::output::Output;
 use super::wire::{End, OutputStream};
+use crate::redaction::Redaction;
 
 /// The exit code of what was killed, where nobody knows better: 128 + SIGKILL.
 const KILLED: i32 = 137;
 /// How much of a failed command's output its error shows, in lines.
 const LAST_LINES: usize = 5;
 const LONGEST_LINE: usize = 300;
-/// A value that is shorter stands in every output by chance.
-const SHORTEST_SECRET: usize = 4;
 
 /// What a command came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,25 +41,12 @@ pub struct CommandResult {
 pub struct CommandFailure {
     /// What it came to.
     pub result: CommandResult,
-    /// Its last lines.
+    /// Why it did not run to its end, without the values of its variables.
+    pub reason: Option<String>,
+    /// Its last lines, without the values of its variables.
     pub last_lines: String,
     /// The sandbox that it ran in.
     pub sandbox_id: String,
-}
-
-/// Values that no message may show, where they stand in a command's output.
-#[derive(Clone, Debug, Default)]
-pub(in crate::runtime) struct Redacted(Vec<Secret>);
-
-impl Redacted {
-    pub(in crate::runtime) fn values(variables: Option<&BTreeMap<String, Secret>>) -> Self {
-        Self(variables.into_iter().flatten().map(|(_, value)| value.clone()).collect())
-    }
-
-    fn apply(&self, text: &str) -> String {
-        let values = self.0.iter().map(Secret::expose).filter(|value| value.len() >= SHORTEST_SECRET);
-        values.fold(text.to_owned(), |text, value| text.replace(value, "[redacted]"))
-    }
 }
 
 impl CommandResult {
@@ -82,15 +67,16 @@ impl CommandResult {
     /// Takes an exit code other than 0, or a command that was killed, for an error.
     pub(in crate::runtime) fn checked(
         self,
-        redacted: &Redacted,
+        redaction: &Redaction,
         sandbox_id: &str,
     ) -> Result<Self, Box<CommandFailure>> {
         if self.exit_code == 0 {
             return Ok(self);
         }
         let printed = [&self.stderr, &self.stdout].into_iter().find(|text| !text.trim().is_empty());
-        let last_lines = redacted.apply(&last_lines(printed.map_or("", String::as_str)));
-        Err(Box::new(CommandFailure { result: self, last_lines, sandbox_id: sandbox_id.to_owned() }))
+        let last_lines = last_lines(printed.map_or("", String::as_str), redaction);
+        let reason = self.error.as_deref().map(|error| redaction.apply(error));
+        Err(Box::new(CommandFailure { result: self, reason, last_lines, sandbox_id: sandbox_id.to_owned() }))
     }
 }
 
@@ -104,8 +90,8 @@ impl From<RunResponse> for CommandResult {
 impl std::fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the command failed with exit code {}", self.result.exit_code)?;
-        if let Some(error) = &self.result.error {
-            write!(f, " ({error})")?;
+        if let Some(reason) = &self.reason {
+            write!(f, " ({reason})")?;
         }
         match self.last_lines.as_str() {
             "" => f.write_str(" and printed nothing"),
@@ -114,10 +100,11 @@ impl std::fmt::Display for CommandFailure {
     }
 }
 
-fn last_lines(text: &str) -> String {
+/// The end of an output. Lines are redacted as a whole, and cut afterwards.
+fn last_lines(text: &str, redaction: &Redaction) -> String {
     let lines: Vec<_> = text.trim_end().lines().collect();
     let from = lines.len().saturating_sub(LAST_LINES);
-    let short = |line: &&str| line.chars().take(LONGEST_LINE).collect::<String>();
+    let short = |line: &&str| redaction.apply(line).chars().take(LONGEST_LINE).collect::<String>();
     lines.get(from..).unwrap_or_default().iter().map(short).collect::<Vec<_>>().join("\n")
 }
 
@@ -157,4 +144,44 @@ impl Ending {
 /// The number of `exit status 3`.
 fn exit_status(status: &str) -> Option<i32> {
     status.strip_prefix("exit status ")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sandbar_protocol::Secret;
+
+    use super::*;
+
+    fn failure(stderr: &str, error: Option<&str>, value: &str) -> String {
+        let variables = BTreeMap::from([("A".to_owned(), Secret::new(value))]);
+        let result = CommandResult {
+            stderr: stderr.to_owned(),
+            exit_code: 1,
+            error: error.map(str::to_owned),
+            ..CommandResult::default()
+        };
+        result.checked(&Redaction::of_variables(Some(&variables)), "sb-1").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn message_shows_no_part_of_a_value_that_the_cut_would_leave() {
+        let value = "s".repeat(100);
+        let line = format!("{}{value}", "x".repeat(LONGEST_LINE - 50));
+        assert!(!failure(&line, None, &value).contains('s'.to_string().repeat(10).as_str()));
+    }
+
+    #[test]
+    fn message_shows_no_line_of_a_value() {
+        let key = "-----BEGIN-----\nfirst-line\nsecond-line\nthird-line\n-----END-----\n";
+        // Only its end is among the last lines.
+        let message = failure(&format!("{key}\none\ntwo\n"), None, key);
+        assert!(!message.contains("-line") && !message.contains("END"), "{message}");
+    }
+
+    #[test]
+    fn message_shows_no_value_in_its_reason() {
+        assert!(failure("", Some("no such folder /hush"), "/hush").contains("(no such folder [redacted])"));
+    }
 }

@@ -17,5 +17,4 @@ pub use output::{OUTPUT_KEPT, OutputPiece, OutputReader};
 pub use running::{Attach, Process};
 pub use wire::{OutputStream, ProcessConfig, Pty, PtySize, Selector, StartRequest, Started};
 
-pub(super) use ending::Redacted;
 pub(super) use user::{as_user, user};

@@ -8,10 +8,11 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::ending::{CommandFailure, CommandResult, Ending, Redacted};
+use super::ending::{CommandFailure, CommandResult, Ending};
 use super::output::{Output, OutputReader};
 use super::wire::{Selector, StartRequest, Started};
 use crate::in_flight::Entered;
+use crate::redaction::Redaction;
 use crate::runtime::Runtime;
 use crate::{CallOptions, ClientError, FollowLoss};
 
@@ -49,7 +50,7 @@ pub(super) struct Shared {
     pub(super) input: Option<String>,
     pub(super) has_terminal: bool,
     pub(super) check: bool,
-    redacted: Redacted,
+    redaction: Redaction,
 }
 
 /// Where it is in its life.
@@ -98,7 +99,7 @@ impl Runtime {
             input,
             has_terminal: has_terminal || has_pty,
             check,
-            redacted: Redacted::values(variables.as_ref()),
+            redaction: Redaction::of_variables(variables.as_ref()),
         });
         let task = tokio::spawn(Arc::clone(&shared).live(attach)).abort_handle();
         Process { shared, task }
@@ -148,7 +149,7 @@ impl Process {
             return Ok(result);
         }
         let failed = |failure: Box<CommandFailure>| Arc::new(ClientError::CommandFailed(failure));
-        result.checked(&shared.redacted, shared.runtime.sandbox_id()).map_err(failed)
+        result.checked(&shared.redaction, shared.runtime.sandbox_id()).map_err(failed)
     }
 
     /// How it ended, in the service's words, as `signal: killed`; `None` before its end.
