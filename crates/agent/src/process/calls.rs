@@ -88,7 +88,7 @@ async fn send_signal(
     Unary(request): Unary<SendSignalRequest>,
 ) -> Result<Json<Value>, Problem> {
     let signal: Signal = signal::parse(&request.signal)?;
-    agent.processes.find_running(&request.process)?.signal(signal)?;
+    agent.processes.find_running(&request.process)?.signal(signal).await?;
     Ok(Json(json!({})))
 }
 

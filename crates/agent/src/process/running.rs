@@ -2,12 +2,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use pty_process::{OwnedReadPty, Size};
 use tokio::process::{Child, Command};
+use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use super::end::End;
@@ -21,6 +22,10 @@ use crate::environment::Environment;
 use crate::log::{Log, Stream};
 use crate::problem::Problem;
 
+/// How long a kill is waited for, at most.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+const KILL_POLL_INTERVAL: Duration = Duration::from_millis(2);
+
 /// A process that was started, and is remembered for a while after its end.
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -32,7 +37,7 @@ pub(super) struct Process {
     pub(super) input: Input,
     tree: Tree,
     /// Set once it has ended; some of its output may still be on its way.
-    ended_at: OnceLock<Instant>,
+    ended_at: SetOnce<Instant>,
 }
 
 /// What is left to do for a process that was started.
@@ -71,7 +76,7 @@ impl Process {
         let started_at_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let input = Input::new(pid, writer, terminal);
         let config = request.process.with_lists();
-        let ended_at = OnceLock::new();
+        let ended_at = SetOnce::new();
         let process = Self { pid, cmd_id, tag, config, started_at_unix, output, input, tree, ended_at };
         Ok((Arc::new(process), Started { child, pumps, limit }))
     }
@@ -85,15 +90,27 @@ impl Process {
         self.ended_at.get().is_some()
     }
 
-    /// Sends a signal to its group; SIGKILL goes to all that it started, wherever that is.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), Problem> {
+    /// Sends a signal to its group. SIGKILL goes to all that it started, wherever that is, and is waited for.
+    pub(super) async fn signal(&self, signal: Signal) -> Result<(), Problem> {
         if signal == Signal::SIGKILL {
-            self.tree.kill();
+            self.kill().await;
             return Ok(());
         }
         self.tree.signal(signal).map_err(|error| {
             Problem::not_found(format!("process not found: process {} can't be signalled: {error}", self.pid))
         })
+    }
+
+    async fn kill(&self) {
+        let killed = self.tree.kill();
+        let gone = async {
+            self.ended_at.wait().await;
+            while !killed.are_gone() {
+                tokio::time::sleep(KILL_POLL_INTERVAL).await;
+            }
+        };
+        // One that waits for a disk ends later.
+        let _ = tokio::time::timeout(KILL_TIMEOUT, gone).await;
     }
 }
 
@@ -112,7 +129,7 @@ impl Started {
                 self.child.wait().await
             }
         };
-        process.ended_at.get_or_init(Instant::now);
+        let _ = process.ended_at.set(Instant::now());
         self.pumps.end().await;
         process.input.end().await;
         process.output.finish(End::new(&status, killed_after));

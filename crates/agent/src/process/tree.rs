@@ -72,7 +72,7 @@ impl Tree {
 
     /// Kills the group and all that left it: descendants, members of their sessions, and whoever holds the outputs. What
     /// has cut all of these ties is not found.
-    pub(crate) fn kill(&self) {
+    pub(crate) fn kill(&self) -> Killed {
         let _alone = STARTS.write().unwrap_or_else(PoisonError::into_inner);
         let mut known = HashSet::from([self.root]);
         let mut killed = HashSet::new();
@@ -83,12 +83,13 @@ impl Tree {
             let _ = self.signal(Signal::SIGKILL);
             let fresh: Vec<i32> = members.into_iter().filter(|pid| killed.insert(*pid)).collect();
             if fresh.is_empty() {
-                return;
+                break;
             }
             for pid in fresh {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
+        Killed(killed)
     }
 
     /// Who belongs to the tree now; `known` remembers those who did in an earlier round.
@@ -122,6 +123,16 @@ impl Tree {
             link.is_ok_and(|link| self.outputs.iter().any(|output| output.link == link))
                 && Held::at(&descriptor).is_some_and(|held| self.outputs.contains(&held))
         })
+    }
+}
+
+/// Processes that were killed, and may take a moment to end.
+pub(crate) struct Killed(HashSet<i32>);
+
+impl Killed {
+    /// Whether none of them runs any more.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.0.iter().all(|pid| entry_of(*pid).is_none())
     }
 }
 

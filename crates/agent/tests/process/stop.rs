@@ -37,6 +37,17 @@ async fn a_killed_process_takes_all_it_started_with_it() {
 }
 
 #[tokio::test]
+async fn a_kill_is_answered_when_all_are_gone() {
+    let agent = Agent::new();
+    let mut events = agent.shell(FAMILY).await;
+    let family = three_pids(&mut events).await;
+    agent.ask("SendSignal", json!({ "process": { "pid": events.pid }, "signal": "SIGKILL" })).await;
+    assert_eq!(family.into_iter().filter(|pid| runs(*pid)).collect::<Vec<_>>(), [0_u64; 0]);
+    let listed = agent.ask("List", json!({})).await;
+    assert_eq!(listed["processes"], json!([]));
+}
+
+#[tokio::test]
 async fn a_time_limit_kills_all_and_says_so() {
     let agent = Agent::new();
     for limit in [json!({ "timeoutMs": 300 }), json!({ "timeout": 0.3 })] {
