@@ -132,6 +132,15 @@ Bundle()`;
   ]);
   expect(shown).toEqual(results);
   expect((await run("float('nan')")).results).toEqual([{ text: "nan", isMainResult: true }]);
+  expect((await run("{'id': 1234567890123456789, 'n': 10**400}")).results[0].json).toEqual({
+    id: "1234567890123456789",
+    n: `1${"0".repeat(400)}`,
+  });
+  const deep = await run("deep = []\nfor _ in range(200): deep = [deep]\ndeep");
+  expect(deep).toMatchObject({
+    truncated: true,
+    results: [{ text: expect.stringMatching(/^\[{201}/), truncated: true }],
+  });
   expect(await textOf("'half \\ud800'")).toBe("half ?");
 });
 
@@ -152,6 +161,43 @@ test("a time limit interrupts, and variables survive it", async () => {
   expect(await textOf("kept")).toBe("still here");
 });
 
+test("a limit that passes while the code waits for other code ends that call alone", async () => {
+  await run("import os, time\nif os.path.exists('go'): os.remove('go')");
+  const other = await Sandbox.connect(sandbox.sandboxId, engine.clientOptions);
+  let waiting;
+  const running = await run("print('begun')\nwhile not os.path.exists('go'): time.sleep(0.01)\n'whole'", {
+    onStdout: () => {
+      waiting ??= Promise.all([
+        other.runCode("late = 1", { timeoutMs: 100 }),
+        run("late = 1", { timeoutMs: 100 }),
+        errorOf(other.runCode("late = 1", { signal: AbortSignal.timeout(50) })),
+      ]).finally(() => sandbox.files.write("go", ""));
+    },
+  });
+  expect(running).toMatchObject({ text: "whole", results: [{ text: "whole" }] });
+  expect(running.error).toBeUndefined();
+  const [theirs, ours, aborted] = await waiting;
+  for (const { error, results, executionCount } of [theirs, ours]) {
+    expect(error).toMatchObject({
+      name: "TimeoutError",
+      message: expect.stringContaining("did not begin within 100 ms"),
+    });
+    expect([results, executionCount]).toEqual([[], 0]);
+  }
+  expect(aborted.name).toBe("TimeoutError");
+  expect(await textOf("'late' in globals()")).toBe("False");
+});
+
+test("code that goes on after the interrupt is a timeout with its results", async () => {
+  const code = "import time\ntry:\n  time.sleep(1000)\nexcept KeyboardInterrupt: pass\n'results'";
+  const { error, text } = await run(code, { timeoutMs: 300 });
+  expect([error.name, text]).toEqual(["TimeoutError", "results"]);
+  const raised = await errorIn("try:\n  time.sleep(1000)\nexcept KeyboardInterrupt: raise ValueError", {
+    timeoutMs: 300,
+  });
+  expect(raised).toMatchObject({ name: "TimeoutError", traceback: expect.stringContaining("ValueError") });
+});
+
 test("code that does not heed the interrupt is killed, and the next call says that it starts anew", async () => {
   const stubborn = "import time\nwhile True:\n  try: time.sleep(1000)\n  except BaseException: pass";
   expect(await errorIn(stubborn, { timeoutMs: 100 })).toMatchObject({ name: "TimeoutError" });
@@ -168,6 +214,36 @@ test.each([
   expect(error).toMatchObject({ name: "InterpreterCrashed", message: expect.stringMatching(message) });
   expect(errors).toEqual([error]);
   expect(await run("1")).toMatchObject({ text: "1", contextRestarted: true });
+});
+
+test("handles that have used a process that crashed are told, each once", async () => {
+  const other = await Sandbox.connect(sandbox.sandboxId, engine.clientOptions);
+  await Promise.all([run("1"), other.runCode("1")]);
+  await run("import os; os._exit(1)");
+  expect((await run("1")).contextRestarted).toBe(true);
+  expect((await other.runCode("1")).contextRestarted).toBe(true);
+  expect((await other.runCode("1")).contextRestarted).toBeUndefined();
+  const newcomer = await Sandbox.connect(sandbox.sandboxId, engine.clientOptions);
+  expect((await newcomer.runCode("1")).contextRestarted).toBeUndefined();
+});
+
+test("after a pause, whoever connects is told that variables are lost", async () => {
+  const paused = await Sandbox.create({ waitReady: true, ...engine.clientOptions });
+  expect((await paused.runCode("kept = 1")).contextRestarted).toBeUndefined();
+  await paused.pause();
+  const other = await Sandbox.connect(paused.sandboxId, engine.clientOptions);
+  expect(await other.runCode("'kept' in globals()")).toMatchObject({ text: "False", contextRestarted: true });
+  await paused.reload();
+  expect((await paused.runCode("1")).contextRestarted).toBe(true);
+  await paused.delete();
+});
+
+test("code that takes more memory than there is says so", async () => {
+  const small = await Sandbox.create({ waitReady: true, ...engine.clientOptions });
+  const { error } = await small.runCode("kept = []\nwhile True: kept.append(bytearray(64 * 1024 * 1024))");
+  // Where there are no control groups, the system refuses the memory instead.
+  expect(`${error.name}: ${error.message}`).toMatch(/MemoryError|InterpreterCrashed: the sandbox ran out of memory/);
+  await small.delete();
 });
 
 test("a signal interrupts the code, and the next call has the context to itself", async () => {
@@ -240,6 +316,26 @@ test("other languages run once, with their output and their exit code", async ()
   expect(await run("sleep 1000", { language: "sh", timeoutMs: 100 })).toMatchObject({
     error: { name: "TimeoutError" },
   });
+});
+
+test("code and commands may be longer than an argument", async () => {
+  const text = "é".repeat(100_000);
+  for (const language of ["bash", "sh"]) {
+    const code = `text='${text}'; printf '%s' "$text" | wc -m; read line; echo "[$line]"; echo err >&2; exit 3`;
+    const { logs, error } = await run(code, { language, envs: { LC_ALL: "C.UTF-8" } });
+    expect(logs).toEqual({ stdout: ["100000\n", "[]\n"], stderr: ["err\n"] });
+    expect(error).toMatchObject({ name: "ExitError", message: "err" });
+  }
+  const { stdout } = await sandbox.commands.run(`printf '%s' '${text}'`);
+  expect(stdout).toBe(text);
+  expect(await textOf(`len('${text.repeat(10)}')`)).toBe("1000000");
+});
+
+test("an error in JavaScript is the error, not Node's farewell", async () => {
+  if ((await sandbox.commands.run("command -v node")).exitCode !== 0) return;
+  const error = await errorIn('throw new TypeError("no such user")', { language: "javascript" });
+  expect(error).toMatchObject({ name: "ExitError", message: "TypeError: no such user" });
+  expect(error.traceback).toContain("Node.js v");
 });
 
 test("JavaScript runs as a module", async () => {

@@ -28,7 +28,9 @@ export interface RunCodeOptions extends CallOptions {
   /** Variables on top of the sandbox's own, for this one time. */
   envs?: Record<string, string>;
   /**
-   * How long it may run, in milliseconds; then it is interrupted as by Ctrl-C, and the error is a `TimeoutError`. Variables
+   * How long it may take from the call on, in milliseconds, 1 to 86,400,000; waiting for other code in its context counts.
+   * Code that still waits then never runs; code that runs is interrupted as by Ctrl-C. Either way the error is a
+   * `TimeoutError`, also if the code goes on after the interrupt, and other code in the context is not touched. Variables
    * survive that. Python that does not heed the interrupt within 2 s is killed, and its context starts anew. Default: no
    * limit.
    */
@@ -69,15 +71,19 @@ export interface CodeExecution {
   };
   /** What went wrong. */
   error?: CodeExecutionError;
-  /** Which execution of its context it was, counted from 1. */
+  /** Which execution of its process it was, counted from 1; 0 if it did not begin, or the process ended under it. */
   executionCount: number;
   /** The texts of the results, or what was printed where there are none. */
   text: string;
   /** The context that it ran in, for Python. */
   contextId?: string;
-  /** True if the process before had ended, and the variables of earlier executions were lost. */
+  /**
+   * True if the process before had ended, and the variables of earlier executions were lost: by a crash, a time limit, a
+   * pause or another client. The first execution after that says so, and the next one of each handle that had used the
+   * process before. For the `default` context also where another program ran the code before a pause.
+   */
   contextRestarted?: boolean;
-  /** True if something is not in here because it was too much. */
+  /** True if something is not in here because it was too much: output, results, a part of one, or of the traceback. */
   truncated?: boolean;
 }
 
@@ -85,7 +91,10 @@ export interface CodeExecution {
 export interface CodeResult {
   /** As text: what `repr()` gives, or the string itself. */
   text?: string;
-  /** As data, where JSON can hold it; of a table the first 1,000 rows. */
+  /**
+   * As data, where JSON can hold it, nested at most 100 deep; of a table the first 1,000 rows. Integers beyond
+   * `Number.MAX_SAFE_INTEGER` are strings of their digits; what is no number, as `nan`, is `null`.
+   */
   json?: unknown;
   /** As HTML. */
   html?: string;
@@ -101,7 +110,10 @@ export interface CodeResult {
   jpeg?: string;
   /** True for the value of the last expression. */
   isMainResult?: boolean;
-  /** True if a form of it was too large: more than 1 MiB, or 8 MiB for an image in base64. */
+  /**
+   * True if a form of it was cut or left out: more than 1 MiB (8 MiB for an image in base64), data that is nested too deep,
+   * a table with more rows.
+   */
   truncated?: boolean;
 }
 
@@ -116,6 +128,8 @@ export interface CodeExecutionError {
   message: string;
   /** Where it happened, as Python prints it; for other languages, what was printed to standard error. */
   traceback: string;
+  /** True if the message or the traceback is cut: more than 1 MiB. */
+  truncated?: boolean;
 }
 
 /** Where Python code runs, and keeps its variables: a process of its own. */

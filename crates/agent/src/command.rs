@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +11,7 @@ use tokio::process::Command;
 
 use crate::environment::{Environment, check_variables};
 use crate::problem::Problem;
+use crate::shell_line;
 use crate::su::without_su;
 
 /// A command as a request describes it.
@@ -55,7 +57,10 @@ impl Description<'_> {
         let args = without_su(self.cmd, self.args).unwrap_or(self.args.into());
         let mut command = match args.as_ref() {
             [] => shell(self.cmd, environment),
-            args => program(self.cmd, args, environment),
+            args => {
+                let args = shell_line::of_program(self.cmd, args).map_or(args.into(), Cow::Owned);
+                program(self.cmd, &args, environment)
+            }
         };
         command.envs(self.variables.into_iter().flatten().map(|(name, value)| (name, value.expose())));
         command.current_dir(cwd);
@@ -145,7 +150,7 @@ impl From<NotStarted> for Problem {
 
 /// A shell command line in the sandbox's environment.
 pub(crate) fn shell(line: &str, environment: &Environment) -> Command {
-    program("/bin/sh", &["-c".to_owned(), line.to_owned()], environment)
+    program("/bin/sh", &shell_line::arguments("-c", line), environment)
 }
 
 /// A program in the sandbox's environment, started where commands start.

@@ -21,6 +21,7 @@ mod proxy;
 mod query;
 mod run;
 mod server;
+mod shell_line;
 mod signals;
 mod startup;
 mod su;

@@ -76,3 +76,28 @@ async fn a_command_of_a_user_comes_through_su_and_root_is_the_one() {
     let (status, _, message) = agent.refusal("Start", json!({ "process": of("bob") })).await;
     assert_eq!((status, &json!(message)), (400, &answer["message"]));
 }
+
+#[tokio::test]
+async fn a_command_line_may_be_longer_than_an_argument() {
+    let agent = Agent::new();
+    let text = "é".repeat(150_000);
+    let line = format!("printf %s '{text}' \"$#\"; exit 3");
+    let commands = [
+        json!({ "cmd": line }),
+        json!({ "cmd": "sh", "args": ["-lc", line] }),
+        json!({ "cmd": "bash", "args": ["-c", line] }),
+    ];
+    for command in commands {
+        let answer = agent.run(command).await;
+        assert!(answer["stdout"] == format!("{text}0"), "{:.200}", answer.to_string());
+        assert_eq!(answer["exit_code"], 3);
+    }
+}
+
+#[tokio::test]
+async fn a_command_line_that_the_system_does_not_take_says_what_to_do() {
+    let agent = Agent::new();
+    let answer = agent.run(json!({ "cmd": format!(": '{}'", "x".repeat(8 * 1024 * 1024)) })).await;
+    assert_eq!(answer["exit_code"], 126);
+    assert!(answer["error"].as_str().unwrap().contains("write them to a file"), "{answer}");
+}

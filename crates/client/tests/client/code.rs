@@ -45,15 +45,38 @@ async fn a_missing_interpreter_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_context_that_runs_is_connected_to_and_its_crash_is_a_result() {
+async fn code_is_sent_again_when_its_process_ends_before_it_runs() {
     let listed = json!([{"pid": 7, "tag": "sandbar-code-default", "config": {"cmd": "sh"}}]);
-    let crashed = stream(&[start(), end("signal: segmentation fault", false)]);
-    let inside = Service::start(vec![processes(&listed), crashed, not_found("process not found")]).await;
-    let (execution, told) = run(&runtime(&inside, &running(&inside).await).code(), &json!({})).await.unwrap();
-    assert_eq!(execution["error"]["name"], "InterpreterCrashed");
-    assert!(execution["error"]["message"].as_str().unwrap().contains("segmentation fault"), "{execution}");
-    assert_eq!(told, [json!({"error": execution["error"]})]);
-    assert_eq!(routes(&inside)[..2], ["List", "Connect"]);
+    let ended = stream(&[start(), end("exit status 1", true)]);
+    let attempt = [processes(&listed), ended, not_found("process not found")];
+    let inside = Service::start(attempt.iter().cycle().take(9).cloned().collect()).await;
+    let error = run(&runtime(&inside, &running(&inside).await).code(), &json!({})).await.unwrap_err();
+    assert!(error.contains("ended 3 times before it ran the code"), "{error}");
+    assert_eq!(routes(&inside), ["List", "Connect", "SendInput"].repeat(3));
+}
+
+#[tokio::test]
+async fn a_context_that_another_client_starts_first_is_used() {
+    let listed = json!([{"pid": 7, "tag": "sandbar-code-default", "config": {"cmd": "sh"}}]);
+    let exists = Reply::json(409, &json!({"code": "already_exists", "message": "runs already"}));
+    let ended = stream(&[start(), end("exit status 0", true)]);
+    let script = vec![processes(&json!([])), exists, processes(&listed), ended, not_found("process not found")];
+    let inside = Service::start(script).await;
+    let outcome = run(&runtime(&inside, &running(&inside).await).code(), &json!({})).await;
+    assert!(outcome.is_err(), "the script has no more");
+    assert_eq!(routes(&inside)[..5], ["List", "Start", "List", "Connect", "SendInput"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_whose_context_is_silent_fails_after_its_own_limit() {
+    let listed = json!([{"pid": 7, "tag": "sandbar-code-default", "config": {"cmd": "sh"}}]);
+    let inside = Service::start(vec![processes(&listed), Reply::Never]).await;
+    let began = tokio::time::Instant::now();
+    let (execution, told) = run(&runtime(&inside, &inside).code(), &json!({"timeoutMs": 700})).await.unwrap();
+    assert_eq!(execution["error"]["name"], "TimeoutError");
+    assert!(execution["error"]["message"].as_str().unwrap().contains("did not begin within 700 ms"), "{execution}");
+    assert_eq!((&execution["executionCount"], told.len()), (&json!(0), 1));
+    assert_eq!(began.elapsed().as_millis(), 700);
 }
 
 #[tokio::test]
@@ -80,6 +103,22 @@ async fn code_in_another_language_runs_once_with_its_own_output() {
     assert_eq!(asked["process"]["args"].as_array().unwrap().last(), Some(&json!("1")));
 }
 
+#[tokio::test]
+async fn code_that_is_too_long_for_an_argument_is_input() {
+    for language in ["bash", "sh", "r", "php"] {
+        let inside =
+            Service::start(vec![stream(&[start(), end("exit status 0", true)]), Reply::json(200, &json!({}))]).await;
+        let options = json!({"code": "x".repeat(200 * 1024), "options": {"language": language}});
+        let (call, _) = args(&options).run_code().unwrap();
+        let outcome = runtime(&inside, &inside).code().run(&call, &CALL, &mut |_| {}).await;
+        assert!(outcome.is_ok(), "{language}: {outcome:?}");
+        let asked = inside.seen()[0].json();
+        assert_eq!(asked["stdin"], true, "{language}");
+        let longest = asked["process"]["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().len()).max();
+        assert!(longest.unwrap() < 1024, "{language}: {longest:?}");
+    }
+}
+
 #[test]
 fn contexts_are_python_and_their_ids_are_names() {
     let of = |options: Value| args(&json!({"code": "1", "options": options})).run_code().unwrap_err();
@@ -87,5 +126,6 @@ fn contexts_are_python_and_their_ids_are_names() {
     assert_eq!(of(json!({"language": "js", "context": "x"})).field, "context");
     assert_eq!(of(json!({"context": "a b"})).field, "context");
     assert_eq!(of(json!({"context": {"id": "x"}})).field, "context");
+    assert_eq!(of(json!({"cwd": "a\0b"})).field, "cwd");
     assert!(args(&json!({"context": {"contextId": "x-1"}})).of_code_context().is_ok());
 }

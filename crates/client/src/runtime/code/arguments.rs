@@ -46,7 +46,7 @@ impl Args {
             code,
             language,
             context,
-            cwd: fields.text("cwd")?.map(str::to_owned),
+            cwd: folder(&fields)?,
             envs: variables(&fields)?,
             timeout_ms: fields.integer("timeoutMs", 1, MAX_TIMEOUT_MS, "milliseconds")?,
         };
@@ -64,7 +64,7 @@ impl Args {
         if language.way != Way::Context {
             return Err(only_python("language", language));
         }
-        Ok((CreateContextCall { cwd: fields.text("cwd")?.map(str::to_owned) }, call))
+        Ok((CreateContextCall { cwd: folder(&fields)? }, call))
     }
 
     /// Arguments of a call on a context: `context`, its ID or itself.
@@ -85,6 +85,17 @@ fn context(value: &Value) -> Result<String, ValidationError> {
     let fields = json!({ "context": id });
     let fields = Fields::of("the context", &fields, &["context"])?;
     check_id(fields.text("context")?.unwrap_or_default()).map(str::to_owned)
+}
+
+/// `cwd`, as a system can take it.
+fn folder(fields: &Fields<'_>) -> Result<Option<String>, ValidationError> {
+    match fields.text("cwd")? {
+        Some(cwd) if cwd.contains('\0') => {
+            let message = format!("`cwd` has a NUL character in it ({cwd:?}): no folder can have one");
+            Err(ValidationError::new("cwd", message))
+        }
+        cwd => Ok(cwd.map(str::to_owned)),
+    }
 }
 
 fn only_python(field: &str, language: Language) -> ValidationError {

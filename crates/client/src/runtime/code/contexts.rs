@@ -7,7 +7,9 @@ use tokio::sync::OwnedMutexGuard;
 use super::context::CodeContext;
 use super::execution::{CodeCall, CodeEvent, Execution};
 use super::language::{Language, PYTHON, Way};
-use super::session::{Running, Session};
+use super::limit::Limit;
+use super::running::{End, Running};
+use super::session::{Session, Start};
 use super::{Code, CreateContextCall, DEFAULT_CONTEXT, Slot, TAG_PREFIX};
 use crate::error::{ApiError, Call};
 use crate::ids::new_id;
@@ -17,16 +19,19 @@ use crate::{CallOptions, ClientError};
 /// How often it is looked whether a process that was killed is gone, and how far apart.
 const MOST_TRIES: u32 = 300;
 const TRY_EVERY: Duration = Duration::from_millis(10);
+/// How often a context is looked for, or code sent to it, if its process ends meanwhile.
+const MOST_ATTEMPTS: u32 = 3;
 
 impl Code {
     /// Runs code. Code that fails is a result, not an error.
     ///
-    /// One that is given up by dropping the future is interrupted, and killed if it does not heed that.
+    /// One that is given up by dropping the future is taken out of the context's queue; if it runs already, it is
+    /// interrupted, and killed if it does not heed that. The time limit begins with the call.
     ///
     /// # Errors
     /// As every call; 404 if there is no such context.
     ///
-    /// Routes: `POST {envdUrl}/process.Process/{List,Start,Connect,SendInput,SendSignal}`.
+    /// Routes: `POST {envdUrl}/process.Process/{List,Start,Connect,SendInput}`.
     pub async fn run(
         &self,
         code: &CodeCall,
@@ -37,12 +42,41 @@ impl Code {
             return self.run_once(code, call, tell).await;
         }
         let id = code.context.as_deref().unwrap_or(DEFAULT_CONTEXT);
-        let mut slot = self.slot(id).await;
+        let limit = code.timeout_ms.map(Limit::starting_now);
         let mut execution = Execution::in_context(id);
-        self.reach(&mut slot, id, call).await?;
-        execution.was_restarted = std::mem::take(&mut slot.was_lost);
-        Running::new(self, slot).run(code, &mut execution, call, tell).await?;
-        Ok(execution.finish())
+        for _ in 0..MOST_ATTEMPTS {
+            let mut running = match Limit::keep(limit, self.send(code, id, limit, call)).await {
+                Ok(sent) => sent?,
+                Err(limit) => {
+                    tell(execution.error(limit.not_begun()));
+                    return Ok(execution.finish());
+                }
+            };
+            if running.follow(limit, &mut execution, tell).await? == End::Done {
+                return Ok(execution.finish());
+            }
+        }
+        let why = format!("the code context {id} ended {MOST_ATTEMPTS} times before it ran the code");
+        Err(Arc::new(self.refusal(400, "failed_precondition", why)))
+    }
+
+    /// Puts code into the queue of its context.
+    async fn send(
+        &self,
+        code: &CodeCall,
+        id: &str,
+        limit: Option<Limit>,
+        call: &CallOptions,
+    ) -> Result<Running, Arc<ClientError>> {
+        let mut slot = self.slot(id).await;
+        let session = self.reach(&mut slot, id, call).await?;
+        let running = Running::new(&self.runtime, &session, &slot.worker);
+        match running.send(code, limit, call).await {
+            Ok(()) => Ok(running),
+            // If its process has ended, its last answer says so.
+            Err(ClientError::Api(error)) if matches!(error.status, 400 | 404) && session.ends().await => Ok(running),
+            Err(error) => Err(Arc::new(error)),
+        }
     }
 
     /// Makes a context, with a process of its own.
@@ -57,7 +91,7 @@ impl Code {
         call: &CallOptions,
     ) -> Result<CodeContext, Arc<ClientError>> {
         let id = new_id().simple().to_string();
-        let session = self.start(&id, create.cwd.clone(), call).await?;
+        let session = self.start(&id, create.cwd.clone(), Start::Anew, call).await?;
         self.slot(&id).await.session = Some(session);
         Ok(CodeContext::python(&id, create.cwd.clone()))
     }
@@ -89,12 +123,10 @@ impl Code {
             return Err(Arc::new(self.no_context(id)));
         }
         let cwd = found.and_then(|process| process.config.cwd);
-        // What runs in it has to end first: it holds the place.
-        self.end(id, call).await?;
         let mut slot = self.slot(id).await;
         *slot = Slot::default();
         self.gone(id, call).await?;
-        slot.session = Some(self.start(id, cwd.clone(), call).await?);
+        slot.session = Some(self.start(id, cwd.clone(), Start::Anew, call).await?);
         Ok(CodeContext::python(id, cwd))
     }
 
@@ -113,10 +145,16 @@ impl Code {
         Ok(self.gone(id, call).await?)
     }
 
-    async fn start(&self, id: &str, cwd: Option<String>, call: &CallOptions) -> Result<Session, Arc<ClientError>> {
-        let mut session = Session::start(&self.runtime, id, cwd, call).await?;
+    async fn start(
+        &self,
+        id: &str,
+        cwd: Option<String>,
+        why: Start,
+        call: &CallOptions,
+    ) -> Result<Arc<Session>, Arc<ClientError>> {
+        let session = Session::start(&self.runtime, id, cwd, why, call).await?;
         if session.is_ready().await {
-            return Ok(session);
+            return Ok(Arc::new(session));
         }
         if session.is_missing().await {
             return Err(Arc::new(self.no_interpreter(PYTHON)));
@@ -141,7 +179,7 @@ impl Code {
         Ok(())
     }
 
-    /// The place of a context's session; executions of one context wait for each other here.
+    /// The place of a context's session, for one at a time: executions are sent in their order.
     async fn slot(&self, id: &str) -> OwnedMutexGuard<Slot> {
         let slot = {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,25 +188,28 @@ impl Code {
         slot.lock_owned().await
     }
 
-    /// Sees to it that there is a session.
-    async fn reach(&self, slot: &mut Slot, id: &str, call: &CallOptions) -> Result<(), Arc<ClientError>> {
-        if let Some(session) = &slot.session
-            && session.has_ended()
-        {
-            slot.session = None;
-            slot.was_lost = true;
+    /// The session of a context: the one before, or that of a process that is found or started.
+    async fn reach(&self, slot: &mut Slot, id: &str, call: &CallOptions) -> Result<Arc<Session>, Arc<ClientError>> {
+        if let Some(session) = slot.session.as_ref().filter(|session| !session.is_over()) {
+            return Ok(Arc::clone(session));
         }
-        if slot.session.is_some() {
-            return Ok(());
-        }
-        let session = match self.find(id, call).await? {
-            Some(process) => Session::connect(&self.runtime, process.pid, call).await?,
-            None if id != DEFAULT_CONTEXT && !slot.was_lost => return Err(Arc::new(self.no_context(id))),
-            None => self.start(id, None, call).await?,
+        // One that is lost is started anew under its name.
+        let is_known = slot.session.is_some() || id == DEFAULT_CONTEXT;
+        let mut attempts = 1;
+        let session = loop {
+            let reached = match self.find(id, call).await? {
+                Some(process) => Session::connect(&self.runtime, process.pid, call).await.map(Arc::new),
+                None if !is_known => return Err(Arc::new(self.no_context(id))),
+                None => self.start(id, None, Start::Needed, call).await,
+            };
+            match reached {
+                // It has ended meanwhile, or another client was faster to start it.
+                Err(error) if is_overtaken(&error) && attempts < MOST_ATTEMPTS => attempts += 1,
+                reached => break reached?,
+            }
         };
-        // One that was only not reached for a while has its variables still.
-        slot.session = Some(session);
-        Ok(())
+        slot.session = Some(Arc::clone(&session));
+        Ok(session)
     }
 
     async fn find(&self, id: &str, call: &CallOptions) -> Result<Option<ProcessInfo>, ClientError> {
@@ -205,4 +246,9 @@ impl Code {
             call,
         }))
     }
+}
+
+/// Whether there is another state than was found a moment ago.
+fn is_overtaken(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api(error) if matches!(error.status, 404 | 409))
 }

@@ -36,7 +36,8 @@ pub(super) struct Execution {
     stdout: Log,
     stderr: Log,
     error: Option<CodeError>,
-    truncated: bool,
+    /// Whether something was too much.
+    pub(super) is_truncated: bool,
     pub(super) count: u64,
     context_id: Option<String>,
     /// Whether the variables of earlier executions were lost before this one.
@@ -60,17 +61,23 @@ impl Execution {
 
     pub(super) fn result(&mut self, result: Map<String, Value>) -> CodeEvent {
         let told = json!({ "result": result });
+        self.is_truncated |= result.get("truncated") == Some(&Value::Bool(true));
         self.result_bytes += told.to_string().len();
         if self.result_bytes <= RESULTS_KEPT {
             self.results.push(result);
         } else {
-            self.truncated = true;
+            self.is_truncated = true;
         }
         told
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
     pub(super) fn error(&mut self, error: CodeError) -> CodeEvent {
         let told = json!({ "error": error });
+        self.is_truncated |= error.truncated;
         self.error = Some(error);
         told
     }
@@ -90,10 +97,10 @@ impl Execution {
         let mut told = json!({
             "results": self.results,
             "logs": { "stdout": self.stdout.lines(), "stderr": self.stderr.lines() },
-            "executionCount": self.count.max(1),
+            "executionCount": self.count,
             "text": text,
         });
-        let truncated = self.truncated || self.stdout.was_cut || self.stderr.was_cut;
+        let truncated = self.is_truncated || self.stdout.was_cut || self.stderr.was_cut;
         let more = [
             ("error", json!(self.error)),
             ("contextId", json!(self.context_id)),

@@ -1,15 +1,18 @@
 //! Code that runs in a sandbox: Python in contexts that keep their variables, other languages once and for all.
 //!
-//! A context is a process of its own, which runs the driver beside this file and is found again by its tag: by this client
+//! A context is a process of its own, which runs the driver in `driver/` and is found again by its tag: by this client
 //! and by any other.
 
 mod arguments;
 mod context;
 mod contexts;
 mod execution;
+mod failure;
 mod language;
+mod limit;
 mod message;
 mod once;
+mod running;
 mod session;
 
 use std::collections::HashMap;
@@ -37,10 +40,12 @@ pub struct Code {
 /// The place of a context's session.
 #[derive(Debug, Default)]
 struct Slot {
-    session: Option<Session>,
-    /// Whether the session before was lost, with its variables.
-    was_lost: bool,
+    session: Option<Arc<Session>>,
+    worker: LastWorker,
 }
+
+/// The name of the Python process that ran this client's last code in a context: another one has not its variables.
+type LastWorker = Arc<Mutex<Option<String>>>;
 
 impl Runtime {
     /// The code of this sandbox.

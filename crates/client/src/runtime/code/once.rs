@@ -11,6 +11,10 @@ use crate::{CallOptions, ClientError};
 
 /// What a missing interpreter is told by, as shells do.
 const MISSING: i32 = 127;
+/// Longer code is no argument: one has at most 128 KiB. In bytes.
+const MOST_IN_ARGUMENT: usize = 100 * 1024;
+/// Where longer code is read from, by an interpreter whose standard input is empty.
+const SCRIPT: &str = "/dev/fd/3 3<&0 </dev/null";
 
 impl Code {
     /// Runs code in a process of its own, which ends with it.
@@ -37,7 +41,9 @@ impl Code {
         if result.exit_code == MISSING && result.stdout.is_empty() && result.stderr.is_empty() {
             return Err(Arc::new(self.no_interpreter(code.language)));
         }
-        if let Some(error) = error_of(&result, &execution, code.timeout_ms) {
+        // Each time is the first one.
+        execution.count = 1;
+        if let Some(error) = error_of(&result, &execution, code) {
             tell(execution.error(error));
         }
         Ok(execution.finish())
@@ -58,35 +64,36 @@ impl Drop for KillOnDrop {
 fn start(code: &CodeCall) -> Option<(StartRequest, Option<String>)> {
     let CodeCall { code, language, cwd, envs, timeout_ms, .. } = code;
     let Language { interpreter, way, .. } = language;
-    let (given, last, input) = match way {
+    let (args, script, input) = match way {
         Way::Context => return None,
-        Way::Input(args) => (*args, None, Some(code.clone())),
-        Way::Argument(args) => (*args, Some(code.clone()), None),
+        Way::Input(args) => (args.to_vec(), "", Some(code.clone())),
+        Way::Argument { opening, .. } if code.len() > MOST_IN_ARGUMENT => {
+            (Vec::new(), SCRIPT, Some(format!("{opening}{code}")))
+        }
+        Way::Argument { option, .. } => (vec![*option, code], "", None),
     };
-    let begin = format!("command -v {interpreter} >/dev/null 2>&1 || exit {MISSING}; exec {interpreter} \"$@\"");
-    let words = ["-c", &begin, interpreter].into_iter().chain(given.iter().copied()).map(str::to_owned);
-    let process = ProcessConfig {
-        cmd: "sh".to_owned(),
-        args: Some(words.chain(last).collect()),
-        envs: envs.clone(),
-        cwd: cwd.clone(),
-    };
+    let begin =
+        format!("command -v {interpreter} >/dev/null 2>&1 || exit {MISSING}; exec {interpreter} \"$@\" {script}");
+    let words = ["-c", begin.trim_end(), interpreter].into_iter().chain(args).map(str::to_owned);
+    let process =
+        ProcessConfig { cmd: "sh".to_owned(), args: Some(words.collect()), envs: envs.clone(), cwd: cwd.clone() };
     let request = StartRequest { process, timeout_ms: *timeout_ms, stdin: input.is_some(), ..StartRequest::default() };
     Some((request, input))
 }
 
-fn error_of(result: &CommandResult, execution: &Execution, limit: Option<u64>) -> Option<CodeError> {
+fn error_of(result: &CommandResult, execution: &Execution, code: &CodeCall) -> Option<CodeError> {
     if result.exit_code == 0 {
         return None;
     }
     let stderr = execution.stderr_text();
-    let error = match (&result.error, limit) {
+    let error = match (&result.error, code.timeout_ms) {
         (Some(error), Some(limit)) if error.contains("timed out") => {
             CodeError::new("TimeoutError", format!("the code was killed after {limit} ms"))
         }
+        // What it printed is not why.
+        (Some(error), _) if error.starts_with("killed by") => CodeError::new("ExitError", error),
         _ => {
-            let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
-            let message = last.map(str::to_owned).or_else(|| result.error.clone());
+            let message = code.language.error_in(stderr).or_else(|| result.error.clone());
             let message = message.unwrap_or_else(|| format!("the code ended with exit code {}", result.exit_code));
             CodeError::new("ExitError", message)
         }
