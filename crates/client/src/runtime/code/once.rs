@@ -91,6 +91,9 @@ fn error_of(result: &CommandResult, execution: &Execution, code: &CodeCall) -> O
             CodeError::new("TimeoutError", format!("the code was killed after {limit} ms"))
         }
         // What it printed is not why.
+        (Some(error), _) if error == "killed by SIGKILL" => {
+            CodeError::new("ExitError", "killed by SIGKILL, as is done when the sandbox runs out of memory")
+        }
         (Some(error), _) if error.starts_with("killed by") => CodeError::new("ExitError", error),
         _ => {
             let message = code.language.error_in(stderr).or_else(|| result.error.clone());

@@ -130,11 +130,17 @@ class Worker:
         self.answers, answers = os.pipe()
         taken, self.taken = os.pipe()
         self.name = os.urandom(8).hex()
-        self.pid = os.fork()
-        if self.pid == 0:
-            become_worker((requests, answers, taken), outputs, (*private, self.requests, self.answers, self.taken))
-        for descriptor in (requests, answers, taken):
-            os.close(descriptor)
+        try:
+            self.pid = os.fork()
+        except OSError:
+            self.close()
+            raise
+        else:
+            if self.pid == 0:
+                become_worker((requests, answers, taken), outputs, (*private, self.requests, self.answers, self.taken))
+        finally:
+            for descriptor in (requests, answers, taken):
+                os.close(descriptor)
         self.sender = Sender(self.requests)
         self.lines = Lines(self.answers)
 
