@@ -70,7 +70,10 @@ class Results:
             shown.update(bounded({"text": text_of(value)}))
         self.is_cut = self.is_cut or "truncated" in shown
         flush_output()
-        self.channel.show(shown)
+        if is_main:
+            self.channel.hold(result=shown)
+        else:
+            self.channel.show(shown)
 
 
 def flush_output():

@@ -224,6 +224,7 @@ class Supervisor:
     def serve(self):
         self.worker = Worker(self.outputs, self.private)
         self.emit(ready=True)
+        self.send(self.answers)
         while not self.input.is_over or self.current or self.queue:
             self.wait()
             if self.worker:
@@ -231,6 +232,7 @@ class Supervisor:
             self.watch_clock()
             while self.queue and not self.current:
                 self.begin(self.queue.popleft())
+            self.send(self.answers)
 
     def wait(self):
         """Waits until something is to be done, and takes in what has come."""
@@ -271,8 +273,8 @@ class Supervisor:
         self.emit_line((json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
 
     def emit_line(self, line):
+        """It is sent with the others of this round."""
         self.answers.unsent += line
-        self.send(self.answers)
 
     def emit_output(self, kind, text):
         """Output that comes while nothing runs belongs to nobody."""
@@ -466,12 +468,11 @@ def boot_ticks():
 
 
 def out_of_memory_kills():
-    """How many processes this machine has killed because memory was short."""
+    """How many processes this machine has killed because memory was short; 0 where it does not say."""
     try:
-        with open("/proc/vmstat", "rb") as file:
-            counts = dict(line.split() for line in file)
-        return int(counts.get(b"oom_kill", 0))
-    except (OSError, ValueError):
+        with open("/proc/vmstat", "rb", buffering=0) as file:
+            return int(file.read(PIECE).partition(b"\noom_kill ")[2].split()[0])
+    except (OSError, ValueError, IndexError):
         return 0
 
 

@@ -24,29 +24,31 @@ class Channel:
         self.is_closed = False
         self.lock = threading.Lock()
         self.id = None
+        # What goes along with the next line: each way to the supervisor takes time.
+        self.held = b""
         os.register_at_fork(after_in_child=self.close)
 
-    def answer(self, **answer):
-        self.write("=", {"id": self.id, **answer})
+    def hold(self, **answer):
+        """Answers with what is said last, just before the end."""
+        self.held += line_of("=", {"id": self.id, **answer})
 
     def show(self, result):
         """Returns once it is taken: what is printed next comes after it."""
-        self.write("+", {"id": self.id, "result": result})
+        self.write(line_of("+", {"id": self.id, "result": result}), is_awaited=True)
 
     def done(self, **answer):
-        self.write("", answer)
+        self.write(line_of("", answer), is_awaited=False)
 
-    def write(self, mark, answer):
-        line = mark + json.dumps(answer, ensure_ascii=False, default=str) + "\n"
-        # Half a surrogate pair is no text for readers.
-        data = memoryview(line.encode("utf-8", "replace"))
+    def write(self, line, is_awaited):
+        held, self.held = self.held, b""
+        data = memoryview(held + line)
         if threading.current_thread() is not threading.main_thread():
-            return self.write_whole(data, mark == "+")
+            return self.write_whole(data, is_awaited)
         # An interrupt must not cut a line: it comes after it.
         held = []
         handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
         try:
-            self.write_whole(data, mark == "+")
+            self.write_whole(data, is_awaited)
         finally:
             signal.signal(signal.SIGINT, handler)
         if held:
@@ -72,6 +74,11 @@ class Channel:
                 os.close(descriptor)
             except OSError:
                 pass
+
+
+def line_of(mark, answer):
+    # Half a surrogate pair is no text for readers.
+    return (mark + json.dumps(answer, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace")
 
 
 class Context:
@@ -120,7 +127,7 @@ class Context:
         surroundings.leave()
         flush_output()
         if error is not None:
-            self.channel.answer(error=error)
+            self.channel.hold(error=error)
         is_cut = self.results.is_cut or bool(error and error.get("truncated"))
         self.channel.done(done=self.count, **({"truncated": True} if is_cut else {}))
 
