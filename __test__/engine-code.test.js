@@ -188,6 +188,15 @@ test("a limit that passes while the code waits for other code ends that call alo
   expect(await textOf("'late' in globals()")).toBe("False");
 });
 
+test("a driver that is silent fails the call soon after its limit, and loses nothing", async () => {
+  const driver = await textOf("import os\nkept = 'kept'\nos.getppid()");
+  await sandbox.commands.run(`kill -STOP ${driver}`, { check: true });
+  const error = await errorIn("kept = 'changed'", { timeoutMs: 200 });
+  expect(error).toMatchObject({ name: "TimeoutError", message: expect.stringContaining("did not answer") });
+  await sandbox.commands.run(`kill -CONT ${driver}`, { check: true });
+  expect(await textOf("kept")).toBe("kept");
+});
+
 test("code that goes on after the interrupt is a timeout with its results", async () => {
   const code = "import time\ntry:\n  time.sleep(1000)\nexcept KeyboardInterrupt: pass\n'results'";
   const { error, text } = await run(code, { timeoutMs: 300 });

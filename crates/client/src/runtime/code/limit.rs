@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 /// How long code may take to heed an interrupt; the driver kills it then.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// How long after that an answer of the driver may take.
-pub(super) const MARGIN: Duration = Duration::from_secs(3);
+pub(super) const MARGIN: Duration = Duration::from_secs(6);
 
 /// The time limit of one call. It begins with the call: waiting for other code counts.
 #[derive(Clone, Copy, Debug)]
