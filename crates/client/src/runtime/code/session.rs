@@ -46,6 +46,8 @@ pub(super) struct Session {
     inbox: Arc<Inbox>,
     reading: AbortHandle,
     is_abandoned: AtomicBool,
+    /// Whether it was started from here and nobody can use it yet.
+    is_starting: AtomicBool,
 }
 
 /// Where answers go.
@@ -94,11 +96,13 @@ impl Session {
         Self::of(runtime.follow_process(Attach::To(Selector::Pid(pid)), call), false).await
     }
 
-    async fn of(process: Process) -> Result<Self, Arc<ClientError>> {
-        let pid = process.started().await?.pid;
+    async fn of(process: Process, is_starting: bool) -> Result<Self, Arc<ClientError>> {
         let inbox = Arc::new(Inbox::default());
         let reading = tokio::spawn(read(process.reader(), Arc::clone(&inbox))).abort_handle();
-        Ok(Self { process, pid, inbox, reading, is_abandoned: AtomicBool::new(false) })
+        let (is_abandoned, is_starting) = (AtomicBool::new(false), AtomicBool::new(is_starting));
+        let mut session = Self { process, pid: 0, inbox, reading, is_abandoned, is_starting };
+        session.pid = session.process.started().await?.pid;
+        Ok(session)
     }
 
     /// Whether it takes no requests any more.
@@ -119,7 +123,12 @@ impl Session {
     /// Waits until it takes requests; false if it has ended before that.
     pub(super) async fn is_ready(&self) -> bool {
         let mut state = self.inbox.state.subscribe();
-        state.wait_for(|state| *state != State::Starting).await.is_ok_and(|state| *state == State::Ready)
+        let is_ready =
+            state.wait_for(|state| *state != State::Starting).await.is_ok_and(|state| *state == State::Ready);
+        if is_ready {
+            self.is_starting.store(false, Ordering::Relaxed);
+        }
+        is_ready
     }
 
     /// The answers to a request that is about to be sent; they end with the process.
@@ -161,8 +170,12 @@ impl Session {
 }
 
 impl Drop for Session {
+    /// A start that was given up leaves no process.
     fn drop(&mut self) {
         self.reading.abort();
+        if self.is_starting.load(Ordering::Relaxed) {
+            self.process.doom();
+        }
     }
 }
 
