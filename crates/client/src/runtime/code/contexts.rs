@@ -1,7 +1,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 
 use super::context::CodeContext;
@@ -238,9 +238,9 @@ impl Code {
         ClientError::Api(Box::new(ApiError {
             status,
             code: Some(code.to_owned()),
+            body: Some(json!({ "code": code, "message": message })),
             message: Some(message),
             details: None,
-            body: None,
             retry_after: None,
             location: None,
             call,
