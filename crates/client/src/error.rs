@@ -354,7 +354,7 @@ impl ClientError {
 impl ApiError {
     pub(crate) fn is_gone(&self) -> bool {
         let is_own = |body: &Value| body.get("code").or_else(|| body.get("error")).is_some();
-        self.status == 404 && self.body.as_ref().is_some_and(is_own)
+        self.status == 404 && (self.code.is_some() || self.body.as_ref().is_some_and(is_own))
     }
 
     pub(crate) fn retryable(&self) -> bool {
