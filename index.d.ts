@@ -474,7 +474,11 @@ export class Sandbox {
    *
    * @param request - The port, path, method, headers and body; by default `GET /`.
    * @returns A `Response`, as `fetch` gives.
-   * @throws {@link NotRunningError} if the sandbox does not run. Where nothing listens, the answer is a 502 that says so.
+   * `requestTimeoutMs` counts for all of it, the body included. Without it, the body may be silent for as long as the runtime
+   * answers probes.
+   *
+   * @throws {@link NotRunningError} if the sandbox does not run, or ends meanwhile. Where nothing listens, the answer is a 502
+   * that says so.
    *
    * Route: `{envdUrl}/proxy/{port}/{path}`.
    *
@@ -920,7 +924,8 @@ export interface ClientOptions {
    */
   connectTimeoutMs?: number;
   /**
-   * How long one call's request may take, its repeats included, in milliseconds, 1 to 86400000.
+   * How long one call's request may take, its repeats included, in milliseconds, 1 to 86400000. Given to a call inside a
+   * sandbox that takes several requests, it counts for all of them; uploads, downloads and streams say what it counts for there.
    * @default 60000
    */
   requestTimeoutMs?: number;

@@ -125,8 +125,11 @@ class Process {
       this.#leave();
       return JSON.parse(text);
     } catch (failure) {
-      // It may run on where only the wait is over.
-      if (!signal?.aborted) await this.#told?.catch(() => {});
+      // Where only the wait is over, it is still followed.
+      if (!signal?.aborted) {
+        await this.#told?.catch(() => {});
+        this.#leave();
+      }
       throw this.#thrown(failure, this.wait);
     }
   }

@@ -166,7 +166,7 @@ export interface CommandOptions extends CallOptions {
   envs?: Record<string, string>;
   /**
    * How long it may run, in milliseconds; then it is killed with all it has started, its exit code is 137, and `error` says
-   * that it timed out. Default: no limit.
+   * that it timed out. If that does not arrive here within 5 s, the call rejects with a `RequestTimeoutError`. Default: no limit.
    */
   timeoutMs?: number;
   /** The user that runs it, by `su`. Default: root, who is the only one in sandboxes of the local engine. */

@@ -8,7 +8,9 @@ use sandbar_protocol::{
     check_idempotency_key, check_sandbox_id, check_template_id, closest,
 };
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
+use crate::client::LONGEST_TIMEOUT;
 use crate::ids::new_id;
 use crate::options::{CLIENT_OPTION_NAMES, call_options, split};
 use crate::{MetricsBatchQuery, TraceContext};
@@ -18,6 +20,8 @@ use crate::{MetricsBatchQuery, TraceContext};
 pub struct CallOptions {
     /// How long its request may take, repeats included.
     pub request_timeout: Option<Duration>,
+    /// By when the whole call must be over, whatever requests it takes. A call that takes several sets it by itself.
+    pub deadline: Option<Instant>,
     /// How long to wait until the sandbox is ready.
     pub ready_timeout: Option<Duration>,
     /// How often its request may be repeated.
@@ -33,6 +37,7 @@ impl CallOptions {
     pub const fn new() -> Self {
         Self {
             request_timeout: None,
+            deadline: None,
             ready_timeout: None,
             max_retries: None,
             on_failure: OnFailure::Delete,
@@ -45,6 +50,22 @@ impl CallOptions {
         let mut options = Self::new();
         options.max_retries = Some(0);
         options
+    }
+
+    /// The same for a call that must be over within this time as well, from now on.
+    pub(crate) fn within(&self, limit: Duration) -> Self {
+        let ends = Instant::now() + limit.min(LONGEST_TIMEOUT);
+        Self { deadline: Some(self.deadline.map_or(ends, |known| known.min(ends))), ..self.clone() }
+    }
+
+    /// The same for a call of several requests: a request timeout that was given to it counts for all of them.
+    pub(crate) fn as_a_whole(&self) -> Self {
+        self.request_timeout.map_or_else(|| self.clone(), |limit| self.within(limit))
+    }
+
+    /// How much time is left until the deadline, at most this much.
+    pub(crate) fn left(&self, most: Duration) -> Duration {
+        self.deadline.map_or(most, |ends| ends.saturating_duration_since(Instant::now()).min(most))
     }
 
     /// The key of its request.

@@ -103,5 +103,5 @@ fn may_pass(error: &ClientError) -> bool {
 
 /// A clean-up does not count as a burden on the service.
 pub(crate) fn insisting() -> Limits {
-    Limits { timeout: REQUEST_TIMEOUT, max_retries: u32::MAX, budgeted: false }
+    Limits { timeout: REQUEST_TIMEOUT, deadline: None, max_retries: u32::MAX, budgeted: false }
 }

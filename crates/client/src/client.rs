@@ -10,7 +10,7 @@ use crate::journal::Journal;
 use crate::request::{Limits, Request};
 use crate::sending::Sender;
 use crate::transport::Transport;
-use crate::{CallOptions, ClientError, Config, EventSink, TraceContext, pool};
+use crate::{CallOptions, ClientError, Config, EventSink, Silence, TraceContext, pool};
 
 /// The longest request timeout that counts.
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
@@ -31,6 +31,7 @@ pub struct Client {
     request_timeout: Duration,
     ready_timeout: Duration,
     max_retries: u32,
+    silence: Silence,
 }
 
 impl fmt::Debug for Client {
@@ -58,9 +59,9 @@ impl Client {
     }
 
     fn over(transport: Arc<Transport>, config: &Config) -> Self {
-        let Config { request_timeout, ready_timeout, max_retries, .. } = *config;
+        let Config { request_timeout, ready_timeout, max_retries, silence, .. } = *config;
         let context = Context { headers: config.headers.clone(), ..Context::default() };
-        Self { transport, context, request_timeout, ready_timeout, max_retries }
+        Self { transport, context, request_timeout, ready_timeout, max_retries, silence }
     }
 
     /// Waits until every create is over, also those that nobody waits for any more: until what an aborted or failed one
@@ -95,9 +96,15 @@ impl Client {
         Limits {
             // Never so long that no clock could show its end.
             timeout: call.request_timeout.unwrap_or(self.request_timeout).min(LONGEST_TIMEOUT),
+            deadline: call.deadline,
             max_retries: call.max_retries.unwrap_or(self.max_retries),
             budgeted: true,
         }
+    }
+
+    /// How long the other side may say nothing.
+    pub(crate) fn silence(&self) -> Silence {
+        self.silence
     }
 
     pub(crate) fn ready_timeout(&self, call: &CallOptions) -> Duration {

@@ -5,7 +5,7 @@ use sandbar_protocol::Secret;
 
 use crate::environment::{Given, Service};
 use crate::{
-    BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, LocalEngine, Proxies, tls,
+    BaseUrl, ClientError, ClientOptions, DEFAULT_MAX_RETRIES, Environment, Headers, LocalEngine, Proxies, Silence, tls,
 };
 
 /// How long a connection may take to come about unless said otherwise.
@@ -31,6 +31,8 @@ pub struct Config {
     pub ready_timeout: Duration,
     /// How often a request may be repeated.
     pub max_retries: u32,
+    /// How a peer is noticed that says nothing any more.
+    pub silence: Silence,
 }
 
 /// Where requests go, and as whom. Clients with equal endpoints share their connections.
@@ -92,6 +94,7 @@ impl Config {
             request_timeout: options.request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT),
             ready_timeout: options.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT),
             max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
+            silence: Silence::default(),
         })
     }
 

@@ -18,6 +18,15 @@ impl Transport {
         Ok(self.http.get_or_init(|| http))
     }
 
+    /// Where each request goes on a new connection: one that was used before may be dead without anybody's knowledge.
+    pub(crate) fn http_without_pool(&self, journal: &Journal) -> Result<&Http, Failure> {
+        if let Some(http) = self.http_without_pool.get() {
+            return Ok(http);
+        }
+        let http = Http::without_pool(self.tls(journal)?, self.endpoint.proxies.clone(), self.endpoint.connect_timeout);
+        Ok(self.http_without_pool.get_or_init(|| http))
+    }
+
     fn make_http(&self, journal: &Journal) -> Result<Http, Failure> {
         let Endpoint { base_url, proxies, .. } = &self.endpoint;
         journal.debug(|| {

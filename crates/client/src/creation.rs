@@ -5,10 +5,11 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use sandbar_protocol::{CreateOptions, IDEMPOTENCY_REPLAYED_HEADER, Sandbox};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::answer::RawAnswer;
 use crate::cleanup::{CLEAN_UP_WITHIN, insisting};
+use crate::readiness;
 use crate::request::{Limits, Request, json_bytes};
 use crate::{Answer, CallOptions, Client, ClientError, OnFailure, Onlooker, Wait};
 
@@ -56,7 +57,19 @@ impl Creation {
     pub(crate) async fn run(self, mut caller: oneshot::Sender<Outcome>) {
         let begun = Instant::now();
         // Goes on when the caller is gone: nothing but its answer tells what there is to delete.
-        let answer = match self.client.transport().send(&self.request(self.limits()), created).await {
+        let request = self.request(self.limits());
+        let transport = self.client.transport();
+        let mut sending = std::pin::pin!(transport.send(&request, created));
+        let answer = tokio::select! {
+            biased;
+            answer = &mut sending => answer,
+            () = self.ready_by(begun) => {
+                drop(caller.send(Err(self.late())));
+                let answer = sending.await;
+                return Box::pin(self.undo(answer)).await;
+            }
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return Box::pin(self.tell_refused(error, caller)).await,
         };
@@ -87,6 +100,31 @@ impl Creation {
         }
     }
 
+    /// Comes back when the wait is over. Who keeps what it made needs its ID, and so its answer.
+    async fn ready_by(&self, begun: Instant) {
+        let limit = self.client.ready_timeout(&self.call);
+        // Where the request has no more time than the wait, it is the request that is late.
+        let is_bound = self.wait == Wait::UntilReady && limit < self.limits().timeout;
+        if !is_bound || self.call.on_failure == OnFailure::Keep {
+            return std::future::pending().await;
+        }
+        sleep_until(begun + limit).await;
+    }
+
+    /// The error of a wait that was over before the request had its answer.
+    fn late(&self) -> ClientError {
+        let error = readiness::late("", self.client.ready_timeout(&self.call), Vec::new());
+        if self.owns_key() { error.with_deleted(false).with_deletion_under_way() } else { error }
+    }
+
+    /// Takes back what was made for a caller who has been told that it took too long.
+    async fn undo(&self, answer: Outcome) {
+        match answer {
+            Ok(answer) => self.clean_up_aborted(&answer.value.sandbox_id).await,
+            Err(error) => self.resolve_if(error.call().is_some_and(|call| call.outcome_unknown)).await,
+        }
+    }
+
     /// Whether nobody else can know the key.
     fn owns_key(&self) -> bool {
         self.call.idempotency_key.is_none()
@@ -108,6 +146,10 @@ impl Creation {
     async fn tell_refused(&self, error: ClientError, caller: oneshot::Sender<Outcome>) {
         let unknown = error.call().is_some_and(|call| call.outcome_unknown);
         let _ = caller.send(Err(error));
+        self.resolve_if(unknown).await;
+    }
+
+    async fn resolve_if(&self, unknown: bool) {
         // Under a key that others may know, there may be a sandbox that is theirs.
         if unknown && self.owns_key() && self.call.on_failure == OnFailure::Delete {
             self.resolve().await;
@@ -121,8 +163,11 @@ impl Creation {
             return;
         }
         let mut deletion = std::pin::pin!(self.delete(sandbox_id));
-        let deleted = timeout(TELL_WITHIN, &mut deletion).await;
-        let _ = caller.send(Err(error.with_deleted(deleted == Ok(true))));
+        // Who has little time is not kept for long.
+        let within = TELL_WITHIN.min(self.client.ready_timeout(&self.call));
+        let deleted = timeout(within, &mut deletion).await;
+        let error = error.with_deleted(deleted == Ok(true));
+        let _ = caller.send(Err(if deleted.is_err() { error.with_deletion_under_way() } else { error }));
         if deleted.is_err() {
             deletion.await;
         }

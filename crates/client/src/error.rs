@@ -32,10 +32,12 @@ pub enum ClientError {
         call: Box<Call>,
     },
     /// The request's time limit passed before its answer was there.
-    #[error("{}", message::request_timeout(*limit, causes, call))]
+    #[error("{}", message::request_timeout(*limit, *awaited, causes, call))]
     RequestTimeout {
         /// The limit.
         limit: Duration,
+        /// What did not come within it.
+        awaited: Awaited,
         /// How the attempt before ended, if there was one.
         causes: Vec<String>,
         /// The request.
@@ -92,6 +94,19 @@ pub enum ClientError {
     },
 }
 
+/// What did not come in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The answer to a request.
+    Answer,
+    /// More of an answer that had begun.
+    MoreBytes,
+    /// Room for more of what is sent.
+    Room,
+    /// The end of a command, which its own time limit should have brought.
+    CommandEnd,
+}
+
 /// Why a process is not followed any more.
 #[derive(Debug)]
 pub enum FollowLoss {
@@ -99,6 +114,8 @@ pub enum FollowLoss {
     Disconnected,
     /// The connection was lost, and what was printed since can't be told from what was printed before.
     OutputLost,
+    /// Its own time limit passed, and its end did not come.
+    Overdue(Duration),
     /// The connection was lost, and did not come back.
     Connection(Box<ClientError>),
 }
@@ -182,7 +199,7 @@ pub struct ApiError {
 /// What is known of a sandbox that did not become ready.
 #[derive(Clone, Debug)]
 pub struct NotReady {
-    /// The sandbox.
+    /// The sandbox; empty where the service had not said yet which it is.
     pub sandbox_id: String,
     /// Its state when it was last seen.
     pub state: Option<PublicState>,
@@ -198,6 +215,8 @@ pub struct NotReady {
     pub request_id: Option<String>,
     /// Whether the create that made it has deleted it again; `None` where nobody tried.
     pub deleted: Option<bool>,
+    /// Whether it is being deleted: that goes on in the background.
+    pub deletion_under_way: bool,
     /// Whether an earlier call made it, under the same key, which the caller passed: it is left alone.
     pub replayed: bool,
 }
@@ -268,6 +287,14 @@ impl ClientError {
         self
     }
 
+    /// The same, saying that the deletion goes on.
+    pub(crate) fn with_deletion_under_way(mut self) -> Self {
+        if let Self::NotReady(error) = &mut self {
+            error.deletion_under_way = true;
+        }
+        self
+    }
+
     /// The same, saying that the sandbox that did not become ready is an earlier call's, and left alone.
     pub(crate) fn with_replayed(mut self) -> Self {
         if let Self::NotReady(error) = &mut self {
@@ -307,7 +334,7 @@ impl ClientError {
     /// The sandbox it is about.
     pub fn sandbox_id(&self) -> Option<&str> {
         match self {
-            Self::NotReady(error) => Some(&error.sandbox_id),
+            Self::NotReady(error) => Some(error.sandbox_id.as_str()).filter(|id| !id.is_empty()),
             Self::NotRunning(error) => Some(&error.sandbox_id),
             Self::PortClosed(error) => Some(&error.sandbox_id),
             Self::CommandFailed(failure) => Some(&failure.sandbox_id),

@@ -47,6 +47,7 @@ mod roll_call;
 mod runtime;
 mod sandboxes;
 mod sending;
+mod silence;
 mod timeline;
 mod tls;
 mod to_the_end;
@@ -64,7 +65,7 @@ pub use client::Client;
 pub use config::{Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_READY_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, Endpoint};
 pub use delete_all::{DeleteAll, DeleteReport};
 pub use environment::Environment;
-pub use error::{ApiError, Call, ClientError, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
+pub use error::{ApiError, Awaited, Call, ClientError, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 pub use follow::LogFollower;
 pub use headers::Headers;
 pub use insight::MetricsBatchQuery;
@@ -85,5 +86,6 @@ pub use runtime::{
     RenameCall, RunCall, Runtime, Selector, SkipReason, Skipped, StartCall, StartRequest, Started, TransferProgress,
     TransferReport, Upload, UploadCall, UrlAccess, UrlCall, WatchCall, WriteCall, WriteInfo,
 };
+pub use silence::Silence;
 pub use trace_context::TraceContext;
 pub use watch::Watch;

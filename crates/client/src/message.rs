@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbar_protocol::{PhaseStatus, PublicState};
 
-use crate::error::{ApiError, Call, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
+use crate::error::{ApiError, Awaited, Call, FollowLoss, NotReady, NotRunning, PortClosed, TransportKind};
 
 const START_LOCAL: &str = "`sandbar dev -- <command>` starts a local one";
 
@@ -67,18 +67,32 @@ pub(crate) fn not_followed(pid: Option<u32>, cause: &FollowLoss) -> String {
             "the connection to {process} was lost, and what it has printed since can't be told from what it printed \
              before: {way_out}"
         ),
+        FollowLoss::Overdue(limit) => format!(
+            "{process} did not end within its `timeoutMs` of {}, and its runtime does not say what became of it: if {way_out}",
+            seconds(*limit)
+        ),
         FollowLoss::Connection(error) => format!("the connection to {process} was lost ({error}): {way_out}"),
     }
 }
 
-pub(crate) fn request_timeout(limit: Duration, causes: &[String], call: &Call) -> String {
+pub(crate) fn request_timeout(limit: Duration, awaited: Awaited, causes: &[String], call: &Call) -> String {
     let Call { method, path, .. } = call;
+    let missing = match awaited {
+        Awaited::Answer => "had no answer",
+        Awaited::MoreBytes => "began to answer, and gave no more of it",
+        Awaited::Room => "took no more of what is sent",
+        Awaited::CommandEnd => {
+            return format!(
+                "the command did not end within its `timeoutMs` of {}, and its runtime does not say what became of it: \
+                 commands.list() shows it if it goes on",
+                seconds(limit)
+            );
+        }
+    };
     let before = causes.first().map(|cause| format!(" (the attempt before failed: {cause})")).unwrap_or_default();
     let limit = seconds(limit);
     let unknown = outcome_unknown(call);
-    format!(
-        "{method} {path} had no answer within {limit}{before}: raise `requestTimeoutMs` if that is too short{unknown}"
-    )
+    format!("{method} {path} {missing} within {limit}{before}: raise `requestTimeoutMs` if that is too short{unknown}")
 }
 
 /// How often it was tried, if that was more than once.
@@ -142,6 +156,7 @@ fn what_is_left(error: &NotReady) -> &'static str {
         }
         _ if error.replayed => "; an earlier create under this `idempotencyKey` made it, so it was left alone",
         (_, Some(true)) => "; it was deleted (`keepOnFailure` keeps it)",
+        (_, Some(false)) if error.deletion_under_way => "; it is being deleted in the background",
         (_, Some(false)) => "; it could not be deleted: delete it yourself",
     }
 }
@@ -150,8 +165,9 @@ fn why_not_ready(error: &NotReady) -> String {
     let id = &error.sandbox_id;
     if let Some(limit) = error.limit {
         let unseen = error.causes.first().map(|cause| format!("; the last look at it failed: {cause}"));
+        let sandbox = if id.is_empty() { "the new sandbox".to_owned() } else { format!("sandbox {id}") };
         return format!(
-            "sandbox {id} was not ready within {} ({}{}): wait longer with `readyTimeoutMs`, or read its logs",
+            "{sandbox} was not ready within {} ({}{}): wait longer with `readyTimeoutMs`, or read its logs",
             seconds(limit),
             standing(error),
             unseen.unwrap_or_default()
@@ -190,9 +206,10 @@ pub(crate) fn port_closed(error: &PortClosed) -> String {
              its server prints, or wait longer with `timeoutMs`"
         );
     }
-    let listening = match listening.as_slice() {
-        [] => "nothing listens on any".to_owned(),
-        ports => format!("listening: {}", ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+    let listening = match (listening.as_slice(), last) {
+        ([], Some(last)) => format!("the last look at the ports failed: {last}"),
+        ([], None) => "nothing listens on any".to_owned(),
+        (ports, _) => format!("listening: {}", ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
     };
     format!(
         "nothing listened on port {port} of sandbox {sandbox_id} within {limit} ({listening}): is its server started, and \

@@ -40,10 +40,11 @@ mod tests {
     use std::future::ready;
 
     use super::*;
-    use crate::error::{ApiError, Call};
+    use crate::error::{ApiError, Awaited, Call};
 
     fn lost() -> ClientError {
-        ClientError::RequestTimeout { limit: Duration::ZERO, causes: Vec::new(), call: Box::default() }
+        let (limit, awaited) = (Duration::ZERO, Awaited::Answer);
+        ClientError::RequestTimeout { limit, awaited, causes: Vec::new(), call: Box::default() }
     }
 
     #[tokio::test(start_paused = true)]

@@ -52,6 +52,11 @@ pub(crate) fn ended(answer: Answer<Sandbox>) -> ClientError {
     not_ready(answer.value, None, Vec::new(), Some(answer.request_id))
 }
 
+/// The error of a sandbox that was not seen before the time was up; without an ID, of one that was to be made.
+pub(crate) fn late(sandbox_id: &str, limit: Duration, causes: Vec<String>) -> ClientError {
+    not_ready(Sandbox::with_id(sandbox_id), Some(limit), causes, None)
+}
+
 /// How a sandbox is looked at.
 pub(crate) trait Looks {
     /// Waits until another look is worth it: for `pause`, or as is better known. All of it must end in `left`.
@@ -116,7 +121,7 @@ fn invalid(error: &ClientError) -> bool {
     matches!(error, ClientError::InvalidAnswer { .. })
 }
 
-fn causes_of(error: &ClientError) -> Vec<String> {
+pub(crate) fn causes_of(error: &ClientError) -> Vec<String> {
     let mut causes = vec![error.to_string()];
     if let ClientError::Transport { causes: deeper, .. } = error {
         causes.extend_from_slice(deeper);
@@ -139,6 +144,7 @@ fn not_ready(
         causes,
         request_id,
         deleted: None,
+        deletion_under_way: false,
         replayed: false,
     }))
 }
@@ -146,7 +152,7 @@ fn not_ready(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{ApiError, Call};
+    use crate::error::{ApiError, Awaited, Call};
 
     const LIMIT: Duration = Duration::from_secs(120);
 
@@ -251,7 +257,12 @@ mod tests {
                 return Ok(in_state("starting"));
             }
             sleep(left).await;
-            Err(ClientError::RequestTimeout { limit: left, causes: Vec::new(), call: Box::default() })
+            Err(ClientError::RequestTimeout {
+                limit: left,
+                awaited: Awaited::Answer,
+                causes: Vec::new(),
+                call: Box::default(),
+            })
         }
     }
 

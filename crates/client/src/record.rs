@@ -190,6 +190,7 @@ fn loss_fields(cause: &FollowLoss) -> ErrorRecord {
     match cause {
         FollowLoss::Disconnected => of("SandboxError", "disconnected"),
         FollowLoss::OutputLost => of("TransportError", "output_lost"),
+        FollowLoss::Overdue(_) => of("RequestTimeoutError", "request_timeout"),
         FollowLoss::Connection(error) => {
             ErrorRecord { causes: vec![error.to_string()], ..of("TransportError", "reset") }
         }

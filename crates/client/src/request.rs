@@ -10,6 +10,8 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use tokio::time::Instant;
+
 use crate::http::Outgoing;
 use crate::retry::Repeat;
 use crate::runtime::Place;
@@ -31,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) repeat: Repeat,
     pub(crate) sandbox_id: Option<String>,
     pub(crate) limits: Limits,
+    /// Whether it goes on a connection of its own, which was never used before.
+    pub(crate) on_new_connection: bool,
 }
 
 /// Where a request goes.
@@ -108,9 +112,19 @@ pub(crate) fn json_bytes(body: &impl Serialize) -> Bytes {
 pub(crate) struct Limits {
     /// For the whole of it, repeats and pauses included.
     pub(crate) timeout: Duration,
+    /// When the call that it is a part of must be over.
+    pub(crate) deadline: Option<Instant>,
     pub(crate) max_retries: u32,
     /// Whether repeats are taken out of the client's budget.
     pub(crate) budgeted: bool,
+}
+
+impl Limits {
+    /// When a request that begins now must be over.
+    pub(crate) fn ends(&self) -> Instant {
+        let ends = Instant::now() + self.timeout;
+        self.deadline.map_or(ends, |deadline| deadline.min(ends))
+    }
 }
 
 impl Request {
@@ -129,7 +143,20 @@ impl Request {
     pub(crate) fn new(method: Method, target: Target, limits: Limits) -> Self {
         let (query, body, idempotency_key, sandbox_id) = (Vec::new(), None, None, None);
         let (headers, takes, repeat) = (HeaderMap::new(), Takes::Success, Repeat::Harmless);
-        Self { method, target, query, headers, takes, body, idempotency_key, repeat, sandbox_id, limits }
+        let on_new_connection = false;
+        Self {
+            method,
+            target,
+            query,
+            headers,
+            takes,
+            body,
+            idempotency_key,
+            repeat,
+            sandbox_id,
+            limits,
+            on_new_connection,
+        }
     }
 
     /// Says which sandbox it is about.

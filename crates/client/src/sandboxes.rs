@@ -115,8 +115,17 @@ impl Client {
         call: CallOptions,
     ) -> Result<Answer<Sandbox>, ClientError> {
         let begun = Instant::now();
-        let request = self.post_to(sandbox_id, "/connect", &call)?.json(options).keyed(call.key()?);
-        let answer = self.transport().send(&request, RawAnswer::object).await?;
+        let limit = self.ready_timeout(&call);
+        // Where the request has no more time than the wait, it is the request that is late.
+        let is_bound = wait == Wait::UntilReady && limit < self.limits(&call).timeout;
+        let in_all = if is_bound { call.within(limit) } else { call.clone() };
+        let request = self.post_to(sandbox_id, "/connect", &in_all)?.json(options).keyed(call.key()?);
+        let answer = match self.transport().send(&request, RawAnswer::object).await {
+            Err(error @ ClientError::RequestTimeout { .. }) if is_bound && begun.elapsed() >= limit => {
+                return Err(readiness::late(sandbox_id, limit, readiness::causes_of(&error)));
+            }
+            outcome => outcome?,
+        };
         self.settle(answer, wait, begun, onlooker, &call).await
     }
 

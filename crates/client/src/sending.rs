@@ -123,7 +123,7 @@ struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     fn of(request: &'a Request) -> Self {
-        Self { request, deadline: Instant::now() + request.limits.timeout, count: 0, last: None, unknown: false }
+        Self { request, deadline: request.limits.ends(), count: 0, last: None, unknown: false }
     }
 
     fn next(&mut self) -> Attempt<'_> {

@@ -13,9 +13,9 @@ use url::form_urlencoded;
 
 use crate::answer::{RawAnswer, header};
 use crate::context::Context;
-use crate::error::{Call, TransportKind};
+use crate::error::{Awaited, Call, TransportKind};
 use crate::holds::Holds;
-use crate::http::{Http, HttpAnswer, HttpError, Outgoing, origin_of};
+use crate::http::{Carrier, Http, HttpAnswer, HttpError, Outgoing, origin_of};
 use crate::ids::new_id;
 use crate::in_flight::InFlight;
 use crate::redaction::Redaction;
@@ -39,6 +39,7 @@ pub(crate) struct Transport {
     service_headers: HeaderMap,
     /// Made at the first request, so that making a client costs nothing.
     pub(crate) http: OnceLock<Http>,
+    pub(crate) http_without_pool: OnceLock<Http>,
     pub(crate) budget: Budget,
     /// Whether the service keeps idempotency keys, once an answer has told.
     pub(crate) keeps_keys: OnceLock<bool>,
@@ -57,6 +58,7 @@ impl Transport {
             holds: Holds::at(&endpoint.base_url),
             endpoint,
             http: OnceLock::new(),
+            http_without_pool: OnceLock::new(),
             budget: Budget::default(),
             keeps_keys: OnceLock::new(),
             creations: InFlight::default(),
@@ -77,13 +79,17 @@ impl Transport {
     ) -> Result<RawAnswer, ClientError> {
         let Opened { response, call, .. } = self.open(request, context, attempt).await?;
         let begun = Instant::now();
+        let carrier = response.carrier();
         let (status, headers, body) = match tokio::time::timeout_at(attempt.deadline, read(response)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => {
                 let error = self.describe(failure, request, call);
                 return Err(context.journal.failed(error, begun.elapsed()));
             }
-            Err(_) => return Err(context.journal.failed(late(request, attempt.before, call), begun.elapsed())),
+            Err(_) => {
+                carrier.retire();
+                return Err(context.journal.failed(late(request, attempt.before, call), begun.elapsed()));
+            }
         };
         // What is no JSON at all is shown in the error that it becomes.
         let is_json = body.first().is_none_or(|first| b"{[".contains(first));
@@ -114,9 +120,12 @@ impl Transport {
         if self.exposes_token(request) {
             return Err(journal.failed(self.describe(Failure::Insecure, request, call), begun.elapsed()));
         }
+        let mut carrier = None;
         let exchange = async {
-            let http = self.http(journal)?;
-            let response = http.send(self.request(target, request, context, &call.request_id)?).await?;
+            let http = if request.on_new_connection { self.http_without_pool(journal)? } else { self.http(journal)? };
+            let mut outgoing = self.request(target, request, context, &call.request_id)?;
+            carrier = Some(Carrier::of(&mut outgoing));
+            let response = http.send(outgoing).await?;
             // Errors are small, and read here.
             let is_taken = response.is_success() || request.takes == Takes::Anything;
             Ok::<_, Failure>(if is_taken { Ok(response) } else { Err(read(response).await?) })
@@ -124,7 +133,10 @@ impl Transport {
         let outcome = match tokio::time::timeout_at(attempt.deadline, exchange).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(failure)) => return Err(journal.failed(self.describe(failure, request, call), begun.elapsed())),
-            Err(_) => return Err(journal.failed(late(request, attempt.before, call), begun.elapsed())),
+            Err(_) => {
+                carrier.iter().for_each(Carrier::retire);
+                return Err(journal.failed(late(request, attempt.before, call), begun.elapsed()));
+            }
         };
         let (status, headers) = match &outcome {
             Ok(response) => (response.status(), response.headers()),
@@ -290,7 +302,8 @@ fn sensitive(secret: &Secret) -> HeaderValue {
 
 fn late(request: &Request, before: Option<&ClientError>, call: Call) -> ClientError {
     let causes = before.map(ToString::to_string).into_iter().collect();
-    ClientError::RequestTimeout { limit: request.limits.timeout, causes, call: Box::new(call) }
+    let (limit, awaited) = (request.limits.timeout, Awaited::Answer);
+    ClientError::RequestTimeout { limit, awaited, causes, call: Box::new(call) }
 }
 
 /// One sending of a request.

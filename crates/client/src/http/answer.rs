@@ -3,18 +3,29 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::HeaderMap;
 use hyper::{Response, Uri};
 
-use super::{HttpError, origin_of};
+use super::{Carrier, HttpError, origin_of};
 
 /// An answer whose body is still to be read.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     response: Response<Incoming>,
     at: Uri,
+    carrier: Carrier,
 }
 
 impl HttpAnswer {
-    pub(super) fn new(response: Response<Incoming>, at: Uri) -> Self {
-        Self { response, at }
+    pub(super) fn new(response: Response<Incoming>, at: Uri, carrier: Carrier) -> Self {
+        Self { response, at, carrier }
+    }
+
+    /// What it comes on.
+    pub(crate) fn carrier(&self) -> Carrier {
+        self.carrier.clone()
+    }
+
+    /// It stopped before its end: its connection carries no other request.
+    pub(crate) fn retire(&self) {
+        self.carrier.retire();
     }
 
     pub(crate) fn status(&self) -> u16 {

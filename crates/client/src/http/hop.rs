@@ -21,9 +21,9 @@ use super::HttpError;
 use super::proxy_server::Kind;
 use crate::Proxies;
 
-/// A command may be silent for hours: the system finds out whether its connection is still there.
-const ALIVE_AFTER: Duration = Duration::from_secs(30);
-const ALIVE_AGAIN: Duration = Duration::from_secs(15);
+/// A command may be silent for hours: the system finds out within a minute whether its connection is still there.
+const ALIVE_AFTER: Duration = Duration::from_secs(20);
+const ALIVE_AGAIN: Duration = Duration::from_secs(10);
 const ALIVE_TRIES: u32 = 3;
 
 /// No connection was made in time.

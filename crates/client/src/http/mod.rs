@@ -1,6 +1,7 @@
 //! HTTP over a pool of kept-alive connections: hyper-util's client, with TLS and proxies.
 
 mod answer;
+mod carrier;
 mod hop;
 mod proxy_server;
 
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 pub(crate) use answer::HttpAnswer;
+pub(crate) use carrier::Carrier;
 pub(crate) use hop::ConnectTimeout;
 pub(crate) use proxy_server::ProxyServer;
 
@@ -27,6 +29,9 @@ use hop::{Hop, Ways};
 /// How many connections are kept for later calls: a burst of calls needs more only while it lasts.
 const MOST_IDLE: usize = 256;
 const IDLE_FOR: Duration = Duration::from_secs(60);
+/// An HTTP/2 connection with requests on it is asked this often whether it is still there, and has this long to answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no answer, or no more of it.
 pub(crate) type HttpError = Box<dyn Error + Send + Sync>;
@@ -43,11 +48,22 @@ pub(crate) struct Http {
 impl Http {
     /// A pool whose connections are made within `connect_timeout` each.
     pub(crate) fn new(tls: ClientConfig, proxies: Proxies, connect_timeout: Duration) -> Self {
+        Self::with_idle(MOST_IDLE, tls, proxies, connect_timeout)
+    }
+
+    /// One that keeps no connection: each request goes on a new one.
+    pub(crate) fn without_pool(tls: ClientConfig, proxies: Proxies, connect_timeout: Duration) -> Self {
+        Self::with_idle(0, tls, proxies, connect_timeout)
+    }
+
+    fn with_idle(most_idle: usize, tls: ClientConfig, proxies: Proxies, connect_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_FOR)
-            .pool_max_idle_per_host(MOST_IDLE)
+            .pool_max_idle_per_host(most_idle)
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .build(Hop::new(Ways::new(tls, proxies.clone()), connect_timeout));
         Self { client, proxies }
     }
@@ -58,7 +74,8 @@ impl Http {
         if let Some(authorization) = self.for_proxy(&at)? {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        Ok(HttpAnswer::new(self.client.request(request).await?, at))
+        let carrier = Carrier::of(&mut request);
+        Ok(HttpAnswer::new(self.client.request(request).await?, at, carrier))
     }
 
     /// What a proxy wants to know that forwards a request, and does not connect through.

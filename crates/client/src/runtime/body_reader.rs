@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use hyper::body::Bytes;
 
-use crate::error::Call;
+use super::Runtime;
+use crate::error::{Awaited, Call};
 use crate::http::{HttpAnswer, HttpError};
 use crate::transport::Opened;
 use crate::unreachable::{causes_of, kind_of};
-use crate::{ClientError, TransportKind};
+use crate::{CallOptions, ClientError, TransportKind};
 
 /// What is there already is handed over in pieces of about this size.
 const PIECE: usize = 256 * 1024;
@@ -17,20 +19,32 @@ const MOST_EXPECTED: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct BodyReader {
     pub(super) response: HttpAnswer,
-    call: Call,
-    /// How long the next bytes may take.
-    patience: Duration,
+    runtime: Runtime,
+    request: Call,
+    options: CallOptions,
+    patience: Patience,
     /// What must still come, where that is known.
     left: Option<u64>,
     /// What went wrong after bytes that were still to be handed over.
-    failure: Option<HttpError>,
+    failure: Option<ClientError>,
+}
+
+/// How long the next bytes may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    /// This long.
+    Limited(Duration),
+    /// For as long as the runtime is there.
+    WhileAlive,
 }
 
 impl BodyReader {
-    pub(super) fn of(opened: Opened, patience: Duration) -> Self {
+    /// All of it must be there by the deadline of the options, if they have one.
+    pub(super) fn of(opened: Opened, runtime: &Runtime, patience: Patience, options: &CallOptions) -> Self {
         let Opened { response, call, .. } = opened;
         let left = response.length();
-        Self { response, call, patience, left, failure: None }
+        let (runtime, options) = (runtime.clone(), options.clone());
+        Self { response, runtime, request: call, options, patience, left, failure: None }
     }
 
     /// The same, whose answer has a length and no bytes.
@@ -47,34 +61,28 @@ impl BodyReader {
     /// The next bytes; `None` at the end. A call that is dropped before it is done loses nothing.
     ///
     /// # Errors
-    /// [`ClientError::Transport`] if the connection is lost, [`ClientError::RequestTimeout`] if nothing comes.
+    /// [`ClientError::Transport`] if the connection is lost, [`ClientError::RequestTimeout`] if nothing comes,
+    /// [`ClientError::NotRunning`] if the sandbox has ended.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+        if self.failure.is_none() {
+            match self.piece().await {
+                Ok(piece) => return Ok(piece),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        let end = match &self.failure {
+            Some(error) => Box::pin(self.runtime.end_behind(error, &self.options)).await,
+            None => None,
+        };
+        let error = self.failure.take();
+        end.or(error).map_or(Ok(None), Err)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
         if self.left == Some(0) {
             return Ok(None);
         }
-        if let Some(error) = self.failure.take() {
-            return Err(self.lost(error));
-        }
-        let chunk = async {
-            loop {
-                match self.response.chunk().await {
-                    Ok(Some(bytes)) if bytes.is_empty() => (),
-                    outcome => return outcome,
-                }
-            }
-        };
-        let first = match tokio::time::timeout(self.patience, chunk).await {
-            Ok(chunk) => chunk.map_err(|error| self.lost(error))?,
-            Err(_) => {
-                let causes = vec!["no more bytes came".to_owned()];
-                return Err(ClientError::RequestTimeout {
-                    limit: self.patience,
-                    causes,
-                    call: Box::new(self.call.clone()),
-                });
-            }
-        };
-        let Some(first) = first else { return self.end() };
+        let Some(first) = self.first().await? else { return self.end() };
         let room = self.left.and_then(|left| usize::try_from(left).ok()).unwrap_or(PIECE).min(PIECE);
         let mut piece = Vec::with_capacity(room.max(first.len()));
         piece.extend_from_slice(&first);
@@ -83,7 +91,7 @@ impl BodyReader {
             match self.response.chunk().now_or_never() {
                 Some(Ok(Some(more))) => piece.extend_from_slice(&more),
                 Some(Err(error)) => {
-                    self.failure = Some(error);
+                    self.failure = Some(self.lost(error));
                     break;
                 }
                 Some(Ok(None)) | None => break,
@@ -91,6 +99,31 @@ impl BodyReader {
         }
         self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
         Ok(Some(piece))
+    }
+
+    /// The bytes that come next.
+    async fn first(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let Self { response, runtime, options, patience, .. } = self;
+        let chunk = async {
+            loop {
+                match response.chunk().await {
+                    Ok(Some(bytes)) if bytes.is_empty() => (),
+                    outcome => return outcome,
+                }
+            }
+        };
+        let chunk = match *patience {
+            Patience::WhileAlive => runtime.while_alive(chunk).await?,
+            Patience::Limited(limit) => match tokio::time::timeout(options.left(limit), chunk).await {
+                Ok(chunk) => chunk,
+                Err(_) => {
+                    response.retire();
+                    let (awaited, call) = (Awaited::MoreBytes, Box::new(self.request.clone()));
+                    return Err(ClientError::RequestTimeout { limit, awaited, causes: Vec::new(), call });
+                }
+            },
+        };
+        chunk.map_err(|error| self.lost(error))
     }
 
     pub(super) async fn read_all(mut self) -> Result<Vec<u8>, ClientError> {
@@ -116,7 +149,7 @@ impl BodyReader {
             TransportKind::Other => TransportKind::Reset,
             kind => kind,
         };
-        ClientError::Transport { kind, origin, causes: causes_of(&*error), call: Box::new(self.call.clone()) }
+        ClientError::Transport { kind, origin, causes: causes_of(&*error), call: Box::new(self.request.clone()) }
     }
 
     pub(super) fn invalid(&self, problem: String) -> ClientError {
@@ -125,7 +158,7 @@ impl BodyReader {
             content_type: "application/octet-stream".to_owned(),
             excerpt: String::new(),
             problem,
-            call: Box::new(self.call.clone()),
+            call: Box::new(self.request.clone()),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::Runtime;
 use super::frames::Frames;
 use crate::answer::RawAnswer;
 use crate::client::LONGEST_TIMEOUT;
-use crate::request::{Body, Request, Takes, Target, json_bytes};
+use crate::request::{Body, Limits, Request, Takes, Target, json_bytes};
 use crate::retry::Repeat;
 use crate::sending::Reading;
 use crate::transport::Opened;
@@ -110,32 +110,68 @@ impl Runtime {
         call: &CallOptions,
         read: fn(RawAnswer) -> Reading<T>,
     ) -> Result<T, ClientError> {
-        let mut request = self.request(request, call).await?;
-        let answer = match self.client.transport().send(&request, read).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.follow(&mut request, error, call).await?;
-                self.client.transport().send(&request, read).await?
+        let call = &self.begun(&request, call);
+        let sent = async {
+            let mut request = self.request(request, call).await?;
+            match self.client.transport().send(&request, read).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => {
+                    self.follow(&mut request, error, call).await?;
+                    self.client.transport().send(&request, read).await
+                }
             }
         };
-        self.access.proven();
-        Ok(answer)
+        match sent.await {
+            Ok(answer) => {
+                self.access.proven();
+                Ok(answer)
+            }
+            Err(error) => Err(self.explained(error, call).await),
+        }
+    }
+
+    /// The same of a request that takes as long as it takes, for as long as the runtime is there.
+    pub(super) async fn send_probed<T>(
+        &self,
+        request: RuntimeRequest,
+        call: &CallOptions,
+        read: fn(RawAnswer) -> Reading<T>,
+    ) -> Result<T, ClientError> {
+        self.while_alive(self.send(request.patient(), call, read)).await?
     }
 
     /// Sends a request; the body of its answer is left to be read.
     pub(super) async fn open(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Opened, ClientError> {
-        let mut request = self.request(request, call).await?;
-        let answer = match self.client.transport().open(&request).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.follow(&mut request, error, call).await?;
-                self.client.transport().open(&request).await?
+        let takes = request.takes;
+        let call = &self.begun(&request, call);
+        let opened = async {
+            let mut request = self.request(request, call).await?;
+            match self.client.transport().open(&request).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => {
+                    self.follow(&mut request, error, call).await?;
+                    self.client.transport().open(&request).await
+                }
             }
         };
-        if request.takes == Takes::Success {
-            self.access.proven();
+        match opened.await {
+            Ok(answer) => {
+                if takes == Takes::Success {
+                    self.access.proven();
+                }
+                Ok(answer)
+            }
+            Err(error) => Err(self.explained(error, call).await),
         }
-        Ok(answer)
+    }
+
+    /// The options of a call whose time begins to run: look-ups, repeats and what is tried elsewhere share it.
+    fn begun(&self, request: &RuntimeRequest, call: &CallOptions) -> CallOptions {
+        call.within(self.limit_of(request, call))
+    }
+
+    fn limit_of(&self, request: &RuntimeRequest, call: &CallOptions) -> Duration {
+        call.request_timeout.or(request.timeout).unwrap_or_else(|| self.client.limits(call).timeout)
     }
 
     /// A call of the Connect protocol: one message there, one back.
@@ -149,15 +185,15 @@ impl Runtime {
 
     /// A server stream of the Connect protocol.
     pub(super) async fn frames(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Frames, ClientError> {
-        Ok(Frames::of(self.open(request, call).await?))
+        let call = &self.begun(&request, call);
+        let opened = self.open(request, call).await?;
+        let silence = self.silence().stream;
+        Ok(Frames::of(opened, silence, call.left(silence)))
     }
 
     async fn request(&self, request: RuntimeRequest, call: &CallOptions) -> Result<Request, ClientError> {
-        let RuntimeRequest { method, path, query, headers, takes, body, repeat, timeout } = request;
-        let mut limits = self.client.limits(call);
-        if let (Some(timeout), None) = (timeout, call.request_timeout) {
-            limits.timeout = timeout;
-        }
+        let limits = Limits { timeout: self.limit_of(&request, call), ..self.client.limits(call) };
+        let RuntimeRequest { method, path, query, headers, takes, body, repeat, .. } = request;
         let target = Target::Runtime { place: self.place(call).await?, path };
         let request = Request::new(method, target, limits).about(&self.sandbox_id);
         Ok(Request { query, headers, takes, body, repeat, ..request })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::ClientError;
 use crate::answer::without_values;
@@ -19,8 +20,6 @@ const END: u8 = 0x02;
 const HEADER: usize = 5;
 /// The largest message that is read, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
-/// Signs of life come every 10 s: a stream that is silent for longer than this has lost its connection.
-const SILENCE: Duration = Duration::from_secs(90);
 
 /// The messages of a server stream, as they come.
 #[derive(Debug)]
@@ -30,12 +29,19 @@ pub(super) struct Frames {
     redaction: Redaction,
     pending: Vec<u8>,
     ended: bool,
+    /// How long it may be silent before it counts as lost.
+    silence: Duration,
+    /// By when it must begin.
+    begins: Instant,
+    has_begun: bool,
 }
 
 impl Frames {
-    pub(super) fn of(opened: Opened) -> Self {
+    /// One that begins within this time.
+    pub(super) fn of(opened: Opened, silence: Duration, begins_within: Duration) -> Self {
         let Opened { response, call, redaction } = opened;
-        Self { response, call, redaction, pending: Vec::new(), ended: false }
+        let begins = Instant::now() + begins_within;
+        Self { response, call, redaction, pending: Vec::new(), ended: false, silence, begins, has_begun: false }
     }
 
     /// The next message; `None` at the end. A call that is dropped before it is done loses nothing.
@@ -60,10 +66,18 @@ impl Frames {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
-        match tokio::time::timeout(SILENCE, self.response.chunk()).await {
-            Ok(Ok(bytes)) => Ok(bytes),
+        let lost_at = Instant::now() + self.silence;
+        let lost_at = if self.has_begun { lost_at } else { lost_at.min(self.begins) };
+        match tokio::time::timeout_at(lost_at, self.response.chunk()).await {
+            Ok(Ok(bytes)) => {
+                self.has_begun = true;
+                Ok(bytes)
+            }
             Ok(Err(error)) => Err(self.transport(kind_of(&*error, false), causes_of(&*error))),
-            Err(_) => Err(self.lost(format!("there was no sign of life for {} s", SILENCE.as_secs()))),
+            Err(_) => {
+                self.response.retire();
+                Err(self.lost("there was no sign of life any more".to_owned()))
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What runs inside a sandbox, reached at its `envdUrl` with its access token.
 
 mod access;
+mod alive;
 mod body_reader;
 mod call;
 mod code;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use sandbar_protocol::{Envd, check_sandbox_id};
 use serde_json::Value;
 
+use crate::error::Call;
 use crate::in_flight::Entered;
-use crate::{CallOptions, Client, ClientError, TraceContext};
+use crate::{CallOptions, Client, ClientError, Silence, TraceContext};
 use access::Access;
 pub(crate) use access::Place;
 pub use body_reader::BodyReader;
@@ -91,6 +93,22 @@ impl Runtime {
     /// Where the runtime is, and its token, as far as is known without asking.
     pub fn known_envd(&self) -> Option<Envd> {
         self.access.get().map(Place::into_envd)
+    }
+
+    /// How long it may say nothing.
+    fn silence(&self) -> Silence {
+        self.client.silence()
+    }
+
+    /// A request to a route of the runtime, for an error that is about no single one.
+    fn call_to(&self, path: &str) -> Call {
+        Call {
+            method: "GET",
+            path: self.access.get().map(|place| place.join(path).path().to_owned()).unwrap_or_default(),
+            attempts: 1,
+            sandbox_id: Some(self.sandbox_id.to_string()),
+            ..Call::default()
+        }
     }
 
     /// Counts what is cleaned up in the background, for who waits for that.

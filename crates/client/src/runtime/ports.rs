@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbar_protocol::{Fields, ValidationError, bare_kind, kind_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::Runtime;
 use super::call::RuntimeRequest;
@@ -67,13 +67,16 @@ impl Runtime {
     ///
     /// Routes: `GET {envdUrl}/ports`, or `GET {envdUrl}/proxy/{port}/{path}`, repeated.
     pub async fn wait_for_port(&self, wait: &PortWait, call: &CallOptions) -> Result<(), ClientError> {
-        let begun = Instant::now();
+        let in_all = call.within(wait.limit);
         let mut pauses = Pauses::growing(FIRST_PAUSE, LONGEST_PAUSE);
-        let mut last = None;
+        let (mut listening, mut last) = (Vec::new(), None);
         loop {
-            let listening: Vec<u16> =
-                self.ports(call).await?.into_iter().filter(is_tcp).map(|open| open.port).collect();
-            let left = wait.limit.saturating_sub(begun.elapsed());
+            match self.ports(&in_all).await {
+                Ok(open) => listening = open.into_iter().filter(is_tcp).map(|open| open.port).collect(),
+                Err(error) if in_all.left(wait.limit).is_zero() => last = Some(error.to_string()),
+                Err(error) => return Err(error),
+            }
+            let left = in_all.left(wait.limit);
             match &wait.path {
                 _ if !listening.contains(&wait.port) => (),
                 None => return Ok(()),
@@ -82,7 +85,7 @@ impl Runtime {
                     Err(why) => last = Some(why),
                 },
             }
-            let left = wait.limit.saturating_sub(begun.elapsed());
+            let left = in_all.left(wait.limit);
             if left.is_zero() {
                 let PortWait { port, limit, path } = wait.clone();
                 let sandbox_id = self.sandbox_id.to_string();

@@ -9,10 +9,9 @@ use sandbar_protocol::{Fields, ValidationError};
 use serde_json::Value;
 
 use super::Runtime;
-use super::body_reader::BodyReader;
+use super::body_reader::{BodyReader, Patience};
 use super::call::RuntimeRequest;
 use super::ports::check_port;
-use crate::client::LONGEST_TIMEOUT;
 use crate::{Args, CallOptions, ClientError};
 
 /// What a program never gets from its caller: they are about the way to it.
@@ -26,6 +25,9 @@ const OF_THE_WAY: [&str; 8] = [
     "upgrade",
     sandbar_protocol::ACCESS_TOKEN_HEADER,
 ];
+
+/// What a program answers that is not there: or what a gateway answers in place of a sandbox that is not there.
+const GATEWAY_FAILED: u16 = 502;
 
 /// A request to a program.
 #[derive(Clone, Debug)]
@@ -65,13 +67,15 @@ impl ProgramCall {
 
 impl Runtime {
     /// Sends a request to a program that listens on a port of the sandbox. Any answer of it is one, and redirects are not
-    /// followed. Without a request timeout of the call, the body may be silent for as long as it likes.
+    /// followed. A request timeout of the call counts for all of it, body included; without one, the body may be silent for as long
+    /// as the runtime is there.
     ///
     /// # Errors
     /// As every call. Where nothing listens, the answer is a 502 that says so.
     ///
     /// Route: `{envdUrl}/proxy/{port}/{path}`.
     pub async fn program(&self, program: ProgramCall, call: &CallOptions) -> Result<ProgramAnswer, ClientError> {
+        let call = &call.as_a_whole();
         // Its own 401 could not be told from that of the runtime.
         self.make_sure(call).await?;
         let ProgramCall { port, path, method, headers, body } = program;
@@ -87,10 +91,15 @@ impl Runtime {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let patience = call.request_timeout.unwrap_or(LONGEST_TIMEOUT);
-        let reader = BodyReader::of(self.open(request, call).await?, patience);
+        let patience = call.request_timeout.map_or(Patience::WhileAlive, Patience::Limited);
+        let reader = BodyReader::of(self.open(request, call).await?, self, patience, call);
         let response = &reader.response;
         let status = response.status();
+        if status == GATEWAY_FAILED
+            && let Some(end) = self.end_of_sandbox(call).await
+        {
+            return Err(end);
+        }
         // Each byte is a character, as the Fetch standard has it: what a program means by them, nobody can tell.
         let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();

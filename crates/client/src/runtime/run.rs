@@ -1,6 +1,7 @@
 //! Commands that run to their end in one call.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sandbar_protocol::{Fields, RunRequest, RunResponse, Secret, ValidationError, bare_kind};
 use serde_json::Value;
@@ -8,6 +9,8 @@ use serde_json::Value;
 use super::Runtime;
 use super::call::RuntimeRequest;
 use super::process::{CommandResult, as_user, user};
+use crate::answer::RawAnswer;
+use crate::error::Awaited;
 use crate::redaction::Redaction;
 use crate::{Answer, Args, CallOptions, ClientError};
 
@@ -19,14 +22,20 @@ impl Runtime {
     /// Runs a command to its end. A command that fails is a result, not an error; one that is given up by dropping the
     /// future is killed with all it has started.
     ///
-    /// It may take as long as it takes, unless `request.timeout_ms` or the call's request timeout says otherwise.
+    /// It may take as long as it takes, unless `request.timeout_ms` or the call's request timeout says otherwise: for as
+    /// long as the runtime answers probes. A time limit of the command counts here as well, with 5 s for its end to arrive.
     ///
     /// # Errors
     /// As every call.
     ///
     /// Route: `POST {envdUrl}/run`.
     pub async fn run(&self, request: &RunRequest, call: &CallOptions) -> Result<Answer<RunResponse>, ClientError> {
-        self.unary(RuntimeRequest::post("/run").json(request).not_twice().patient(), call).await
+        let sent = RuntimeRequest::post("/run").json(request).not_twice();
+        let Some(limit) = limit_of(request) else { return self.send_probed(sent, call, RawAnswer::object).await };
+        let most = limit.saturating_add(self.silence().grace);
+        let outcome = self.send_probed(sent, &call.within(most), RawAnswer::object).await;
+        let is_own = call.request_timeout.is_none_or(|own| own > most);
+        outcome.map_err(|error| if is_own { overdue(error, limit) } else { error })
     }
 
     /// The same, with what is done here about its outcome.
@@ -42,6 +51,22 @@ impl Runtime {
         }
         let redaction = Redaction::of_variables(run.request.env.as_ref());
         result.checked(&redaction, self.sandbox_id()).map_err(ClientError::CommandFailed)
+    }
+}
+
+/// How long a command may run.
+fn limit_of(request: &RunRequest) -> Option<Duration> {
+    let seconds = request.timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    request.timeout_ms.map(Duration::from_millis).or(seconds).filter(|limit| !limit.is_zero())
+}
+
+/// The error of a command whose own time limit has passed.
+fn overdue(error: ClientError, limit: Duration) -> ClientError {
+    match error {
+        ClientError::RequestTimeout { causes, call, .. } => {
+            ClientError::RequestTimeout { limit, awaited: Awaited::CommandEnd, causes, call }
+        }
+        other => other,
     }
 }
 

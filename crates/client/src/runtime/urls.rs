@@ -45,6 +45,7 @@ impl Runtime {
     ///
     /// Route: none, if the token is known; else `GET /sandboxes/:sandboxID`.
     pub async fn signed_url(&self, url: &UrlCall, access: Access, call: &CallOptions) -> Result<String, ClientError> {
+        let call = &call.as_a_whole();
         self.make_sure(call).await?;
         Ok(signed(&self.place(call).await?, url, access))
     }

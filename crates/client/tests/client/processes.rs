@@ -185,7 +185,7 @@ async fn a_start_whose_answer_was_lost_is_not_tried_again() {
     let inside = Service::start(vec![Reply::empty(502)]).await;
     let error = follow(&runtime(&inside, &inside)).started().await.unwrap_err();
     assert!(matches!(&*error, ClientError::Api(error) if error.status == 502), "{error:?}");
-    assert_eq!(routes(&inside), ["Start"]);
+    assert_eq!(routes(&inside).iter().filter(|route| *route == "Start").count(), 1);
 }
 
 #[tokio::test]
@@ -228,8 +228,12 @@ async fn input_is_sent_in_pieces_and_never_twice() {
     let input = InputCall { process, bytes: vec![b'x'; 2_500_000], to_terminal: false };
     let outcome = runtime(&inside, &inside).send_input(&input, &CALL).await;
     assert!(outcome.is_err());
-    let sizes: Vec<_> =
-        inside.seen().iter().map(|seen| seen.json()["input"]["stdin"].as_str().unwrap().len()).collect();
+    let sizes: Vec<_> = inside
+        .seen()
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.json()["input"]["stdin"].as_str().unwrap().len())
+        .collect();
     assert_eq!(sizes, [1_398_104, 1_398_104], "the second piece failed, and nothing came after it");
 }
 

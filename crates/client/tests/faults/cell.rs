@@ -11,8 +11,8 @@ use sandbar_faults::{Fault, Plan, Proxy, from_then_on, once};
 use sandbar_protocol::{CreateOptions, Secret};
 
 use crate::certificates::authority;
-use crate::faults::{Happens, Row, status};
-use crate::operations::{ENV_VALUE, Operation};
+use crate::faults::{Happens, LONG, Row, status};
+use crate::operations::{ENV_VALUE, Group, Operation};
 use crate::secure::{Often, Secure, Wrong};
 use crate::service::{Keys, Service, TOKEN};
 
@@ -29,7 +29,7 @@ const MARGIN: Duration = Duration::from_secs(120);
 /// Runs an operation under a fault; gives back how it ended, in the words of the table.
 pub(crate) async fn outcome(row: &Row, often: Often, operation: Operation, keys: Keys) -> String {
     let name = format!("{operation:?}, keys {keys:?}, {often:?}: {}", row.name);
-    let limit = row.limit.max(ready_timeout(row, often));
+    let limit = row.limit.max(ready_timeout(row, often, operation));
     match tokio::time::timeout(limit + MARGIN, run(row, often, operation, keys)).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("it hangs: {name}"),
@@ -52,7 +52,7 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
     let first = usize::from(primed);
     let upstream = Arc::clone(service).listen().await;
     let mut proxy = Proxy::start(upstream, plan(happens, often, first)).await.unwrap();
-    let client = client(&proxy.url(), ready_timeout(row, often), None);
+    let client = client(&proxy.url(), ready_timeout(row, often, operation), None);
     if primed {
         client.create(&CreateOptions::default(), CallOptions::new()).await.unwrap();
     }
@@ -73,7 +73,7 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
         }
         refusing => (call.await, refusing),
     };
-    let most = row.limit.max(ready_timeout(row, often)) + LATE;
+    let most = row.limit.max(ready_timeout(row, often, operation)) + LATE;
     assert!(begun.elapsed() < most, "{operation:?} took {:?}: {}, {often:?}", begun.elapsed(), row.name);
     let tries = (!is_refused).then(|| proxy.requests() - first);
     let kept = first + usize::from(result.is_ok() && operation.creates());
@@ -92,9 +92,13 @@ async fn behind_proxy(service: &Arc<Service>, row: &Row, often: Often, operation
     words
 }
 
-/// How long a wait may take: where the fault happens once, it outlasts it.
-fn ready_timeout(row: &Row, often: Often) -> Duration {
-    if often == Often::Once { row.ready_limit_once } else { row.ready_limit }
+/// How long a wait may take: where the fault happens once, it outlasts it. A create or connect fails before it waits.
+fn ready_timeout(row: &Row, often: Often, operation: Operation) -> Duration {
+    match often {
+        Often::Once => row.ready_limit_once,
+        Often::Always if operation.group() == Group::Starts => LONG,
+        Often::Always => row.ready_limit,
+    }
 }
 
 fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
@@ -112,7 +116,8 @@ fn plan(happens: &Happens, often: Often, first: usize) -> Plan {
 
 async fn behind_tls(service: &Arc<Service>, wrong: Wrong, often: Often, operation: Operation, row: &Row) -> String {
     let secure = Secure::listen(Arc::clone(service), wrong, often).await;
-    let client = client(&format!("https://{}", secure.address), ready_timeout(row, often), Some(authority()));
+    let client =
+        client(&format!("https://{}", secure.address), ready_timeout(row, often, operation), Some(authority()));
     let result = operation.run(&client, row.limit).await;
     // The service sees the tries that went well; with each fault that happens once, there was one before.
     let tries = 1 + service.requests();

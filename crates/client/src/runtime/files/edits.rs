@@ -58,6 +58,7 @@ impl Runtime {
     ///
     /// Route: `POST {envdUrl}/filesystem.Filesystem/MakeDir`.
     pub async fn make_dir(&self, path: &str, call: &CallOptions) -> Result<bool, ClientError> {
+        let call = &call.as_a_whole();
         let request = RuntimeRequest::post("/filesystem.Filesystem/MakeDir").json(&json!({ "path": path }));
         let error = match self.unary::<Value>(request, call).await {
             Ok(_) => return Ok(true),

@@ -3,8 +3,9 @@ use hyper::header::{HeaderValue, RANGE};
 use sandbar_protocol::ValidationError;
 
 use super::arguments::ReadCall;
-use crate::runtime::body_reader::BodyReader;
+use crate::runtime::body_reader::{BodyReader, Patience};
 use crate::runtime::call::RuntimeRequest;
+use crate::transport::Opened;
 use crate::{CallOptions, ClientError, Runtime};
 
 /// The longest text that is read as a whole: strings of JavaScript hold little more.
@@ -22,7 +23,6 @@ impl Runtime {
         if read.length == Some(0) {
             return self.nothing_of(read, call).await;
         }
-        let patience = self.client.limits(call).timeout;
         let range = range_of(read);
         let is_part = range.is_some();
         if let Some(range) = range {
@@ -34,7 +34,7 @@ impl Runtime {
             Err(ClientError::Api(error)) if error.status == 416 => return self.nothing_of(read, call).await,
             outcome => outcome?,
         };
-        let reader = BodyReader::of(opened, patience);
+        let reader = self.reader(opened, call);
         // A runtime that does not know ranges would give other bytes than those that were asked for.
         if is_part && reader.response.status() != 206 {
             return Err(reader.invalid("the whole file, where a part of it was asked for".to_owned()));
@@ -44,19 +44,22 @@ impl Runtime {
 
     /// An empty reader of a file that is there.
     async fn nothing_of(&self, read: &ReadCall, call: &CallOptions) -> Result<BodyReader, ClientError> {
-        let patience = self.client.limits(call).timeout;
         let request = RuntimeRequest::new(Method::HEAD, "/files").query("path", &read.path);
-        Ok(BodyReader::of(self.open(request, call).await?, patience).without_bytes())
+        Ok(self.reader(self.open(request, call).await?, call).without_bytes())
     }
 
-    /// Reads a file, or a part of it, as a whole.
+    fn reader(&self, opened: Opened, call: &CallOptions) -> BodyReader {
+        BodyReader::of(opened, self, Patience::Limited(self.client.limits(call).timeout), call)
+    }
+
+    /// Reads a file, or a part of it, as a whole. A request timeout that is given to the call counts for all of it.
     ///
     /// # Errors
     /// As [`Runtime::open_file`].
     ///
     /// Route: `GET {envdUrl}/files?path=`.
     pub async fn read_file(&self, read: &ReadCall, call: &CallOptions) -> Result<Vec<u8>, ClientError> {
-        self.open_file(read, call).await?.read_all().await
+        self.open_file(read, &call.as_a_whole()).await?.read_all().await
     }
 
     /// Reads a file as text, which must be UTF-8.
@@ -72,7 +75,7 @@ impl Runtime {
                 format!("{path} has {size} bytes, and a text at most {most} MiB: read it with `format: \"stream\"`");
             ValidationError::new("format", message)
         };
-        let reader = self.open_file(read, call).await?;
+        let reader = self.open_file(read, &call.as_a_whole()).await?;
         if let Some(size) = reader.left().filter(|size| *size > MAX_TEXT) {
             return Err(too_large(size).into());
         }

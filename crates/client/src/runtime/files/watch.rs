@@ -11,6 +11,7 @@ use crate::{CallOptions, ClientError, Runtime};
 #[derive(Debug)]
 pub struct DirWatch {
     frames: Frames,
+    runtime: Runtime,
     /// When it ends by itself.
     until: Option<Instant>,
 }
@@ -68,12 +69,14 @@ impl Runtime {
         let body = json!({ "path": watch.path, "recursive": watch.recursive });
         let request = RuntimeRequest::post("/filesystem.Filesystem/WatchDir").json(&body);
         let mut frames = self.frames(request, call).await?;
-        while let Some(message) = frames.next::<WatchMessage>().await? {
-            if message.start.is_some() {
-                break;
+        loop {
+            match frames.next::<WatchMessage>().await {
+                Ok(Some(message)) if message.start.is_none() => {}
+                Ok(_) => break,
+                Err(error) => return Err(self.explained(error, call).await),
             }
         }
-        Ok(DirWatch { frames, until: watch.limit.map(|limit| Instant::now() + limit) })
+        Ok(DirWatch { frames, runtime: self.clone(), until: watch.limit.map(|limit| Instant::now() + limit) })
     }
 }
 
@@ -81,7 +84,8 @@ impl DirWatch {
     /// The next event; `None` if the directory is gone, or the time is over. A call that is dropped before it is done loses nothing.
     ///
     /// # Errors
-    /// [`ClientError::Transport`] if the connection is lost, [`ClientError::Api`] if events were lost.
+    /// [`ClientError::Transport`] if the connection is lost, [`ClientError::Api`] if events were lost,
+    /// [`ClientError::NotRunning`] if the sandbox has ended.
     pub async fn next(&mut self) -> Result<Option<DirEvent>, ClientError> {
         while let Some(message) = self.message().await? {
             if let Some(event) = message.filesystem.filter(|event| event.kind != DirEventKind::Other) {
@@ -92,9 +96,13 @@ impl DirWatch {
     }
 
     async fn message(&mut self) -> Result<Option<WatchMessage>, ClientError> {
-        match self.until {
+        let next = match self.until {
             Some(until) => timeout_at(until, self.frames.next()).await.unwrap_or(Ok(None)),
             None => self.frames.next().await,
+        };
+        match next {
+            Err(error) => Err(self.runtime.explained(error, &CallOptions::new()).await),
+            next => next,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::arguments::WriteCall;
 use super::body::{Chunk, body_of};
 use super::write::{WriteInfo, Written, written_at};
 use crate::answer::RawAnswer;
-use crate::error::Call;
+use crate::error::{Awaited, Call};
 use crate::runtime::call::RuntimeRequest;
 use crate::{CallOptions, ClientError, Runtime, TransportKind};
 
@@ -97,8 +97,12 @@ impl Runtime {
     }
 
     fn stalled(&self, limit: Duration) -> ClientError {
-        let causes = vec!["no more of the file was taken".to_owned()];
-        ClientError::RequestTimeout { limit, causes, call: Box::new(self.upload_call()) }
+        ClientError::RequestTimeout {
+            limit,
+            awaited: Awaited::Room,
+            causes: Vec::new(),
+            call: Box::new(self.upload_call()),
+        }
     }
 
     /// The error that nobody waits for: the source has one of its own.
@@ -109,12 +113,6 @@ impl Runtime {
     }
 
     fn upload_call(&self) -> Call {
-        Call {
-            method: "POST",
-            path: self.access.get().map(|place| place.join("/files").path().to_owned()).unwrap_or_default(),
-            attempts: 1,
-            sandbox_id: Some(self.sandbox_id.to_string()),
-            ..Call::default()
-        }
+        Call { method: "POST", ..self.call_to("/files") }
     }
 }

@@ -41,6 +41,7 @@ impl Runtime {
     ///
     /// Route: `POST {envdUrl}/run`, twice.
     pub async fn git_status(&self, git: &GitCall, call: &CallOptions) -> Result<GitStatus, ClientError> {
+        let call = &call.as_a_whole();
         let result = self.git(git, call).await?;
         if result.exit_code != 0 {
             return Ok(GitStatus::of(result, ""));

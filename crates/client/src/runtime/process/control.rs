@@ -107,13 +107,17 @@ impl Runtime {
         }
     }
 
-    /// Writes to a process.
+    /// Writes to a process. A request timeout that is given to the call counts for all of the input.
     ///
     /// # Errors
     /// As every call: 404 if there is none, 400 if it takes no input.
     ///
     /// Route: `POST {envdUrl}/process.Process/SendInput`.
     pub async fn send_input(&self, input: &InputCall, call: &CallOptions) -> Result<(), ClientError> {
+        self.send_pieces(input, &call.as_a_whole()).await
+    }
+
+    async fn send_pieces(&self, input: &InputCall, call: &CallOptions) -> Result<(), ClientError> {
         let field = if input.to_terminal { "pty" } else { "stdin" };
         for piece in input.bytes.chunks(INPUT_PIECE) {
             let body = json!({ "process": input.process, "input": { field: encode(piece) } });
@@ -150,7 +154,7 @@ impl Runtime {
     pub(super) async fn give_input(&self, pid: u32, text: &str, call: &CallOptions) -> Result<(), ClientError> {
         let process = Selector::Pid(pid);
         let input = InputCall { process, bytes: text.as_bytes().to_vec(), to_terminal: false };
-        let given = match self.send_input(&input, call).await {
+        let given = match self.send_pieces(&input, call).await {
             Ok(()) => self.close_stdin(&input.process, call).await,
             Err(error) => Err(error),
         };

@@ -3,14 +3,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::ending::Ending;
 use super::running::{Attach, Shared};
 use super::text::WholeCharacters;
 use super::wire::{End, Message, OutputStream, ResultAnswer, Selector, Started};
+use crate::client::LONGEST_TIMEOUT;
 use crate::runtime::call::RuntimeRequest;
 use crate::runtime::frames::Frames;
-use crate::{ClientError, FollowLoss, retry};
+use crate::{CallOptions, ClientError, FollowLoss, retry};
 
 const START: &str = "/process.Process/Start";
 const CONNECT: &str = "/process.Process/Connect";
@@ -63,6 +65,10 @@ struct Follower {
     input: JoinSet<Result<(), ClientError>>,
     /// Whether something new has come since the connection was last lost.
     is_new: bool,
+    /// By when a connection that was lost must be back.
+    back_by: Option<Instant>,
+    /// How long its output had to wait for its readers: that is no fault of the other side.
+    held_up: Duration,
 }
 
 /// Why a stream is not read any further.
@@ -82,7 +88,14 @@ impl Shared {
             received: Received::NOTHING,
             repeated: Received::NOTHING,
         });
-        let mut follower = Follower { shared: Arc::clone(&self), channels, input: JoinSet::new(), is_new: false };
+        let mut follower = Follower {
+            shared: Arc::clone(&self),
+            channels,
+            input: JoinSet::new(),
+            is_new: false,
+            back_by: None,
+            held_up: Duration::ZERO,
+        };
         let outcome = follower.run(&attach).await;
         for channel in &mut follower.channels {
             let rest = channel.text.finish();
@@ -98,7 +111,8 @@ impl Follower {
             Attach::Start(request) => RuntimeRequest::post(START).json(request).not_twice(),
             Attach::To(selector) => RuntimeRequest::post(CONNECT).json(&OneProcess { process: selector }),
         };
-        let mut frames = self.shared.runtime.frames(request, &self.shared.call).await?;
+        let opened = self.shared.runtime.frames(request, &self.within_limit()).await;
+        let mut frames = opened.map_err(|error| self.overdue_if_late(error))?;
         let mut losses = 0;
         loop {
             let lost = match self.read(&mut frames).await? {
@@ -106,6 +120,7 @@ impl Follower {
                 Stop::Lost(error) => error,
             };
             losses = if self.is_new { 1 } else { losses + 1 };
+            self.back_by.get_or_insert_with(|| Instant::now() + self.shared.runtime.silence().reconnect);
             let Some(started) = self.shared.started().filter(|_| losses <= MOST_LOSSES) else {
                 return Err(self.goes_on(lost));
             };
@@ -119,12 +134,38 @@ impl Follower {
         }
     }
 
+    /// The options of a request of the way, which may not take longer than the process has, and the runtime.
+    fn within_limit(&self) -> CallOptions {
+        let call = &self.shared.call;
+        let ends = [self.overdue_at(), self.back_by, call.deadline].into_iter().flatten().min();
+        CallOptions { deadline: ends, ..call.clone() }
+    }
+
+    /// By when its end must have come, if it has a time limit.
+    fn overdue_at(&self) -> Option<Instant> {
+        let limit = Duration::from_millis(self.shared.limit_ms?);
+        let most = limit.saturating_add(self.shared.runtime.silence().grace).saturating_add(self.held_up);
+        Some(self.shared.since() + most.min(LONGEST_TIMEOUT))
+    }
+
+    /// The error of a process whose end should have come.
+    fn overdue(&self) -> ClientError {
+        let limit = Duration::from_millis(self.shared.limit_ms.unwrap_or_default());
+        self.shared.not_followed(self.shared.started().as_ref(), FollowLoss::Overdue(limit))
+    }
+
+    fn overdue_if_late(&self, error: ClientError) -> ClientError {
+        let is_late = self.overdue_at().is_some_and(|at| at <= Instant::now());
+        if is_late && matches!(error, ClientError::RequestTimeout { .. }) { self.overdue() } else { error }
+    }
+
     async fn open_again(&mut self, started: &Started) -> Result<Frames, ClientError> {
         self.is_new = false;
         for channel in &mut self.channels {
             channel.repeated = Received::NOTHING;
         }
-        let Shared { runtime, call, .. } = &*self.shared;
+        let call = &self.within_limit();
+        let runtime = &self.shared.runtime;
         let process = Selector::Pid(started.pid);
         let mut attempts = 0;
         loop {
@@ -148,13 +189,18 @@ impl Follower {
     /// Reads a stream as far as it goes.
     async fn read(&mut self, frames: &mut Frames) -> Result<Stop, ClientError> {
         loop {
+            let overdue_at = self.overdue_at();
             let next = tokio::select! {
                 biased;
                 next = frames.next::<Message>() => next,
                 error = failure(&mut self.input) => return Err(error),
+                () = sleep_until_some(overdue_at) => return Err(self.overdue()),
             };
             let event = match next {
-                Ok(Some(message)) => message.event,
+                Ok(Some(message)) => {
+                    self.back_by = None;
+                    message.event
+                }
                 Ok(None) => return Ok(Stop::Lost(frames.lost("the stream ended before the process did".to_owned()))),
                 Err(error @ ClientError::Transport { .. }) => return Ok(Stop::Lost(error)),
                 Err(error) => return Err(error),
@@ -212,7 +258,9 @@ impl Follower {
         channel.repeated = channel.received;
         self.is_new = true;
         let whole = channel.text.push(fresh);
+        let begun = Instant::now();
         self.shared.output.push(stream, whole).await;
+        self.held_up += begun.elapsed();
         Ok(())
     }
 
@@ -243,7 +291,7 @@ impl Follower {
         let mut asked = 0;
         loop {
             let request = RuntimeRequest::post(GET_RESULT).json(&body);
-            match self.shared.runtime.unary(request, &self.shared.call).await {
+            match self.shared.runtime.unary(request, &self.within_limit()).await {
                 Ok(answer) => return Ok(answer.value),
                 Err(ClientError::Api(error)) if error.status == 404 && is_unfinished(&error) && asked < MOST_ASKED => {
                     asked += 1;
@@ -256,10 +304,20 @@ impl Follower {
 
     /// What is told of a process that can't be followed any more.
     fn goes_on(&self, lost: ClientError) -> ClientError {
+        if self.overdue_at().is_some_and(|at| at <= Instant::now()) {
+            return self.overdue();
+        }
         match self.shared.started() {
             Some(started) => self.shared.not_followed(Some(&started), FollowLoss::Connection(Box::new(lost))),
             None => lost,
         }
+    }
+}
+
+async fn sleep_until_some(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Shared {
     is_doomed: AtomicBool,
     /// Held until that is done.
     killing: Mutex<Option<Entered>>,
+    /// When it began to be followed.
+    begun: Instant,
     /// What its start was asked for; nothing of one that ran already.
     pub(super) limit_ms: Option<u64>,
     pub(super) input: Option<String>,
@@ -95,6 +97,7 @@ impl Runtime {
             output: Arc::default(),
             is_doomed: AtomicBool::new(false),
             killing: Mutex::default(),
+            begun: Instant::now(),
             limit_ms,
             input,
             has_terminal: has_terminal || has_pty,
@@ -178,6 +181,11 @@ impl Process {
         let shared = &self.shared;
         *shared.killing.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared.runtime.enter());
         shared.is_doomed.store(true, Ordering::SeqCst);
+        if self.has_ended() {
+            // There is nothing to kill, and nobody who would say that it is done.
+            *shared.killing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return;
+        }
         let running = shared.started().map(|started| started.pid);
         shared.leave();
         shared.output.complete();
@@ -227,6 +235,14 @@ impl Shared {
         match &*self.phase.borrow() {
             Phase::Running { started, .. } => Some(started.clone()),
             _ => None,
+        }
+    }
+
+    /// Since when it runs, as far as is known here.
+    pub(super) fn since(&self) -> Instant {
+        match &*self.phase.borrow() {
+            Phase::Running { since, .. } => *since,
+            _ => self.begun,
         }
     }
 
