@@ -31,7 +31,7 @@ pub(super) struct Frames {
     ended: bool,
     /// How long it may be silent before it counts as lost.
     silence: Duration,
-    /// By when it must begin.
+    /// By when its first message must be there.
     begins: Instant,
     has_begun: bool,
 }
@@ -48,6 +48,7 @@ impl Frames {
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
         while !self.ended {
             if let Some((flags, payload)) = self.take_frame()? {
+                self.has_begun = true;
                 if flags & END != 0 {
                     self.ended = true;
                     return self.end(&payload).map(|()| None);
@@ -69,10 +70,7 @@ impl Frames {
         let lost_at = Instant::now() + self.silence;
         let lost_at = if self.has_begun { lost_at } else { lost_at.min(self.begins) };
         match tokio::time::timeout_at(lost_at, self.response.chunk()).await {
-            Ok(Ok(bytes)) => {
-                self.has_begun = true;
-                Ok(bytes)
-            }
+            Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) => Err(self.transport(kind_of(&*error, false), causes_of(&*error))),
             Err(_) => {
                 self.response.retire();

@@ -31,6 +31,10 @@ fn silence() -> Silence {
 }
 
 fn client(base_url: &str, ca: Option<String>) -> Client {
+    client_with(base_url, ca, silence())
+}
+
+fn client_with(base_url: &str, ca: Option<String>, silence: Silence) -> Client {
     let options = ClientOptions {
         base_url: Some(base_url.to_owned()),
         api_key: Some(Secret::new("key")),
@@ -38,7 +42,7 @@ fn client(base_url: &str, ca: Option<String>) -> Client {
         ..ClientOptions::default()
     };
     let config = Config::new(&options, &Environment::default()).unwrap();
-    Client::new(Config { silence: silence(), ..config })
+    Client::new(Config { silence, ..config })
 }
 
 fn runtime(service: &Routed, inside: &str) -> Runtime {
@@ -130,6 +134,22 @@ async fn command_ends_by_its_own_limit_when_its_start_has_no_answer() {
     let process = runtime(&service, &relay.url()).follow_process(following(limit_ms()), &CALL);
     let error = in_time(process.started()).await.unwrap_err();
     assert!(matches!(&*error, ClientError::NotFollowed { cause: FollowLoss::Overdue(LIMIT), .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn following_ends_by_the_limit_of_the_call_when_the_first_message_is_cut_off() {
+    let inside = Routed::start(|route| match route {
+        "/process.Process/Connect" => Answer::Open(start()[..7].to_owned()),
+        other => quiet(other),
+    })
+    .await;
+    let service = running(&inside.url()).await;
+    let call = CallOptions { request_timeout: Some(LIMIT), ..CallOptions::new() };
+    // Long enough to be told from the limit.
+    let config = Silence { stream: Duration::from_secs(20), ..silence() };
+    let envd = Envd { envd_url: Some(inside.url()), envd_access_token: Some(Secret::new("tok")) };
+    let runtime = client_with(&service.url(), None, config).runtime("sb-1", Some(envd)).unwrap();
+    in_time(runtime.follow_process(Attach::To(Selector::Pid(7)), &call).started()).await.unwrap_err();
 }
 
 #[tokio::test]
