@@ -121,7 +121,8 @@ export interface Commands {
    * @param process - Its `pid`, or its tag.
    * @param data - Text, which is sent as UTF-8, or bytes.
    * @throws {@link NotFoundError} if there is none.
-   * @throws {@link APIError} with status 400 if it has no standard input, has closed it, or does not read it.
+   * @throws {@link APIError} with status 400 if it has no standard input, or has closed it.
+   * @throws {@link TimeoutError} if it reads nothing for as long as `requestTimeoutMs`; the message says how much went in.
    *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
    *
@@ -160,7 +161,7 @@ export type ProcessRef =
 export interface CommandOptions extends CallOptions {
   /** Arguments of the program; without them, or with none, the command is a shell command line. */
   args?: string[];
-  /** Where it runs, relative to the workspace. Default: the workspace, `/root/workspace`. */
+  /** Where it runs, relative to the workspace; `~` is the home. Default: the workspace, `/root/workspace`. */
   cwd?: string;
   /** Variables on top of the sandbox's own. */
   envs?: Record<string, string>;
@@ -215,7 +216,10 @@ export interface CommandResult {
   durationMs: number;
   /** Why it did not run to its end, or not as asked for: a timeout, output that was cut off. */
   error?: string;
-  /** True if only the newest 16 MiB of its output are in here. Callbacks and iterators got all of it. */
+  /**
+   * True if something is missing of its output: beyond the first 4 MiB of each stream of a plain command, or before the
+   * newest 16 MiB of one that is followed, whose callbacks and iterators got more. Text is cut between characters.
+   */
   truncated?: boolean;
 }
 

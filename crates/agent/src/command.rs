@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use sandbar_protocol::Secret;
 use tokio::process::Command;
 
 use crate::environment::{Environment, check_variables};
+use crate::paths::absolute;
 use crate::problem::Problem;
 use crate::shell_line;
 use crate::su::without_su;
@@ -20,7 +22,7 @@ pub(crate) struct Description<'a> {
     pub(crate) cmd: &'a str,
     /// No arguments are none that were given: clients of other languages always send the list.
     pub(crate) args: &'a [String],
-    /// Where it starts; relative ones begin where commands start.
+    /// Where it starts; relative ones begin where commands start, and `~` is the home.
     pub(crate) cwd: Option<&'a str>,
     /// What the request calls its variables.
     pub(crate) variables_field: &'static str,
@@ -49,10 +51,8 @@ impl Description<'_> {
 
     /// The command, with no input and in no process group of its own yet.
     pub(crate) fn command(&self, environment: &Environment) -> Result<Command, NotStarted> {
-        let cwd = environment.workdir().join(self.cwd.unwrap_or_default());
-        if !cwd.is_dir() {
-            return Err(NotStarted::NoFolder(cwd));
-        }
+        let cwd = absolute(self.cwd.unwrap_or_default(), environment);
+        check_folder(&cwd)?;
         // What is refused was refused by the check.
         let args = without_su(self.cmd, self.args).unwrap_or(self.args.into());
         let mut command = match args.as_ref() {
@@ -86,11 +86,23 @@ impl Description<'_> {
     }
 }
 
+fn check_folder(cwd: &Path) -> Result<(), NotStarted> {
+    match fs::metadata(cwd) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(NotStarted::NotAFolder(cwd.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(NotStarted::NotAFolder(cwd.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotStarted::NoFolder(cwd.to_owned())),
+        Err(error) => Err(NotStarted::Other(format!("the working directory {} can't be used: {error}", cwd.display()))),
+    }
+}
+
 /// Why a command did not start.
 #[derive(Debug)]
 pub(crate) enum NotStarted {
     /// Its working directory is not there.
     NoFolder(PathBuf),
+    /// Its working directory, or a part of that path, is a file.
+    NotAFolder(PathBuf),
     /// The program is not there.
     NotFound(String),
     /// The program is there, but what runs it is not.
@@ -106,12 +118,12 @@ pub(crate) enum NotStarted {
 }
 
 impl NotStarted {
-    /// As shells have it, and -1 where they have none.
-    pub(crate) fn exit_code(&self) -> i32 {
+    /// As shells have it; none where it is not about the program.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
         match self {
-            Self::NotFound(_) | Self::NoInterpreter(_) => 127,
-            Self::NotExecutable(_) | Self::TooLong => 126,
-            Self::NoFolder(_) | Self::TooMany | Self::Other(_) => -1,
+            Self::NotFound(_) | Self::NoInterpreter(_) => Some(127),
+            Self::NotExecutable(_) | Self::TooLong => Some(126),
+            Self::NoFolder(_) | Self::NotAFolder(_) | Self::TooMany | Self::Other(_) => None,
         }
     }
 
@@ -119,6 +131,9 @@ impl NotStarted {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::NoFolder(cwd) => format!("the working directory {} does not exist: make it first", cwd.display()),
+            Self::NotAFolder(cwd) => {
+                format!("the working directory {}, or a part of its path, is a file: pass a directory", cwd.display())
+            }
             Self::NotFound(cmd) => format!("{cmd:?} was not found in the sandbox"),
             Self::NoInterpreter(cmd) => {
                 format!("{cmd:?} is in the sandbox, but not the interpreter or loader that it names")
@@ -141,7 +156,7 @@ impl From<NotStarted> for Problem {
                 Self::not_found(message)
             }
             NotStarted::NotExecutable(_) => Self::denied(message),
-            NotStarted::TooLong => Self::invalid(message),
+            NotStarted::NotAFolder(_) | NotStarted::TooLong => Self::invalid(message),
             NotStarted::TooMany => Self::precondition(message),
             NotStarted::Other(_) => Self::internal(message),
         }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sandbar_protocol::whole_characters;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-/// A longer line is cut in two, as the engine does it.
+/// A longer line is cut in two, between characters, as the engine does it.
 const MAX_LINE_BYTES: usize = 8 * 1024;
 /// Lines that wait for the engine to read them; more are lost, as no command waits for its log.
 const QUEUE: usize = 256;
@@ -51,8 +52,14 @@ impl Lines {
     /// Takes what was printed next.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.pending.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.pending.len() >= MAX_LINE_BYTES {
+            let text = part.strip_suffix(b"\n");
+            self.pending.extend_from_slice(text.unwrap_or(part));
+            while let Some(most) = self.pending.get(..MAX_LINE_BYTES).filter(|most| most.len() < self.pending.len()) {
+                let rest = self.pending.split_off(whole_characters(most));
+                self.end_line();
+                self.pending = rest;
+            }
+            if text.is_some() {
                 self.end_line();
             }
         }
@@ -60,9 +67,7 @@ impl Lines {
 
     fn end_line(&mut self) {
         let mut line = std::mem::take(&mut self.pending);
-        if !line.ends_with(b"\n") {
-            line.push(b'\n');
-        }
+        line.push(b'\n');
         if self.log.lines.try_send((self.stream, line)).is_err() {
             self.log.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -96,4 +101,29 @@ async fn write(mut inbox: mpsc::Receiver<(Stream, Vec<u8>)>, lost: Arc<AtomicU64
 async fn print(stream: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> std::io::Result<()> {
     stream.write_all(line).await?;
     stream.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_between_characters_and_nothing_is_added() {
+        let (lines, mut inbox) = mpsc::channel(QUEUE);
+        let log = Log { lines, lost: Arc::default() };
+        let text = format!("x{}", "\u{20ac}".repeat(MAX_LINE_BYTES));
+        let mut output = log.of(Stream::Out);
+        for piece in format!("{text}\n{}\nend", "y".repeat(MAX_LINE_BYTES)).as_bytes().chunks(1000) {
+            output.push(piece);
+        }
+        drop((output, log));
+        let mut told = Vec::new();
+        while let Ok((_, line)) = inbox.try_recv() {
+            told.push(String::from_utf8(line).expect("whole characters"));
+        }
+        assert!(told.iter().all(|line| line.ends_with('\n') && line.len() <= MAX_LINE_BYTES + 1));
+        assert_eq!(told.pop().as_deref(), Some("end\n"));
+        assert_eq!(told.pop().map(|line| line.len()), Some(MAX_LINE_BYTES + 1), "one of the limit is not cut");
+        assert_eq!(told.iter().map(|line| line.trim_end()).collect::<String>(), text);
+    }
 }

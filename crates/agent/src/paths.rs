@@ -20,13 +20,17 @@ pub(crate) fn resolve_field(field: &str, path: &str, environment: &Environment) 
     if path.contains('\0') {
         return Err(Problem::invalid(format!("`{field}` has a NUL byte in it: {path:?}")));
     }
+    Ok(without_dots(&absolute(path, environment)))
+}
+
+/// The same place, as the system resolves it: with its dots.
+pub(crate) fn absolute(path: &str, environment: &Environment) -> PathBuf {
     let home = environment.home();
-    let path = match path.strip_prefix('~') {
+    match path.strip_prefix('~') {
         Some("") => home.to_owned(),
         Some(rest) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
         _ => environment.workdir().join(path),
-    };
-    Ok(without_dots(&path))
+    }
 }
 
 fn without_dots(path: &Path) -> PathBuf {

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::routing::post;
 use axum::{Json, Router};
-use sandbar_protocol::{RunRequest, RunResponse};
+use sandbar_protocol::{RunRequest, RunResponse, whole_characters};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
@@ -34,7 +34,7 @@ async fn run_command(
     Unary(request): Unary<RunRequest>,
 ) -> Result<Json<RunResponse>, Problem> {
     describe(&request).check()?;
-    Ok(Json(run(request, &agent.environment, &agent.log).await))
+    run(request, &agent.environment, &agent.log).await.map(Json)
 }
 
 fn describe(request: &RunRequest) -> Description<'_> {
@@ -48,14 +48,17 @@ fn describe(request: &RunRequest) -> Description<'_> {
 }
 
 /// Runs the command; what it prints goes into the log as well. Dropping the future kills it with all it has started.
-async fn run(request: RunRequest, environment: &Environment, log: &Log) -> RunResponse {
+async fn run(request: RunRequest, environment: &Environment, log: &Log) -> Result<RunResponse, Problem> {
     let begun = Instant::now();
     let mut response = match start(&request, environment) {
         Ok(child) => finish(child, request, log).await,
-        Err(why) => RunResponse { exit_code: why.exit_code(), error: Some(why.message()), ..RunResponse::default() },
+        Err(why) => match why.exit_code() {
+            Some(exit_code) => RunResponse { exit_code, error: Some(why.message()), ..RunResponse::default() },
+            None => return Err(why.into()),
+        },
     };
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    response
+    Ok(response)
 }
 
 fn start(request: &RunRequest, environment: &Environment) -> Result<Child, NotStarted> {
@@ -107,7 +110,7 @@ async fn finish(mut child: Child, request: RunRequest, log: &Log) -> RunResponse
         status.as_ref().err().map(|error| format!("its end is not known: {error}"))
     };
     let exit_code = status.map_or(-1, exit_code);
-    RunResponse { stdout, stderr, exit_code, duration_ms: 0, error }
+    RunResponse { stdout, stderr, exit_code, duration_ms: 0, error, truncated: stdout_cut || stderr_cut }
 }
 
 /// Kills a command with all it has started, unless it came to its end.
@@ -147,7 +150,10 @@ impl Sink for Capture {
 
 impl Capture {
     fn take_text(self) -> (String, bool) {
-        let (bytes, cut) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut bytes, cut) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if cut {
+            bytes.truncate(whole_characters(&bytes));
+        }
         (String::from_utf8_lossy(&bytes).into_owned(), cut)
     }
 }

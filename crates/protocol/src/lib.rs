@@ -23,6 +23,7 @@ mod secret;
 mod state;
 mod template;
 mod timeline;
+mod utf8;
 mod validation;
 
 pub use error_body::{DecodedError, ErrorBody, ErrorInfo};
@@ -46,6 +47,7 @@ pub use secret::Secret;
 pub use state::{InternalState, PublicState};
 pub use template::TemplateInfo;
 pub use timeline::{Diagnostic, PhaseStatus, TimelineEvent};
+pub use utf8::whole_characters;
 pub use validation::{ValidationError, check_idempotency_key, check_sandbox_id, check_template_id};
 
 /// Response header of the list: the token of the next page.

@@ -50,7 +50,7 @@ pub struct RunResponse {
     #[serde(default)]
     pub stderr: String,
     /// The exit code; 128 + signal for a killed process, 127 if the program was not found, 126 if it can't be
-    /// executed, -1 if it did not start for another reason.
+    /// executed, -1 if the end is not known.
     #[serde(default)]
     pub exit_code: i32,
     /// Wall time in milliseconds.
@@ -59,6 +59,9 @@ pub struct RunResponse {
     /// Why it did not run to its end: timeout, output cap, program not found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether output beyond the agent's cap is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// Answer of `GET {envdUrl}/health`: 200 once ready, 503 while starting or after a failed start command.

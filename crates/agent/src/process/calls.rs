@@ -72,7 +72,12 @@ async fn send_input(
     Unary(request): Unary<SendInputRequest>,
 ) -> Result<Json<Value>, Problem> {
     let bytes = request.input.bytes()?;
-    agent.processes.find_running(&request.process)?.input.send(&bytes).await?;
+    let process = agent.processes.find_running(&request.process)?;
+    if request.partial {
+        let written = process.input.send_some(&bytes).await?;
+        return Ok(Json(json!({ "written": written })));
+    }
+    process.input.send(&bytes).await?;
     Ok(Json(json!({})))
 }
 
@@ -121,6 +126,9 @@ async fn get_result(
         "stderr": process.output.text(Kind::Stderr),
         "startedAtUnix": process.started_at_unix,
     });
+    if dropped.is_some() {
+        result["truncated"] = json!(true);
+    }
     if let (Some(error), Some(result)) = (error.or(dropped), result.as_object_mut()) {
         result.insert("error".to_owned(), json!(error));
     }

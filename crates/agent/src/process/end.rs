@@ -19,6 +19,9 @@ pub(crate) struct End {
     pub(crate) status: String,
     /// Why it was killed, or what is missing of its output.
     pub(crate) error: Option<String>,
+    /// Whether something is missing of its output.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) truncated: bool,
 }
 
 impl End {
@@ -31,6 +34,7 @@ impl End {
                 exited: false,
                 status: "unknown".to_owned(),
                 error: Some(format!("its end is not known: {error}")),
+                truncated: false,
             },
         };
         match killed_after {
@@ -42,12 +46,13 @@ impl End {
     fn of(status: ExitStatus) -> Self {
         let exit_code = exit_code(status);
         let Some(number) = status.signal() else {
-            return Self { exit_code, exited: true, status: format!("exit status {exit_code}"), error: None };
+            let status = format!("exit status {exit_code}");
+            return Self { exit_code, exited: true, status, error: None, truncated: false };
         };
         let signal = Signal::try_from(number);
         let error = signal.map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned());
         let status = format!("signal: {}", signal.map_or("unknown", word));
-        Self { exit_code, exited: false, status, error: Some(format!("killed by {error}")) }
+        Self { exit_code, exited: false, status, error: Some(format!("killed by {error}")), truncated: false }
     }
 }
 

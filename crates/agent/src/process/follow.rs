@@ -46,6 +46,7 @@ async fn tell(
             }
             Piece::End { mut end, lost } => {
                 if lost > 0 {
+                    end.truncated = true;
                     let missing = format!("{lost} bytes of output were lost: this stream was not read for too long");
                     end.error = Some(end.error.map_or_else(|| missing.clone(), |error| format!("{error}; {missing}")));
                 }

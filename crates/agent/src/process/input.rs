@@ -44,19 +44,39 @@ impl Input {
         }
     }
 
-    /// Writes all of it, or says how much went in.
+    /// Writes all of it, or refuses the rest of it after a while.
     pub(super) async fn send(&self, bytes: &[u8]) -> Result<(), Problem> {
-        let mut written = 0;
-        let mut has_ended = self.has_ended.subscribe();
-        let waiting = tokio::select! {
-            biased;
-            result = self.write(bytes, &mut written) => return result,
-            _ = has_ended.wait_for(|has_ended| *has_ended) => return Err(self.is_closed("it has ended")),
-            () = tokio::time::sleep(PATIENCE) => PATIENCE.as_secs(),
-        };
-        let (pid, all) = (self.pid, bytes.len());
-        let message = format!("process {pid} did not read its input for {waiting} s: {written} of {all} bytes went in");
+        let written = self.send_some(bytes).await?;
+        if written == bytes.len() {
+            return Ok(());
+        }
+        let (pid, waited, all) = (self.pid, PATIENCE.as_secs(), bytes.len());
+        let message = format!("process {pid} did not read its input for {waited} s: {written} of {all} bytes went in");
         Err(Problem::precondition(message))
+    }
+
+    /// Writes what goes in for a while, and says how many bytes that was.
+    pub(super) async fn send_some(&self, bytes: &[u8]) -> Result<usize, Problem> {
+        let mut written = 0;
+        // What went in meanwhile counts.
+        match tokio::time::timeout(PATIENCE, self.feed(bytes, &mut written)).await {
+            Ok(outcome) => outcome.map(|()| bytes.len()),
+            Err(_) => Ok(written),
+        }
+    }
+
+    /// Writes all of it, however long the process takes to read it.
+    pub(super) async fn send_all(&self, bytes: &[u8]) -> Result<(), Problem> {
+        self.feed(bytes, &mut 0).await
+    }
+
+    async fn feed(&self, bytes: &[u8], written: &mut usize) -> Result<(), Problem> {
+        let mut has_ended = self.has_ended.subscribe();
+        tokio::select! {
+            biased;
+            result = self.write(bytes, written) => result,
+            _ = has_ended.wait_for(|has_ended| *has_ended) => Err(self.is_closed("it has ended")),
+        }
     }
 
     async fn write(&self, bytes: &[u8], written: &mut usize) -> Result<(), Problem> {
@@ -68,7 +88,10 @@ impl Input {
                 Writer::None => return Err(self.has_none()),
                 Writer::Closed => return Err(self.is_closed("its standard input was closed")),
             };
-            *written += result.map_err(|error| self.refused(&error))?;
+            *written += match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                result => result.map_err(|error| self.refused(&error))?,
+            };
         }
         Ok(())
     }

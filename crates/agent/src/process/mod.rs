@@ -12,7 +12,6 @@ mod signal;
 mod stream_input;
 mod table;
 mod tree;
-mod utf8;
 
 pub(crate) use calls::routes;
 pub(crate) use end::timed_out;

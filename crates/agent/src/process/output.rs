@@ -293,7 +293,7 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     fn end() -> End {
-        End { exit_code: 0, exited: true, status: "exit status 0".to_owned(), error: None }
+        End { exit_code: 0, exited: true, status: "exit status 0".to_owned(), error: None, truncated: false }
     }
 
     async fn print(output: &Output, mebibytes: usize) {

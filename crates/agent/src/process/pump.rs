@@ -1,12 +1,14 @@
 //! The way of a process's output from its pipe to whoever keeps it.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
+use nix::libc::EIO;
+use sandbar_protocol::whole_characters;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::utf8::whole;
 use crate::log::Lines;
 
 /// How long after a command's end its background children may still add output.
@@ -14,6 +16,9 @@ const BACKGROUND_GRACE: Duration = Duration::from_millis(100);
 /// What can stand in a pipe at a command's end, at most: it is read whatever the grace.
 const MAX_IN_PIPE: usize = 1024 * 1024;
 const BUFFER: usize = 16 * 1024;
+/// How soon a terminal that nobody has open is read again, at first and at most.
+const MIN_REOPEN_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_REOPEN_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What keeps an output.
 pub(crate) trait Sink: Send + 'static {
@@ -68,11 +73,12 @@ async fn pump(
     // The beginning of a character whose rest has not come yet.
     let mut held = 0;
     let mut after_end = 0;
+    let end = ended.clone();
     loop {
         let room = buffer.get_mut(held..).unwrap_or_default();
         let count = tokio::select! {
             biased;
-            count = stream.read(room) => count.unwrap_or(0),
+            count = read(&mut stream, room, &end) => count,
             () = grace(&mut ended) => 0,
         };
         let read = buffer.get(held..held + count).unwrap_or_default();
@@ -84,7 +90,7 @@ async fn pump(
         }
         let is_last = count == 0 || after_end > MAX_IN_PIPE;
         let available = held + count;
-        let ready = if is_last { available } else { whole(buffer.get(..available).unwrap_or_default()) };
+        let ready = if is_last { available } else { whole_characters(buffer.get(..available).unwrap_or_default()) };
         sink.take(buffer.get(..ready).unwrap_or_default()).await;
         if is_last {
             break;
@@ -94,8 +100,31 @@ async fn pump(
     }
     drop((sink, done));
     let Some(mut log) = log else { return };
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+    while let count @ 1.. = read(&mut stream, &mut buffer, &end).await {
         log.push(buffer.get(..count).unwrap_or_default());
+    }
+}
+
+/// How many bytes came next; none at the end.
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    room: &mut [u8],
+    ended: &watch::Receiver<Option<Instant>>,
+) -> usize {
+    let mut wait = MIN_REOPEN_INTERVAL;
+    loop {
+        match stream.read(room).await {
+            Ok(count) => return count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Nobody has the terminal open, and the command may still open it again.
+            Err(error)
+                if error.raw_os_error() == Some(EIO) && ended.borrow().is_none() && ended.has_changed().is_ok() =>
+            {
+                sleep(wait).await;
+                wait = (wait * 2).min(MAX_REOPEN_INTERVAL);
+            }
+            Err(_) => return 0,
+        }
     }
 }
 

@@ -161,6 +161,9 @@ pub(super) struct SendInputRequest {
     #[serde(default)]
     pub(super) process: Selector,
     pub(super) input: ProcessInput,
+    /// The caller wants to know how much went in, and sends the rest again.
+    #[serde(default)]
+    pub(super) partial: bool,
 }
 
 /// There is one input per process: either name is taken for it.

@@ -50,5 +50,6 @@ async fn take(frame: &Frame, process: &mut Option<Arc<Process>>, agent: &Agent) 
     let Some(process) = process else {
         return Err(Problem::invalid("a frame with `data` came before the one with `start`, which names the process"));
     };
-    process.input.send(&data.input.bytes()?).await
+    // The stream may wait as long as its caller does: what follows is not read before.
+    process.input.send_all(&data.input.bytes()?).await
 }

@@ -156,3 +156,22 @@ async fn stream_input(agent: &Agent, frames: &[Value]) -> (u16, Vec<u8>) {
     let (status, body) = agent.send(Request::post("/process.Process/StreamInput").body(bytes.into()).unwrap()).await;
     (status.as_u16(), body.collect().await.unwrap().to_bytes().to_vec())
 }
+
+#[tokio::test]
+async fn a_caller_who_sends_the_rest_again_is_told_how_much_went_in() {
+    let agent = Agent::new();
+    let gate = agent.path("gate");
+    let line = format!("until [ -e {gate} ]; do sleep 0.01; done; wc -c");
+    let events = agent.start(json!({ "process": { "cmd": line }, "stdin": true })).await;
+    let process = json!({ "pid": events.pid });
+    let input =
+        |bytes: usize| json!({ "process": process, "input": { "stdin": encoded(vec![b'x'; bytes]) }, "partial": true });
+    tokio::time::pause();
+    let answer = agent.ask("SendInput", input(1_000_000)).await;
+    tokio::time::resume();
+    assert_eq!(answer, json!({ "written": 65_536 }));
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(agent.ask("SendInput", input(1_000_000 - 65_536)).await, json!({ "written": 1_000_000 - 65_536 }));
+    agent.ask("CloseStdin", json!({ "process": process })).await;
+    assert_eq!(events.ended().await.stdout().trim(), "1000000");
+}

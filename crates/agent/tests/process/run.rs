@@ -101,3 +101,47 @@ async fn a_command_line_that_the_system_does_not_take_says_what_to_do() {
     assert_eq!(answer["exit_code"], 126);
     assert!(answer["error"].as_str().unwrap().contains("write them to a file"), "{answer}");
 }
+
+#[tokio::test]
+async fn output_that_is_cut_off_ends_with_a_whole_character_and_says_so() {
+    let agent = Agent::new();
+    let answer = agent.run(json!({ "cmd": "yes \u{20ac} | tr -d '\\n' | head -c 6000000" })).await;
+    let stdout = answer["stdout"].as_str().unwrap();
+    // The limit is 4 MiB, of which one byte is no whole character.
+    assert_eq!((stdout.len(), stdout.contains('\u{fffd}')), (4 * 1024 * 1024 - 1, false));
+    assert_eq!(answer["truncated"], true);
+    assert_eq!(agent.run(json!({ "cmd": "echo all" })).await.get("truncated"), None);
+}
+
+#[tokio::test]
+async fn a_working_directory_may_begin_with_the_home() {
+    let agent = Agent::new();
+    let home = agent.folder.path().canonicalize().unwrap().display().to_string();
+    std::fs::create_dir(agent.path("in")).unwrap();
+    for (cwd, place) in [("~", home.clone()), ("~/in", format!("{home}/in")), ("~/in/..", home.clone())] {
+        let request = json!({ "cmd": "pwd -P", "cwd": cwd });
+        assert_eq!(agent.run(request.clone()).await["stdout"], format!("{place}\n"), "{cwd}");
+        let followed = agent.start(json!({ "process": request, "stdin": false })).await.ended().await;
+        assert_eq!(followed.stdout(), format!("{place}\n"), "{cwd}");
+    }
+}
+
+#[tokio::test]
+async fn a_working_directory_that_is_none_is_refused_as_by_start() {
+    let agent = Agent::new();
+    let file = agent.path("file");
+    std::fs::write(&file, "").unwrap();
+    let is_file =
+        |path: &str| format!("the working directory {path}, or a part of its path, is a file: pass a directory");
+    for (cwd, status, code, message) in [
+        ("/none", 404, "not_found", "the working directory /none does not exist: make it first".to_owned()),
+        (&file, 400, "invalid_argument", is_file(&file)),
+        (&format!("{file}/below"), 400, "invalid_argument", is_file(&format!("{file}/below"))),
+    ] {
+        let expected = json!({ "code": code, "message": message });
+        assert_eq!(agent.call("/run", json!({ "cmd": "true", "cwd": cwd })).await, (status, expected), "{cwd}");
+        let process = json!({ "cmd": "true", "cwd": cwd });
+        let refused = agent.refusal("Start", json!({ "process": process })).await;
+        assert_eq!(refused, (status, code.to_owned(), message), "{cwd}");
+    }
+}

@@ -61,8 +61,10 @@ impl Agent {
         // As `serve` does it: whoever runs the tests may have turned interrupts off.
         drop(signal(SignalKind::interrupt()).unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let env_vars = [("COLOUR".to_owned(), Secret::new("red"))].into();
-        let workdir = Some(folder.path().to_str().unwrap().to_owned());
+        let path = folder.path().to_str().unwrap();
+        let env_vars =
+            [("COLOUR", "red"), ("HOME", path)].map(|(name, value)| (name.to_owned(), Secret::new(value))).into();
+        let workdir = Some(path.to_owned());
         let router = sandbar_agent::router(&BootConfig { env_vars, workdir, ..BootConfig::default() });
         Self { router, folder }
     }

@@ -105,3 +105,11 @@ async fn a_missing_program_is_named_with_a_terminal_too() {
     assert_eq!((status, code.as_str()), (404, "not_found"));
     assert_eq!(message, "\"no-such-program\" was not found in the sandbox");
 }
+
+#[tokio::test]
+async fn a_terminal_that_nobody_has_open_for_a_while_is_not_at_its_end() {
+    let agent = Agent::new();
+    let line = "t=$(tty); echo begun; exec </dev/null >/dev/null 2>&1; sleep 0.3; echo back >$t; sleep 0.1";
+    let ended = agent.start(terminal(line, 80, 24)).await.ended().await;
+    assert_eq!((ended.pty(), &ended.end["status"]), ("begun\r\nback\r\n", &json!("exit status 0")));
+}

@@ -1,6 +1,5 @@
 use std::io::Write;
 use std::pin::pin;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use sandbar_client::{
@@ -16,8 +15,6 @@ use crate::{problem, signals, standard_input, terminal};
 
 /// So many Ctrl-C in a row mean this program, and not only the command.
 const INSISTENT: u32 = 3;
-/// An agent waits longer than this for a command that does not read its input.
-const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Options of `sandbar exec`.
 #[derive(clap::Args)]
@@ -154,11 +151,10 @@ async fn feed(runtime: &Runtime, process: &Selector) -> Result<(), CliError> {
     let call = CallOptions::default();
     while let Some(piece) = input.recv().await {
         let bytes = piece.map_err(CliError::system("can't read standard input"))?;
-        let begun = Instant::now();
-        match runtime.send_input(&InputCall { process: process.clone(), bytes, to_terminal: false }, &call).await {
+        match runtime.feed_input(&InputCall { process: process.clone(), bytes, to_terminal: false }, &call).await {
             Ok(()) => {}
-            // Whoever takes no input any more says so at once.
-            Err(ClientError::Api(_)) if begun.elapsed() < AT_ONCE => return Ok(()),
+            // It has ended, or takes no input any more.
+            Err(ClientError::Api(error)) if matches!(error.status, 400 | 404) => return Ok(()),
             Err(error) => {
                 // It must not wait for what does not come.
                 let _ = runtime.close_stdin(process, &call).await;

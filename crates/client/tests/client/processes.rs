@@ -238,6 +238,29 @@ async fn input_is_sent_in_pieces_and_never_twice() {
 }
 
 #[tokio::test]
+async fn what_a_process_did_not_take_yet_is_sent_again() {
+    let taken = |written: usize| Reply::json(200, &json!({"written": written}));
+    let inside = Service::start(vec![taken(100), taken(0), taken(50)]).await;
+    let process = Selector::Pid(PID);
+    let input = InputCall { process, bytes: (0..150).collect(), to_terminal: false };
+    runtime(&inside, &inside).send_input(&input, &CALL).await.unwrap();
+    let texts: Vec<_> = inside.seen().iter().map(|seen| seen.json()["input"]["stdin"].clone()).collect();
+    let rest = STANDARD.encode((100..150).collect::<Vec<u8>>());
+    assert_eq!(texts, [STANDARD.encode((0..150).collect::<Vec<u8>>()), rest.clone(), rest]);
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_read_for_the_time_limit_is_an_error_that_says_how_much_went_in() {
+    let taken = |written: usize| Reply::json(200, &json!({"written": written}));
+    let inside = Service::start(vec![taken(100), taken(0)]).await;
+    let input = InputCall { process: Selector::Pid(PID), bytes: vec![b'x'; 150], to_terminal: false };
+    let call = CallOptions { request_timeout: Some(Duration::from_millis(250)), ..CALL };
+    let error = runtime(&inside, &inside).send_input(&input, &call).await.unwrap_err();
+    assert!(matches!(error, ClientError::RequestTimeout { .. }), "{error:?}");
+    assert!(error.to_string().contains("100 of 150 bytes went in"), "{error}");
+}
+
+#[tokio::test]
 async fn there_is_nothing_to_kill_where_nothing_runs() {
     let inside = Service::start(vec![not_found("process not found")]).await;
     assert!(!runtime(&inside, &inside).kill_process(&Selector::Tag("web".to_owned()), &CALL).await.unwrap());

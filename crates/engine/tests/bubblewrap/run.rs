@@ -52,10 +52,10 @@ async fn it_starts_in_the_workspace_or_where_it_is_told() {
     assert_eq!(sandbox.says("pwd; mkdir sub").await, "/root/workspace");
     assert_eq!(sandbox.execute(json!({ "cmd": "pwd", "cwd": "sub" })).await.stdout, "/root/workspace/sub\n");
     assert_eq!(sandbox.execute(json!({ "cmd": "pwd", "args": [], "cwd": "/tmp" })).await.stdout, "/tmp\n");
-    let missing = sandbox.execute(json!({ "cmd": "pwd", "cwd": "none" })).await;
-    assert_eq!(missing.exit_code, -1);
+    assert_eq!(sandbox.execute(json!({ "cmd": "pwd", "cwd": "~" })).await.stdout, "/root\n");
+    let (status, _, message) = sandbox.refusal(r#"{"cmd":"pwd","cwd":"none"}"#).await;
     let why = "the working directory /root/workspace/none does not exist: make it first";
-    assert_eq!(missing.error.as_deref(), Some(why));
+    assert_eq!((status, message.as_str()), (StatusCode::NOT_FOUND, why));
     sandbox.destroy().await.unwrap();
 }
 

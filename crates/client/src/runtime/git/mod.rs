@@ -99,8 +99,15 @@ impl Args {
         let url = self.needed("url", "a repository's URL or path")?;
         // What follows is no option, whatever it begins with.
         args.extend(["--".to_owned(), url]);
-        args.extend(self.given("path")?);
-        Ok((GitCall::new(args, None, &fields, "clone")?, call))
+        let path = self.given("path")?;
+        // No shell reads it: the home is where git runs then.
+        let (home, path) = match path.as_deref().and_then(|path| path.strip_prefix('~')) {
+            Some("") => (Some("~".to_owned()), Some(".".to_owned())),
+            Some(rest) if rest.starts_with('/') => (Some("~".to_owned()), Some(format!(".{rest}"))),
+            _ => (None, path),
+        };
+        args.extend(path);
+        Ok((GitCall::new(args, home, &fields, "clone")?, call))
     }
 
     /// Arguments of pull: `path`, and options.

@@ -1,14 +1,18 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sandbar_protocol::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::wire::{PtySize, Selector, encode};
+use crate::error::Call;
 use crate::runtime::Runtime;
 use crate::runtime::call::RuntimeRequest;
 use crate::{Answer, CallOptions, ClientError};
 
+const SEND_INPUT: &str = "/process.Process/SendInput";
 /// How much input one request carries, in bytes.
 const INPUT_PIECE: usize = 1024 * 1024;
 
@@ -44,6 +48,14 @@ pub struct ProcessStartedAs {
     /// Where it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+}
+
+/// Answer of `SendInput`.
+#[derive(Deserialize)]
+struct InputAnswer {
+    /// How many bytes went in; all of them if the runtime does not say.
+    #[serde(default)]
+    written: Option<usize>,
 }
 
 /// Input for a process.
@@ -107,24 +119,59 @@ impl Runtime {
         }
     }
 
-    /// Writes to a process. A request timeout that is given to the call counts for all of the input.
+    /// Writes to a process. The request timeout bounds each wait for the process to read more; one that is given to the call
+    /// counts for all of the input.
     ///
     /// # Errors
-    /// As every call: 404 if there is none, 400 if it takes no input.
+    /// As every call: 404 if there is none, 400 if it takes no input; [`ClientError::RequestTimeout`] if it does not read.
     ///
     /// Route: `POST {envdUrl}/process.Process/SendInput`.
     pub async fn send_input(&self, input: &InputCall, call: &CallOptions) -> Result<(), ClientError> {
-        self.send_pieces(input, &call.as_a_whole()).await
+        let patience = self.client.limits(call).timeout;
+        self.write_input(input, Some(patience), &call.as_a_whole()).await
     }
 
-    async fn send_pieces(&self, input: &InputCall, call: &CallOptions) -> Result<(), ClientError> {
+    /// The same, however long the process takes to read it.
+    ///
+    /// # Errors
+    /// As [`Runtime::send_input`], but for those of a process that does not read.
+    pub async fn feed_input(&self, input: &InputCall, call: &CallOptions) -> Result<(), ClientError> {
+        self.write_input(input, None, call).await
+    }
+
+    async fn write_input(
+        &self,
+        input: &InputCall,
+        patience: Option<Duration>,
+        call: &CallOptions,
+    ) -> Result<(), ClientError> {
         let field = if input.to_terminal { "pty" } else { "stdin" };
-        for piece in input.bytes.chunks(INPUT_PIECE) {
-            let body = json!({ "process": input.process, "input": { field: encode(piece) } });
-            let request = RuntimeRequest::post("/process.Process/SendInput").json(&body).not_twice();
-            self.unary::<Value>(request, call).await?;
+        let (mut written, mut last_progress) = (0, Instant::now());
+        while let Some(rest @ [_, ..]) = input.bytes.get(written..) {
+            let piece = rest.get(..INPUT_PIECE).unwrap_or(rest);
+            let body = json!({ "process": input.process, "input": { field: encode(piece) }, "partial": true });
+            let request = RuntimeRequest::post(SEND_INPUT).json(&body).not_twice();
+            let taken = self.unary::<InputAnswer>(request, call).await?.value.written.unwrap_or(piece.len());
+            if taken > 0 {
+                written += taken;
+                last_progress = Instant::now();
+            } else if let Some(limit) = patience.filter(|limit| last_progress.elapsed() >= *limit) {
+                return Err(self.not_read(limit, written, input.bytes.len()));
+            }
         }
         Ok(())
+    }
+
+    fn not_read(&self, limit: Duration, written: usize, all: usize) -> ClientError {
+        let causes = vec![format!("the process did not read its input: {written} of {all} bytes went in")];
+        let call = Call {
+            method: "POST",
+            path: self.access.get().map(|place| place.join(SEND_INPUT).path().to_owned()).unwrap_or_default(),
+            attempts: 1,
+            sandbox_id: Some(self.sandbox_id.to_string()),
+            ..Call::default()
+        };
+        ClientError::RequestTimeout { limit, causes, call: Box::new(call) }
     }
 
     /// Closes a process's standard input.
@@ -154,7 +201,7 @@ impl Runtime {
     pub(super) async fn give_input(&self, pid: u32, text: &str, call: &CallOptions) -> Result<(), ClientError> {
         let process = Selector::Pid(pid);
         let input = InputCall { process, bytes: text.as_bytes().to_vec(), to_terminal: false };
-        let given = match self.send_pieces(&input, call).await {
+        let given = match self.feed_input(&input, call).await {
             Ok(()) => self.close_stdin(&input.process, call).await,
             Err(error) => Err(error),
         };

@@ -31,7 +31,7 @@ pub struct CommandResult {
     /// Why it did not run to its end, or not as asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether only the newest of its output was kept.
+    /// Whether something is missing of its output.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
@@ -60,7 +60,7 @@ impl CommandResult {
             exit_code: end.exit_code,
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             error: end.error.clone(),
-            truncated: was_cut,
+            truncated: was_cut || end.truncated,
         }
     }
 
@@ -82,8 +82,8 @@ impl CommandResult {
 
 impl From<RunResponse> for CommandResult {
     fn from(response: RunResponse) -> Self {
-        let RunResponse { stdout, stderr, exit_code, duration_ms, error } = response;
-        Self { stdout, stderr, pty: None, exit_code, duration_ms, error, truncated: false }
+        let RunResponse { stdout, stderr, exit_code, duration_ms, error, truncated } = response;
+        Self { stdout, stderr, pty: None, exit_code, duration_ms, error, truncated }
     }
 }
 
@@ -115,6 +115,8 @@ pub(super) struct Ending {
     pub(super) error: Option<String>,
     /// In the service's words, as `signal: killed`.
     pub(super) status: Option<String>,
+    /// Whether the service has lost some of its output.
+    pub(super) truncated: bool,
 }
 
 impl Ending {
@@ -122,12 +124,13 @@ impl Ending {
     pub(super) fn of(end: &End) -> Option<Self> {
         let stated = end.status.as_deref().and_then(exit_status);
         let exit_code = end.exit_code.or(stated).or_else(|| end.exited.unwrap_or(false).then_some(0))?;
-        Some(Self { exit_code, error: end.error.clone(), status: end.status.clone() })
+        Some(Self { exit_code, ..Self::killed(end) })
     }
 
     /// As far as the end event tells, without an exit code.
     pub(super) fn killed(end: &End) -> Self {
-        Self { exit_code: KILLED, error: end.error.clone(), status: end.status.clone() }
+        let End { error, status, truncated, .. } = end.clone();
+        Self { exit_code: KILLED, error, status, truncated }
     }
 
     /// The same, of a process whose time may have been over.

@@ -280,10 +280,10 @@ impl Follower {
     async fn result_after(&mut self, started: &Started, lost: ClientError) -> Result<Ending, ClientError> {
         let Some(cmd_id) = &started.cmd_id else { return Err(self.goes_on(lost)) };
         let Ok(result) = self.result(cmd_id).await else { return Err(self.goes_on(lost)) };
-        let ResultAnswer { exit_code, stdout, stderr, error } = result;
+        let ResultAnswer { exit_code, stdout, stderr, error, truncated } = result;
         self.take(OutputStream::Stdout, stdout.as_bytes()).await?;
         self.take(OutputStream::Stderr, stderr.as_bytes()).await?;
-        Ok(Ending { exit_code, error, status: None })
+        Ok(Ending { exit_code, error, status: None, truncated })
     }
 
     async fn result(&self, cmd_id: &str) -> Result<ResultAnswer, ClientError> {

@@ -1,3 +1,5 @@
+use sandbar_protocol::whole_characters;
+
 /// Cuts output so that no piece ends within a character.
 #[derive(Debug, Default)]
 pub(super) struct WholeCharacters {
@@ -9,26 +11,13 @@ impl WholeCharacters {
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(bytes);
-        self.held = all.split_off(whole(&all));
+        self.held = all.split_off(whole_characters(&all));
         all
     }
 
     /// What is left at the end.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
-    }
-}
-
-/// How many bytes do not belong to a character that is cut off. What is no UTF-8 at all does not wait.
-fn whole(bytes: &[u8]) -> usize {
-    let from = bytes.len().saturating_sub(3);
-    let is_start = |byte: &u8| *byte & 0b1100_0000 != 0b1000_0000;
-    let Some(offset) = bytes.get(from..).and_then(|tail| tail.iter().rposition(is_start)) else { return bytes.len() };
-    let start = from + offset;
-    match bytes.get(start..).map(std::str::from_utf8) {
-        // No length: the text only ends too early.
-        Some(Err(error)) if error.valid_up_to() == 0 && error.error_len().is_none() => start,
-        _ => bytes.len(),
     }
 }
 

@@ -119,6 +119,8 @@ pub(super) struct End {
     pub(super) error: Option<String>,
     #[serde(default)]
     pub(super) exit_code: Option<i32>,
+    #[serde(default)]
+    pub(super) truncated: bool,
 }
 
 /// Answer of `GetResult`.
@@ -133,6 +135,8 @@ pub(super) struct ResultAnswer {
     pub(super) stderr: String,
     #[serde(default)]
     pub(super) error: Option<String>,
+    #[serde(default)]
+    pub(super) truncated: bool,
 }
 
 /// Where a process wrote to.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbar_protocol::LogLevel;
+use sandbar_protocol::{LogLevel, whole_characters};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -139,8 +139,8 @@ impl Lines {
         for piece in read.split_inclusive(|byte| *byte == b'\n') {
             let text = piece.strip_suffix(b"\n");
             self.pending.extend_from_slice(text.unwrap_or(piece));
-            while self.pending.len() >= MAX_LINE_BYTES {
-                let rest = self.pending.split_off(MAX_LINE_BYTES);
+            while let Some(most) = self.pending.get(..MAX_LINE_BYTES).filter(|most| most.len() < self.pending.len()) {
+                let rest = self.pending.split_off(whole_characters(most));
                 ended += self.emit_pending();
                 self.pending = rest;
             }
@@ -247,6 +247,15 @@ mod tests {
         assert_eq!(lines.iter().map(String::len).sum::<usize>(), 100_000);
         assert!(lines.iter().all(|line| line.len() <= MAX_LINE_BYTES));
         assert!(last.text().len() < 3000, "diagnostics take little of it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_line_is_cut_between_characters_and_one_of_the_limit_is_not() {
+        let (long, whole) = (format!("x{}", "\u{20ac}".repeat(5000)), "y".repeat(MAX_LINE_BYTES));
+        let (lines, _, _) = passed_on(format!("{long}\n{whole}\nend\n").as_bytes(), 100).await;
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[..2].concat(), long);
+        assert_eq!(lines[2..], [whole, "end".to_owned()]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -152,8 +152,11 @@ async fn a_trap_in_place_of_the_workspace_leads_nowhere_on_the_host() {
         assert_eq!(sandbox.execute(json!({ "cmd": set, "cwd": "/root" })).await.exit_code, 0, "{trap}");
         sandbox.stop().await;
         sandbox.start().await.unwrap_or_else(|diagnostic| panic!("{trap}: {diagnostic:?}"));
-        let refused = sandbox.run("true").await;
-        assert!(refused.error.is_some_and(|error| error.contains("does not exist: make it first")), "{trap}");
+        let (status, _, message) = sandbox.refusal(r#"{"cmd":"true"}"#).await;
+        assert!(
+            status.is_client_error() && message.contains("the working directory /root/workspace"),
+            "{trap}: {message}"
+        );
     }
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     sandbox.destroy().await.unwrap();

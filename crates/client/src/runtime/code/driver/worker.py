@@ -229,7 +229,7 @@ class Surroundings:
         if self.cwd:
             # By its descriptor, as it may be removed or renamed meanwhile.
             self.folder = os.open(".", os.O_PATH | os.O_DIRECTORY)
-            os.chdir(self.cwd)
+            os.chdir(os.path.expanduser(self.cwd))
         self.before = {name: os.environ.get(name) for name in self.envs}
         os.environ.update(self.envs)
 

@@ -68,6 +68,22 @@ struct ProcessInput {
 struct SendInputRequest {
     process: ProcessSelector,
     input: ProcessInput,
+    /// Whether a process that does not read is an answer with `written`, after a while, and no error. Default: false.
+    partial: Option<bool>,
+}
+
+/// A message of a stream of input: the first one names the process.
+#[derive(ToSchema)]
+struct StreamInputRequest {
+    process: ProcessSelector,
+    input: ProcessInput,
+}
+
+/// What a process took.
+#[derive(ToSchema)]
+struct InputTaken {
+    /// How many bytes went in, if the request was `partial`: send the rest again.
+    written: Option<u64>,
 }
 
 #[derive(ToSchema)]
@@ -98,6 +114,8 @@ struct ProcessResult {
     stdout: String,
     stderr: String,
     started_at_unix: i64,
+    /// Whether the beginning of it is missing.
+    truncated: Option<bool>,
 }
 
 #[derive(ToSchema)]
@@ -153,6 +171,8 @@ struct ProcessEnded {
     /// `exit status 0`, or `signal: killed`.
     status: String,
     error: Option<String>,
+    /// Whether something is missing of what it printed.
+    truncated: Option<bool>,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -177,7 +197,7 @@ pub(super) fn routes() -> Vec<Route> {
             .answers::<ProcessList>("What runs"),
         unary("/process.Process/SendInput", "sendInput", "Write to a process's input or terminal")
             .takes::<SendInputRequest>()
-            .answers::<Empty>("It is written"),
+            .answers::<InputTaken>("It is written"),
         unary("/process.Process/CloseStdin", "closeStdin", "End a process's input")
             .takes::<OneProcess>()
             .answers::<Empty>("It is at its end"),
@@ -191,7 +211,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<GetResultRequest>()
             .answers::<ProcessResult>("What it printed and how it ended"),
         unary("/process.Process/StreamInput", "streamInput", "Write to a process's input, message by message")
-            .takes_streaming::<SendInputRequest>()
+            .takes_streaming::<StreamInputRequest>()
             .answers::<Empty>("All of it is written"),
     ]
 }

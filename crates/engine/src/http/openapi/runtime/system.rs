@@ -72,7 +72,8 @@ pub(super) fn routes() -> Vec<Route> {
                 "`cmd` alone is a shell's command line; with `args` it is a program. A command ends with its caller.",
             )
             .takes::<RunRequest>()
-            .answers::<RunResponse>("It has ended, whatever its exit code"),
+            .answers::<RunResponse>("It has ended, whatever its exit code")
+            .refuses(404, "`not_found`: the working directory does not exist, or there is no such sandbox"),
         Route::get("/metrics", "getRuntimeMetrics", "Read what the sandbox uses").answers::<RuntimeMetrics>("Counters"),
         Route::get("/envs", "getRuntimeEnvs", "Read the sandbox's variables").answers::<Variables>("Variables by name"),
         Route::get("/ports", "listPorts", "List the ports on which programs listen")
