@@ -78,3 +78,34 @@ test("what can't be watched is said at once", async () => {
   expect(wrong.message).toContain("did you mean `recursive`?");
   expect((await errorOf(files.watchDir("x", () => {}, { onExit: 7 }))).field).toBe("onExit");
 });
+
+test("a directory that can't be read at first is watched once it can be", async () => {
+  const { commands, files } = await Sandbox.create({ waitReady: true });
+  await commands.run("mkdir -p open/closed && touch open/closed/old && chmod 000 open/closed");
+  const seen = [];
+  const watch = await files.watchDir("open", ({ type, name }) => seen.push(`${type} ${name}`), { recursive: true });
+  await commands.run("chmod 755 open/closed");
+  await until(
+    () => seen,
+    (events) => events.includes("create closed/old"),
+  );
+  await commands.run("touch open/closed/new");
+  await until(
+    () => seen,
+    (events) => events.includes("create closed/new"),
+  );
+  await watch.stop();
+  expect(seen.slice(0, 2)).toEqual(["chmod closed", "create closed/old"]);
+});
+
+test("an edit in place by a command is a write", async () => {
+  const { commands, files } = await Sandbox.create({ waitReady: true });
+  await files.write("edited/a.txt", "old");
+  const watch = await files.watchDir("edited");
+  await commands.run("sed -i s/old/new/ edited/a.txt");
+  for await (const { type, name } of watch) {
+    if (name !== "a.txt") continue;
+    expect(type).toBe("write");
+    break;
+  }
+});

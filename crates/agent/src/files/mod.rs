@@ -5,6 +5,7 @@ mod body;
 mod compose;
 mod content;
 mod download;
+mod folders;
 mod multipart;
 mod new_file;
 mod range;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Router<Agent> {
         .route("/files/batch", post(batch::write))
         .route("/files/compose", post(compose::compose))
         .route("/files/content", get(content::read))
+        .route("/files/folders", post(folders::make))
         .route_layer(from_fn(only_root))
 }
 

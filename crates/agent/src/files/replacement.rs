@@ -11,7 +11,7 @@ use crate::problem::Problem;
 /// As many symlinks as the kernel follows.
 const MAX_LINKS: usize = 40;
 const DEFAULT_MODE: u32 = 0o644;
-const MODE_BITS: u32 = 0o7777;
+pub(super) const MODE_BITS: u32 = 0o7777;
 
 /// New content for a file, which is there as a whole or not at all.
 ///
@@ -32,10 +32,7 @@ impl Replacement {
     ///
     /// Without a `mode` the file keeps its own, and a new one has 0644.
     pub(crate) fn begin(path: &Path, mode: Option<u32>) -> Result<Self, Problem> {
-        if let Some(mode) = mode.filter(|mode| *mode > MODE_BITS) {
-            let path = path.display();
-            return Err(Problem::invalid(format!("`mode` of {path} is {mode}: permission bits, 0 to 4095, are taken")));
-        }
+        check_mode(mode, path)?;
         let failed = |error: io::Error| Problem::of_path(&error, "write", path);
         let (target, old) = follow(path).map_err(failed)?;
         if let Some(old) = &old {
@@ -44,7 +41,7 @@ impl Replacement {
         let (temporary, file) = match old.as_ref().filter(|old| !old.is_file()) {
             Some(_) => (None, OpenOptions::new().write(true).open(&target).map_err(failed)?),
             None => {
-                let (temporary, file) = create_beside(&target, old.is_some(), path)?;
+                let (temporary, file) = create_beside(&target, path)?;
                 (Some(temporary), file)
             }
         };
@@ -99,6 +96,13 @@ impl Drop for Replacement {
     }
 }
 
+/// Refuses what are no permission bits.
+pub(super) fn check_mode(mode: Option<u32>, path: &Path) -> Result<(), Problem> {
+    let Some(mode) = mode.filter(|mode| *mode > MODE_BITS) else { return Ok(()) };
+    let path = path.display();
+    Err(Problem::invalid(format!("`mode` of {path} is {mode}: permission bits, 0 to 4095, are taken")))
+}
+
 /// Makes the folders above a path.
 pub(crate) fn make_parents(path: &Path) -> Result<(), Problem> {
     let Some(parent) = path.parent() else { return Ok(()) };
@@ -108,15 +112,14 @@ pub(crate) fn make_parents(path: &Path) -> Result<(), Problem> {
     })
 }
 
-fn create_beside(target: &Path, replaces: bool, path: &Path) -> Result<(PathBuf, File), Problem> {
+fn create_beside(target: &Path, path: &Path) -> Result<(PathBuf, File), Problem> {
     let folder = target.parent().unwrap_or(Path::new("/"));
-    let kind = if replaces { Temporary::Over } else { Temporary::New };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    let mut made = kind.make_in(folder, |path| options.open(path));
+    let mut made = Temporary::make_in(folder, |path| options.open(path));
     if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         make_parents(target)?;
-        made = kind.make_in(folder, |path| options.open(path));
+        made = Temporary::make_in(folder, |path| options.open(path));
     }
     made.map_err(|error| Problem::of_path(&error, "write", path))
 }

@@ -59,8 +59,14 @@ pub(super) async fn open_source(path: PathBuf) -> Result<Source, Problem> {
             return Ok(Source { content: Content::Open(file), size: metadata.len(), modified });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
-        let read = (&mut file).take(MAX_BODY_BYTES as u64).read_to_end(&mut bytes);
+        let read = (&mut file).take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut bytes);
         read.map_err(|error| Problem::of_path(&error, "read", &path))?;
+        if bytes.len() > MAX_BODY_BYTES {
+            return Err(Problem::invalid(format!(
+                "{} has more than {MAX_BODY_BYTES} bytes, and the system does not tell how many: copy it by a command first",
+                path.display()
+            )));
+        }
         Ok(Source { size: bytes.len() as u64, content: Content::Whole(bytes.into()), modified })
     })
     .await

@@ -12,8 +12,7 @@ use crate::problem::Problem;
 /// Moves by copying. What fails leaves the source whole, and nothing at the destination.
 pub(super) fn move_across(source: &Path, destination: &Path) -> Result<(), Problem> {
     let folder = destination.parent().unwrap_or(Path::new("/"));
-    let kind = if destination.is_file() { Temporary::Over } else { Temporary::New };
-    let temporary = kind.free_in(folder);
+    let temporary = Temporary::free_in(folder);
     copy_all(source, &temporary)
         .and_then(|()| fs::rename(&temporary, destination).map_err(|error| why(&error, source, destination)))
         .inspect_err(|_| {

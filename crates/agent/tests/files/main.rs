@@ -6,6 +6,7 @@ mod batch;
 mod compose;
 mod content;
 mod download;
+mod folders;
 mod forms;
 mod list;
 mod manage;

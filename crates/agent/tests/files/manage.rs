@@ -218,3 +218,24 @@ async fn an_edit_that_is_not_clear_changes_nothing() {
     edit(".", "x").await.refused(400, "invalid_argument", "is a directory");
     assert_eq!(sandbox.content("a"), "one two two");
 }
+
+#[tokio::test]
+async fn a_move_onto_another_name_of_the_same_file_leaves_that_one_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.put("a", "content");
+    fs::hard_link(sandbox.path("a"), sandbox.path("b")).expect("a link");
+    let answer = sandbox.call("Move", &json!({ "source": "a", "destination": "b" })).await;
+    assert_eq!(answer.ok()["entry"]["path"], sandbox.text("b"));
+    assert_eq!((sandbox.names("."), sandbox.content("b")), (vec!["b".to_owned()], "content".to_owned()));
+}
+
+#[tokio::test]
+async fn a_move_onto_itself_changes_nothing_whichever_way_leads_there() {
+    let sandbox = Sandbox::new();
+    sandbox.put("in/a", "content");
+    symlink("in", sandbox.path("also")).expect("a symlink");
+    for destination in ["in/a", "also/a"] {
+        sandbox.call("Move", &json!({ "source": "in/a", "destination": destination })).await.ok();
+        assert_eq!(sandbox.content("in/a"), "content", "{destination}");
+    }
+}

@@ -191,3 +191,40 @@ async fn a_request_in_a_frame_is_taken_as_well() {
     let first = tokio::time::timeout(Duration::from_secs(10), response.into_body().frame()).await;
     assert!(first.expect("in time").is_some());
 }
+
+#[tokio::test]
+async fn a_file_that_is_replaced_by_rename_is_written() {
+    let sandbox = Sandbox::new();
+    sandbox.put("in/old", "a");
+    let mut stream = watch(&sandbox, json!({ "path": ".", "recursive": true })).await;
+    // As `sed -i` does it.
+    fs::write(sandbox.path("in/sedX"), "b").expect("a file");
+    fs::rename(sandbox.path("in/sedX"), sandbox.path("in/old")).expect("a move");
+    assert_eq!(events(&mut stream, 4).await, ["CREATE in/sedX", "WRITE in/sedX", "RENAME in/sedX", "WRITE in/old"]);
+    // From outside the folder, too, and of a name that was seen to come.
+    fs::write(sandbox.path("in/new"), "").expect("a file");
+    assert_eq!(events(&mut stream, 1).await, ["CREATE in/new"]);
+    let elsewhere = tempfile::tempdir_in(sandbox.path("..")).expect("a folder");
+    let replace = || {
+        fs::write(elsewhere.path().join("new"), "").expect("a file");
+        fs::rename(elsewhere.path().join("new"), sandbox.path("in/new")).expect("a move");
+    };
+    replace();
+    assert_eq!(events(&mut stream, 1).await, ["WRITE in/new"]);
+    fs::remove_file(sandbox.path("in/new")).expect("a file");
+    replace();
+    assert_eq!(events(&mut stream, 2).await, ["REMOVE in/new", "CREATE in/new"]);
+}
+
+#[tokio::test]
+async fn the_stream_ends_when_a_folder_above_is_renamed_and_tells_nothing_of_another_in_its_place() {
+    let sandbox = Sandbox::new();
+    sandbox.put("above/in/old", "");
+    let mut stream = watch(&sandbox, json!({ "path": "above/in", "recursive": true })).await;
+    fs::write(sandbox.path("above/in/own"), "").expect("a file");
+    fs::rename(sandbox.path("above"), sandbox.path("elsewhere")).expect("a move");
+    sandbox.put("above/in/new/foreign", "");
+    fs::create_dir(sandbox.path("elsewhere/in/new")).expect("a folder");
+    assert_eq!(events(&mut stream, 1).await, ["CREATE own"]);
+    assert_eq!((stream.next().await, stream.end), (None, Some(json!({}))));
+}

@@ -1,3 +1,4 @@
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -9,6 +10,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::event::{Event, EventKind};
+use super::names::Names;
 use crate::files::Temporary;
 use crate::problem::Problem;
 
@@ -34,14 +36,21 @@ pub(super) struct Tree {
     inotify: Arc<Descriptor>,
     root: PathBuf,
     root_watch: WatchDescriptor,
+    /// The folders above it: it is elsewhere when one of them is.
+    above: HashSet<WatchDescriptor>,
     recursive: bool,
-    /// Where each watched folder is, relative to the root.
-    folders: HashMap<WatchDescriptor, PathBuf>,
-    /// What was found in new folders, and told: its own event may still come.
-    found: HashSet<PathBuf>,
+    folders: HashMap<WatchDescriptor, Folder>,
     /// The move of a temporary file that is under way, by its cookie.
-    moving: Option<(u32, Temporary)>,
+    moving: Option<u32>,
     events: Vec<Event>,
+}
+
+/// One watched folder.
+struct Folder {
+    /// Relative to the root.
+    path: PathBuf,
+    /// The names in it that were told, or were there before: only so can a file that replaces another be told from a new one.
+    names: Names,
 }
 
 /// What was read.
@@ -75,20 +84,22 @@ impl Tree {
             errno => failed(errno.into()),
         })?;
         let root_watch = inotify.add_watch(&root, wanted()).map_err(|errno| refusal(errno, path))?;
+        let mask = AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_ONLYDIR;
+        // One that can't be read can't be watched, and may only be renamed by others.
+        let above = root.ancestors().skip(1).filter_map(|folder| inotify.add_watch(folder, mask).ok()).collect();
         let mut tree = Self {
             inotify: Arc::new(Descriptor(inotify)),
             root,
             root_watch,
+            above,
             recursive,
-            folders: HashMap::from([(root_watch, PathBuf::new())]),
-            found: HashSet::new(),
+            folders: HashMap::from([(root_watch, Folder { path: PathBuf::new(), names: Names::default() })]),
             moving: None,
             events: Vec::new(),
         };
-        tree.watch_below(PathBuf::new())?;
+        tree.take_in(root_watch)?;
         // What was there before is no event.
         tree.events.clear();
-        tree.found.clear();
         Ok(tree)
     }
 
@@ -106,11 +117,7 @@ impl Tree {
         for _ in 0..MAX_READS {
             let events = match self.inotify.0.read_events() {
                 Ok(events) => events,
-                Err(Errno::EAGAIN) => {
-                    // What was found before has had its event.
-                    self.found.clear();
-                    return After::Quiet;
-                }
+                Err(Errno::EAGAIN) => return After::Quiet,
                 Err(errno) => return After::Failed(refusal(errno, &self.root)),
             };
             for event in events {
@@ -135,106 +142,135 @@ impl Tree {
             )));
         }
         let ends = Mask::IN_IGNORED | Mask::IN_DELETE_SELF | Mask::IN_MOVE_SELF | Mask::IN_UNMOUNT;
-        if event.wd == self.root_watch && mask.intersects(ends) {
+        let is_elsewhere = mask.contains(Mask::IN_MOVE_SELF) && self.above.contains(&event.wd);
+        if is_elsewhere || (event.wd == self.root_watch && mask.intersects(ends)) {
             return Ok(false);
         }
         if mask.contains(Mask::IN_IGNORED) {
             self.folders.remove(&event.wd);
         }
+        let Some(folder) = self.folders.get_mut(&event.wd) else { return Ok(true) };
         // Without a name it is about the folder itself, which the one above tells as well.
-        let (Some(folder), Some(name)) = (self.folders.get(&event.wd), event.name) else { return Ok(true) };
-        if let Some(temporary) = Temporary::of_name(&name) {
+        let Some(name) = event.name else {
+            if mask.contains(Mask::IN_ATTRIB) {
+                self.watch_what_can_be(event.wd)?;
+            }
+            return Ok(true);
+        };
+        if Temporary::is_name(&name) {
             if mask.contains(Mask::IN_MOVED_FROM) {
-                self.moving = Some((event.cookie, temporary));
+                self.moving = Some(event.cookie);
             }
             return Ok(true);
         }
-        let path = folder.join(name);
+        let path = folder.path.join(&name);
+        let is_folder = mask.contains(Mask::IN_ISDIR);
         if mask.intersects(Mask::IN_CREATE | Mask::IN_MOVED_TO) {
-            let replaced = self.moving.take_if(|(cookie, _)| *cookie == event.cookie && event.cookie != 0);
-            self.appeared(path, mask.contains(Mask::IN_ISDIR), replaced.map(|(_, temporary)| temporary))?;
+            let is_new = folder.names.insert(&name);
+            let is_moved = mask.contains(Mask::IN_MOVED_TO);
+            let is_written = self.moving.take_if(|cookie| is_moved && *cookie == event.cookie).is_some();
+            if is_new {
+                self.tell(&path, EventKind::Create);
+            }
+            if is_folder {
+                self.watch_new(path)?;
+            } else if is_written || (is_moved && !is_new) {
+                // As if it had been written in place.
+                self.tell(&path, EventKind::Write);
+            }
         } else if mask.contains(Mask::IN_MODIFY) {
             self.tell(&path, EventKind::Write);
         } else if mask.contains(Mask::IN_ATTRIB) {
             self.tell(&path, EventKind::Chmod);
+            if is_folder {
+                self.watch_new(path)?;
+            }
         } else if mask.contains(Mask::IN_DELETE) {
-            self.found.remove(&path);
+            folder.names.remove(&name);
             self.tell(&path, EventKind::Remove);
         } else if mask.contains(Mask::IN_MOVED_FROM) {
-            self.found.remove(&path);
+            folder.names.remove(&name);
             self.tell(&path, EventKind::Rename);
-            if mask.contains(Mask::IN_ISDIR) {
+            if is_folder {
                 self.forget(&path);
             }
         }
         Ok(true)
     }
 
-    /// Something is there now; `written` if it came by way of a temporary file.
-    fn appeared(&mut self, path: PathBuf, is_folder: bool, written: Option<Temporary>) -> Result<(), Problem> {
-        let is_told = self.found.remove(&path) || written == Some(Temporary::Over);
-        if !is_told {
-            self.tell(&path, EventKind::Create);
-        }
-        if is_folder && !is_told {
-            return self.watch_new(path);
-        }
-        if written.is_some() && !is_folder {
-            self.tell(&path, EventKind::Write);
-        }
-        Ok(())
-    }
-
+    /// Watches a folder that is there now, or can be read now, and tells what is in it; nothing if it is watched already.
     fn watch_new(&mut self, folder: PathBuf) -> Result<(), Problem> {
-        if self.recursive && self.watch(&folder)? { self.watch_below(folder) } else { Ok(()) }
+        match self.recursive.then(|| self.watch(&folder)).transpose()?.flatten() {
+            Some(watch) => self.take_in(watch),
+            None => Ok(()),
+        }
     }
 
-    /// Watches all folders below one that is watched, and tells all that is in it.
-    fn watch_below(&mut self, folder: PathBuf) -> Result<(), Problem> {
-        let mut waiting = if self.recursive { vec![folder] } else { Vec::new() };
-        while let Some(folder) = waiting.pop() {
-            // One that is gone again has nothing in it.
-            let Ok(entries) = fs::read_dir(self.root.join(&folder)) else { continue };
-            for entry in entries.flatten().filter(|entry| Temporary::of_name(&entry.file_name()).is_none()) {
-                let path = folder.join(entry.file_name());
-                self.tell(&path, EventKind::Create);
-                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                if is_folder && self.watch(&path)? {
-                    waiting.push(path.clone());
+    /// Takes in all that is in a folder under watch, and watches all folders below it.
+    fn take_in(&mut self, watch: WatchDescriptor) -> Result<(), Problem> {
+        let mut waiting = vec![watch];
+        while let Some(watch) = waiting.pop() {
+            for (path, is_folder) in self.entries(watch) {
+                let is_new = path
+                    .file_name()
+                    .zip(self.folders.get_mut(&watch))
+                    .is_some_and(|(name, folder)| folder.names.insert(name));
+                if is_new {
+                    self.tell(&path, EventKind::Create);
                 }
-                self.found.insert(path);
+                if is_folder && self.recursive {
+                    waiting.extend(self.watch(&path)?);
+                }
             }
         }
         Ok(())
     }
 
-    /// Watches a folder below the root; whether it is there.
-    fn watch(&mut self, folder: &Path) -> Result<bool, Problem> {
-        let path = self.root.join(folder);
-        if SILENT.iter().any(|silent| path == Path::new(silent)) {
-            return Ok(false);
+    /// Watches the folders in one that could not be searched before.
+    fn watch_what_can_be(&mut self, watch: WatchDescriptor) -> Result<(), Problem> {
+        let entries = if self.recursive { self.entries(watch) } else { Vec::new() };
+        entries.into_iter().filter(|(_, is_folder)| *is_folder).try_for_each(|(path, _)| self.watch_new(path))
+    }
+
+    /// What is in a watched folder, and whether each is a folder. One that is gone again has nothing in it.
+    fn entries(&self, watch: WatchDescriptor) -> Vec<(PathBuf, bool)> {
+        let Some(Folder { path, .. }) = self.folders.get(&watch) else { return Vec::new() };
+        let entries = fs::read_dir(self.root.join(path)).into_iter().flatten().flatten();
+        let entries = entries.filter(|entry| !Temporary::is_name(&entry.file_name()));
+        entries.map(|entry| (path.join(entry.file_name()), entry.file_type().is_ok_and(|kind| kind.is_dir()))).collect()
+    }
+
+    /// Watches a folder below the root; none if it is watched already, or can't be.
+    fn watch(&mut self, path: &Path) -> Result<Option<WatchDescriptor>, Problem> {
+        let place = self.root.join(path);
+        if SILENT.iter().any(|silent| place == Path::new(silent)) {
+            return Ok(None);
         }
-        if self.folders.len() >= MAX_FOLDERS {
-            return Err(Problem::precondition(format!(
-                "can't watch {}: it has more than {MAX_FOLDERS} folders; watch a part of it",
-                self.root.display()
-            )));
-        }
-        match self.inotify.0.add_watch(&path, wanted() | AddWatchFlags::IN_DONT_FOLLOW) {
-            Ok(watch) => {
-                self.folders.insert(watch, folder.to_owned());
-                Ok(true)
-            }
-            Err(Errno::ENOSPC | Errno::ENOMEM) => Err(refusal(Errno::ENOSPC, &path)),
-            // Gone again, or not to be read.
-            Err(_) => Ok(false),
+        let is_full = self.folders.len() >= MAX_FOLDERS;
+        match self.inotify.0.add_watch(&place, wanted() | AddWatchFlags::IN_DONT_FOLLOW) {
+            Ok(watch) => Ok(match self.folders.entry(watch) {
+                Entry::Occupied(_) => None,
+                Entry::Vacant(_) if is_full => {
+                    return Err(Problem::precondition(format!(
+                        "can't watch {}: it has more than {MAX_FOLDERS} folders; watch a part of it",
+                        self.root.display()
+                    )));
+                }
+                Entry::Vacant(place) => {
+                    place.insert(Folder { path: path.to_owned(), names: Names::default() });
+                    Some(watch)
+                }
+            }),
+            Err(Errno::ENOSPC | Errno::ENOMEM) => Err(refusal(Errno::ENOSPC, &place)),
+            // Gone again, or not to be read yet.
+            Err(_) => Ok(None),
         }
     }
 
     /// Ends the watches of a folder that is elsewhere now. If that is in the tree, it comes as a new one.
-    fn forget(&mut self, folder: &Path) {
-        self.folders.retain(|watch, path| {
-            let stays = !path.starts_with(folder);
+    fn forget(&mut self, path: &Path) {
+        self.folders.retain(|watch, folder| {
+            let stays = !folder.path.starts_with(path);
             if !stays {
                 // It may be gone already.
                 let _ = self.inotify.0.rm_watch(*watch);

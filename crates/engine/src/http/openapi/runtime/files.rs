@@ -41,6 +41,39 @@ struct BatchWritten {
     bytes_written: u64,
 }
 
+/// Folders, each above those below it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+struct FoldersRequest {
+    folders: Vec<NewFolder>,
+    /// Whether a folder that is there gets the mode as well. Default: false.
+    change_existing: Option<bool>,
+}
+
+#[derive(ToSchema)]
+struct NewFolder {
+    #[schema(min_length = 1, pattern = r"^[^\u0000]+$")]
+    path: String,
+    /// Its permission bits; 0755 of a new one.
+    #[schema(maximum = 4095)]
+    mode: Option<u32>,
+}
+
+/// In the order of the request.
+#[derive(ToSchema)]
+struct FoldersResponse {
+    folders: Vec<MadeFolder>,
+}
+
+#[derive(ToSchema)]
+struct MadeFolder {
+    path: String,
+    /// It was not there before.
+    created: bool,
+    /// The permission bits that it had if it was there, else those that it has.
+    mode: u32,
+}
+
 /// Files one after the other, as one.
 #[derive(ToSchema)]
 struct ComposeRequest {
@@ -110,5 +143,11 @@ pub(super) fn routes() -> Vec<Route> {
             .query("max_tokens", "How much of a text, at about four characters each", integer(1))
             .answers::<FileContent>("The content")
             .refuses_paths(),
+        Route::post("/files/folders", "makeFolders", "Make folders with their modes")
+            .about("Those above them are made, too. One that is there stays as it is.")
+            .takes::<FoldersRequest>()
+            .answers::<FoldersResponse>("They are there")
+            .refuses(409, "`already_exists`: something that is no folder is in the way")
+            .refuses_writes(),
     ]
 }
