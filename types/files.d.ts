@@ -189,7 +189,7 @@ export interface Files {
    * Watches a directory. What happens after the promise has resolved is told.
    *
    * The events are iterated, or `onEvent` is called for each. It ends with `break`, `stop()`, the end of an `await using`
-   * scope or its `signal`, and when the directory is removed. Until then it keeps the process alive while it waits.
+   * scope or its `signal`, and when the directory, or one above it, is removed or moved. Until then it keeps the process alive while it waits.
    *
    * @returns What to iterate; with `onEvent`, what stops it.
    * @throws {@link NotFoundError} if there is no such directory. If events were lost, as there were too many at once, the
@@ -209,15 +209,16 @@ export interface Files {
   watchDir(path: string, onEvent: (event: DirEvent) => void, options?: WatchCallbackOptions): Promise<DirWatchHandle>;
 
   /**
-   * Uploads a file of this machine, or a directory with all that is in it. Modes are kept. Symlinks in the directory are left
-   * out, as are pipes, sockets and devices: `skipped` has them.
+   * Uploads a file of this machine, or a directory with all that is in it. Modes are kept, but for those of directories that
+   * are there. Symlinks in the directory are left out, as are pipes, sockets and devices: `skipped` has them. `localPath`
+   * itself may be a symlink, a pipe or a device: it is read to its end.
    *
    * @param localPath - The file or directory on this machine.
    * @param remotePath - Where it goes: the path of the file or directory itself.
    * @returns How many files and bytes went over, and what was left out.
    * @throws {@link SandboxError} of the kind `local_file` if a file of this machine can't be read. What was sent stays.
    *
-   * Route: `POST {envdUrl}/files/batch` and `POST {envdUrl}/files`.
+   * Route: `POST {envdUrl}/files/batch`, `POST {envdUrl}/files` and `POST {envdUrl}/files/folders`.
    *
    * @example
    * ```js
@@ -227,10 +228,13 @@ export interface Files {
   upload(localPath: string, remotePath: string, options?: UploadOptions): Promise<TransferResult>;
 
   /**
-   * Downloads a file, or a directory with all that is in it. Modes are kept. Symlinks in the directory are left out, as are
-   * pipes, sockets and devices: `skipped` has them. Each file is there as a whole, or as it was before.
+   * Downloads a file, or a directory with all that is in it. Modes are kept, but for those of directories that are there.
+   * Symlinks in the directory are left out, as are pipes, sockets and devices: `skipped` has them. Each file is there as a
+   * whole, or as it was before.
    *
-   * Nothing is written outside `localPath`, whatever names the sandbox gives, and no symlink in it is written through.
+   * The `localPath` of a file may be a symlink, which is followed, or a device or pipe, which is written into. Of a directory,
+   * nothing is written outside `localPath`, whatever names the sandbox gives, and no symlink, pipe or device in it is written
+   * to or replaced: one in the way is an error.
    *
    * @param remotePath - The file or directory in the sandbox.
    * @param localPath - Where it goes: the path of the file or directory itself. Directories above it are made.
@@ -360,7 +364,7 @@ export interface WatchCallbackOptions extends WatchOptions {
 export interface DirEvent {
   /** The path, relative to the watched directory. */
   name: string;
-  /** What happened. After `rename` the name is gone; the new name is a `create`. */
+  /** What happened. After `rename` the name is gone; the new one is a `create`, or a `write` if a file there was replaced. */
   type: "create" | "write" | "remove" | "rename" | "chmod";
 }
 

@@ -122,14 +122,59 @@ async fn who_looks_on_sees_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_interrupted_leaves_nothing() {
+async fn a_copy_that_is_ended_by_a_signal_leaves_nothing() {
     let (scene, here) = (Scene::new().await, open_folder());
     scene.says("truncate -s 900M /root/large");
     let place = here.path().join("large");
-    let mut child = scene.command(&["cp", &scene.at("/root/large"), place.to_str().unwrap()]).spawn().unwrap();
     let has_bytes = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().metadata().unwrap().len() > 0;
-    until("begun", || fs::read_dir(here.path()).unwrap().any(has_bytes));
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+        let mut child = scene.command(&["cp", &scene.at("/root/large"), place.to_str().unwrap()]).spawn().unwrap();
+        until("begun", || fs::read_dir(here.path()).unwrap().any(has_bytes));
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0, "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn pipes_and_files_of_the_system_are_copied_to_their_end() {
+    let scene = Scene::new().await;
+    let bytes = noise(3 * 1024 * 1024);
+    let output = fed(scene.command(&["cp", "/dev/stdin", &scene.at("/root/piped")]), &bytes);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = scene.command(&["cp", &scene.at("/root/piped"), "/dev/stdout"]).output().unwrap();
+    assert!(output.stdout == bytes, "{}", text(&output.stderr));
+    scene.runs(&["cp", "/proc/version", &scene.at("/root/version")]);
+    assert_eq!(scene.says("cat /root/version"), fs::read_to_string("/proc/version").unwrap());
+}
+
+#[tokio::test]
+async fn directories_keep_their_modes_both_ways() {
+    let (scene, here) = (Scene::new().await, open_folder());
+    let modes =
+        [("app", 0o700), ("app/read", 0o555), ("app/read/in", 0o750), ("app/shared", 0o775), ("app/usual", 0o755)];
+    for (name, _) in modes {
+        fs::create_dir_all(here.path().join(name)).unwrap();
+    }
+    fs::write(here.path().join("app/read/in/file"), "x").unwrap();
+    fs::write(here.path().join("app/read/file"), "x").unwrap();
+    for (name, mode) in modes {
+        fs::set_permissions(here.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    scene.runs(&["cp", "-r", here.path().join("app").to_str().unwrap(), &scene.at("")]);
+    let names = modes.map(|(name, _)| name).join(" ");
+    let expected: String = modes.iter().map(|(name, mode)| format!("{mode:o} {name}\n")).collect();
+    assert_eq!(scene.says(&format!("stat -c '%a %n' {names}")), expected);
+    scene.runs(&["cp", "-r", &scene.at("app"), here.path().join("back").to_str().unwrap()]);
+    for (name, mode) in modes {
+        let back = here.path().join(name.replacen("app", "back", 1));
+        assert_eq!(fs::metadata(&back).unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
+    // What is there keeps its own, and takes files in.
+    scene.says("chmod 711 app");
+    scene.runs(&["cp", "-r", &format!("{}/.", here.path().join("app").display()), &scene.at("app")]);
+    assert_eq!(scene.says("stat -c %a app"), "711\n");
+    for name in ["app/read", "back/read"] {
+        fs::set_permissions(here.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }

@@ -22,7 +22,8 @@ One side is ID:PATH, a place in a sandbox; a path there that does not begin with
 side is a place here, or - for standard input or output. A file here whose name has a colon is written ./a:b.
 
 As with cp, what is copied to a directory that exists goes into it under its own name; DIR/. is what is in DIR. Modes
-are kept, symlinks in directories are left out. Each file is there as a whole, or as it was before.
+are kept, but for those of directories that exist; symlinks in directories are left out. Each file is there as a whole, or
+as it was before. A SRC or DST here may be a pipe or device, which is read to its end or written into.
 
 Examples:
   sandbar cp report.csv sb-1a2b3c:

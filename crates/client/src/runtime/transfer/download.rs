@@ -2,11 +2,13 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 
-use super::local_file::{NewLocalFile, make_dirs};
+use super::local_file::NewLocalFile;
+use super::local_folder::{make_folders, make_root, set_modes};
 use super::names::local_place;
 use super::progress::Reporter;
 use super::upload::blocking;
 use super::{DownloadCall, SkipReason, Skipped, TransferProgress, TransferReport};
+use crate::runtime::body_reader::BodyReader;
 use crate::runtime::files::{EntryInfo, EntryKind, ReadCall, is_missing};
 use crate::{CallOptions, ClientError, Runtime};
 
@@ -14,7 +16,7 @@ const AT_ONCE: usize = 8;
 /// Deeper than any file system goes.
 const ALL: u32 = 4_096;
 
-/// A file on its way to this machine.
+/// A file or directory on its way to this machine.
 struct Incoming {
     remote: String,
     within: PathBuf,
@@ -22,10 +24,11 @@ struct Incoming {
 }
 
 impl Runtime {
-    /// Downloads a file, or a directory with all that is in it. Modes are kept; symlinks in it are left out. Nothing is
-    /// written outside the local place, whatever names the sandbox gives.
+    /// Downloads a file, or a directory with all that is in it. Modes are kept, but for those of directories that are there;
+    /// symlinks in it are left out. Nothing is written outside the local place, whatever names the sandbox gives.
     ///
-    /// What was written before a failure stays; each file is there as a whole, or as it was before.
+    /// What was written before a failure stays; each file is there as a whole, or as it was before. The local place of a
+    /// file may be a symlink, which is followed, or a device or pipe, which is written into: it stays what it is.
     ///
     /// # Errors
     /// As every call; [`ClientError::LocalFile`] if a file of this machine can't be written.
@@ -61,22 +64,21 @@ impl Runtime {
         reporter: &Reporter<'_>,
         call: &CallOptions,
     ) -> Result<(), ClientError> {
-        let (Some(folder), Some(name)) = (local.parent(), local.file_name()) else {
+        let Some(folder) = local.parent().filter(|_| local.file_name().is_some()) else {
             return Err(ClientError::local(local, "write", "it is no path of a file"));
         };
         if local.is_dir() {
             let problem = "it is a directory, and a file comes: pass the path that the file is to have";
             return Err(ClientError::local(local, "write", problem));
         }
-        let (folder, path) = (if folder.as_os_str().is_empty() { Path::new(".") } else { folder }, local);
-        tokio::fs::create_dir_all(folder).await.map_err(|error| ClientError::local(path, "write", error))?;
+        tokio::fs::create_dir_all(folder).await.map_err(|error| ClientError::local(local, "write", error))?;
         let is_file = entry.kind == EntryKind::File;
-        if is_file {
-            reporter.expects(1, entry.size);
-        }
-        let mode = Some(entry.mode).filter(|mode| is_file && *mode != 0);
-        let incoming = Incoming { remote: entry.path.clone(), within: name.into(), mode };
-        self.receive(incoming, folder, reporter, call).await
+        // Files of the system's own, as in /proc, say that they are empty.
+        reporter.expects(1, Some(entry.size).filter(|size| is_file && *size > 0));
+        let content = self.open_content(&entry.path, call).await?;
+        let file = NewLocalFile::begin_named(local.to_owned()).await?;
+        let mode = known_mode(entry.mode).filter(|_| is_file);
+        copy(content, file, mode, &entry.path, reporter).await
     }
 
     async fn download_tree(
@@ -94,21 +96,27 @@ impl Runtime {
                 skipped.push(Skipped::new(path, SkipReason::Name));
                 continue;
             };
+            let mode = known_mode(mode);
             match kind {
-                EntryKind::Dir => folders.push(within),
+                EntryKind::Dir => folders.push(Incoming { remote: path, within, mode }),
                 EntryKind::File => {
                     bytes += size;
-                    files.push(Incoming { remote: path, within, mode: Some(mode).filter(|mode| *mode != 0) });
+                    files.push(Incoming { remote: path, within, mode });
                 }
                 EntryKind::Symlink => skipped.push(Skipped::new(within.to_string_lossy(), SkipReason::Symlink)),
                 EntryKind::Other => skipped.push(Skipped::new(within.to_string_lossy(), SkipReason::Special)),
             }
         }
-        reporter.expects(files.len() as u64, bytes);
+        reporter.expects(files.len() as u64, Some(bytes));
         let root = local.to_owned();
-        blocking(local, move || {
-            std::fs::create_dir_all(&root).map_err(|error| ClientError::local(&root, "make the directory", error))?;
-            folders.iter().try_for_each(|within| make_dirs(&root, within))
+        // The mode of a symlink says nothing of what it leads to.
+        let root_mode = known_mode(entry.mode).filter(|_| entry.kind == EntryKind::Dir);
+        let made = blocking(local, move || {
+            let mut made = Vec::from_iter(make_root(&root, root_mode)?);
+            for Incoming { within, mode, .. } in &folders {
+                made.extend(make_folders(&root, within, *mode)?);
+            }
+            Ok(made)
         })
         .await?;
         let receives = files.into_iter().map(|incoming| async move {
@@ -119,6 +127,7 @@ impl Runtime {
             }
         });
         let gone: Vec<Skipped> = iter(receives).buffer_unordered(AT_ONCE).try_concat().await?;
+        blocking(local, move || set_modes(made)).await?;
         skipped.extend(gone);
         skipped.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(skipped)
@@ -132,19 +141,37 @@ impl Runtime {
         call: &CallOptions,
     ) -> Result<(), ClientError> {
         let Incoming { remote, within, mode } = incoming;
-        let read = ReadCall { path: remote.clone(), ..ReadCall::default() };
-        let mut content = self.open_file(&read, call).await?;
+        let content = self.open_content(&remote, call).await?;
         let place = root.join(&within);
         let (folder, parent) = (root.to_owned(), within.parent().map(Path::to_owned).unwrap_or_default());
         // Looked at again: a listing need not name the directories that its files are in.
-        blocking(&place, move || make_dirs(&folder, &parent)).await?;
-        let mut file = NewLocalFile::begin(place)?;
-        while let Some(bytes) = content.next().await? {
-            file.write(&bytes).await?;
-            reporter.moved(&remote, bytes.len() as u64);
-        }
-        file.finish(mode).await?;
-        reporter.done(&remote);
-        Ok(())
+        blocking(&place, move || make_folders(&folder, &parent, None)).await?;
+        copy(content, NewLocalFile::begin(place)?, mode, &remote, reporter).await
     }
+
+    async fn open_content(&self, remote: &str, call: &CallOptions) -> Result<BodyReader, ClientError> {
+        let read = ReadCall { path: remote.to_owned(), ..ReadCall::default() };
+        self.open_file(&read, call).await
+    }
+}
+
+async fn copy(
+    mut content: BodyReader,
+    mut file: NewLocalFile,
+    mode: Option<u32>,
+    remote: &str,
+    reporter: &Reporter<'_>,
+) -> Result<(), ClientError> {
+    while let Some(bytes) = content.next().await? {
+        file.write(&bytes).await?;
+        reporter.moved(remote, bytes.len() as u64);
+    }
+    file.finish(mode).await?;
+    reporter.done(remote);
+    Ok(())
+}
+
+/// A runtime that does not tell the mode says 0.
+fn known_mode(mode: u32) -> Option<u32> {
+    Some(mode & 0o777).filter(|mode| *mode != 0)
 }

@@ -3,9 +3,13 @@
 mod arguments;
 mod download;
 mod exclude;
+mod load;
 mod local_file;
+mod local_folder;
+mod local_source;
 mod names;
 mod progress;
+mod remote_folder;
 mod upload;
 mod walk;
 
@@ -46,6 +50,13 @@ pub enum SkipReason {
     Name,
     /// It went away meanwhile.
     Gone,
+}
+
+/// Whether a path leads to a named pipe.
+#[cfg(unix)]
+async fn is_pipe(path: &std::path::Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    Ok(tokio::fs::metadata(path).await?.file_type().is_fifo())
 }
 
 impl Skipped {

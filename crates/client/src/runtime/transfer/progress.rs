@@ -36,8 +36,9 @@ impl<'a> Reporter<'a> {
         Self { state: Mutex::default(), tell }
     }
 
-    pub(super) fn expects(&self, files: u64, bytes: u64) {
-        self.change(|progress| (progress.total_files, progress.total_bytes) = (Some(files), Some(bytes)));
+    /// What there is in all; a stream's bytes are not known.
+    pub(super) fn expects(&self, files: u64, bytes: Option<u64>) {
+        self.change(|progress| (progress.total_files, progress.total_bytes) = (Some(files), bytes));
     }
 
     pub(super) fn moved(&self, path: &str, bytes: u64) {
@@ -56,7 +57,8 @@ impl<'a> Reporter<'a> {
 
     /// Tells the last of it, and gives it back.
     pub(super) fn end(&self) -> TransferProgress {
-        let progress = self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let mut progress = self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        progress.total_bytes.get_or_insert(progress.bytes);
         (self.tell)(progress.clone());
         progress
     }

@@ -1,31 +1,29 @@
 use std::path::Path;
 
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
-use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
+use super::load::{Load, loads, place_of};
+use super::local_source::LocalSource;
 use super::progress::Reporter;
 use super::walk::{LocalFile, Tree, walk};
 use super::{SkipReason, Skipped, TransferProgress, TransferReport, UploadCall};
-use crate::runtime::files::{BATCH_FILES, NewFile, WriteCall};
+use crate::runtime::files::WriteCall;
 use crate::{CallOptions, ClientError, Runtime};
 
-/// Larger files go alone, and are not read as a whole.
-const SMALL: u64 = 256 * 1024;
-/// What one request carries of small files at most: less than it could, as several are in memory at once.
-const BATCH_BYTES: u64 = 2 * 1024 * 1024;
 const AT_ONCE: usize = 4;
 const CHUNK: usize = 256 * 1024;
 
 impl Runtime {
-    /// Uploads a file, or a directory with all that is in it. Modes are kept; symlinks in it are left out.
+    /// Uploads a file, or a directory with all that is in it. Modes are kept, but for those of directories that are there;
+    /// symlinks in it are left out. What is named may also be a pipe or a device: it is read to its end.
     ///
     /// What was sent before a failure stays; each file is there as a whole, or as it was before.
     ///
     /// # Errors
     /// As every call; [`ClientError::LocalFile`] if a file of this machine can't be read.
     ///
-    /// Routes: `POST {envdUrl}/files/batch`, `POST {envdUrl}/files?path=`, `POST {envdUrl}/filesystem.Filesystem/MakeDir`.
+    /// Routes: `POST {envdUrl}/files/batch`, `POST {envdUrl}/files?path=`, `POST {envdUrl}/files/folders`.
     pub async fn upload(
         &self,
         transfer: &UploadCall,
@@ -40,8 +38,9 @@ impl Runtime {
             return Ok(report(&reporter, skipped));
         }
         let file = LocalFile::new(local.clone(), remote.clone(), &metadata);
-        reporter.expects(1, file.size);
-        self.upload_large(&file, remote.clone(), &reporter, call).await?;
+        // Pipes, and files of the system's own, say that they are empty.
+        reporter.expects(1, Some(file.size).filter(|size| metadata.is_file() && *size > 0));
+        self.upload_alone(&file, remote.clone(), &reporter, call).await?;
         Ok(report(&reporter, Vec::new()))
     }
 
@@ -52,51 +51,49 @@ impl Runtime {
         call: &CallOptions,
     ) -> Result<Vec<Skipped>, ClientError> {
         let (local, exclude) = (transfer.local.clone(), transfer.exclude.clone());
-        let Tree { files, empty, mut skipped } = blocking(&transfer.local, move || walk(&local, &exclude)).await?;
-        reporter.expects(files.len() as u64, files.iter().map(|file| file.size).sum());
+        let Tree { files, folders, mut skipped } = blocking(&transfer.local, move || walk(&local, &exclude)).await?;
+        reporter.expects(files.len() as u64, Some(files.iter().map(|file| file.size).sum()));
         let remote = transfer.remote.trim_end_matches('/');
+        let made = self.make_folders(folders, remote, call).await?;
         let sends = loads(files).into_iter().map(|load| self.send_files(load, remote, reporter, call));
         let gone: Vec<Skipped> = iter(sends).buffer_unordered(AT_ONCE).try_concat().await?;
+        self.close_folders(made, call).await?;
         skipped.extend(gone);
-        let folders = empty.into_iter().map(|within| async move {
-            let place = place_of(remote, &within);
-            self.make_dir(&place, call).await.map(drop)
-        });
-        iter(folders).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         skipped.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(skipped)
     }
 
-    /// Sends small files in one request, or a large one; gives back what went away meanwhile.
+    /// Sends small files together, and large ones alone; gives back what went away meanwhile.
     async fn send_files(
         &self,
-        files: Vec<LocalFile>,
+        mut files: Vec<LocalFile>,
         remote: &str,
         reporter: &Reporter<'_>,
         call: &CallOptions,
     ) -> Result<Vec<Skipped>, ClientError> {
-        if let [file] = files.as_slice()
-            && file.size > SMALL
-        {
-            return match self.upload_large(file, place_of(remote, &file.within), reporter, call).await {
-                Ok(()) => Ok(Vec::new()),
-                Err(_) if !file.path.exists() => Ok(vec![Skipped::new(&file.within, SkipReason::Gone)]),
-                Err(error) => Err(error),
-            };
-        }
-        let Some(first) = files.first() else { return Ok(Vec::new()) };
-        let (at, remote) = (first.path.clone(), remote.to_owned());
-        let (files, gone) = blocking(&at, move || read_small(files, &remote)).await?;
-        if !files.is_empty() {
-            for written in self.write_batch(files, call).await? {
-                reporter.moved(&written.path, written.bytes_written);
-                reporter.done(&written.path);
+        let mut all_gone = Vec::new();
+        while let Some(first) = files.first() {
+            let (at, place) = (first.path.clone(), remote.to_owned());
+            let Load { small, large, gone, rest } = blocking(&at, move || Load::read(files, &place)).await?;
+            all_gone.extend(gone);
+            if !small.is_empty() {
+                for written in self.write_batch(small, call).await? {
+                    reporter.moved(&written.path, written.bytes_written);
+                    reporter.done(&written.path);
+                }
             }
+            for file in large {
+                match self.upload_alone(&file, place_of(remote, &file.within), reporter, call).await {
+                    Err(_) if !file.path.exists() => all_gone.push(Skipped::new(&file.within, SkipReason::Gone)),
+                    outcome => outcome?,
+                }
+            }
+            files = rest;
         }
-        Ok(gone)
+        Ok(all_gone)
     }
 
-    async fn upload_large(
+    async fn upload_alone(
         &self,
         file: &LocalFile,
         remote: String,
@@ -104,17 +101,18 @@ impl Runtime {
         call: &CallOptions,
     ) -> Result<(), ClientError> {
         let unreadable = |error| ClientError::local(&file.path, "read", error);
-        let mut source = File::open(&file.path).await.map_err(unreadable)?;
-        let size = source.metadata().await.map_err(unreadable)?.len();
-        let write = WriteCall { path: remote.clone(), mode: file.mode, size: Some(size) };
+        let LocalSource { mut reader, size } = LocalSource::open(&file.path).await.map_err(unreadable)?;
+        let write = WriteCall { path: remote.clone(), mode: file.mode, size };
         let (writer, upload) = self.upload_file(write, call);
         let feed = async {
-            let mut left = size;
+            let mut left = size.unwrap_or(u64::MAX);
             while left > 0 {
                 let mut chunk = Vec::with_capacity(CHUNK);
-                let read =
-                    (&mut source).take(left.min(CHUNK as u64)).read_to_end(&mut chunk).await.map_err(unreadable)?;
+                let read = (&mut reader).take(left.min(CHUNK as u64)).read_buf(&mut chunk).await.map_err(unreadable)?;
                 if read == 0 {
+                    if size.is_none() {
+                        break;
+                    }
                     return Err(ClientError::local(&file.path, "read", "it became shorter while it was read"));
                 }
                 left -= read as u64;
@@ -132,46 +130,6 @@ impl Runtime {
         reporter.done(&remote);
         Ok(())
     }
-}
-
-/// Reads files that are small; gives back those that went away meanwhile as well.
-fn read_small(files: Vec<LocalFile>, remote: &str) -> Result<(Vec<NewFile>, Vec<Skipped>), ClientError> {
-    let (mut read, mut gone) = (Vec::with_capacity(files.len()), Vec::new());
-    for LocalFile { path, within, mode, .. } in files {
-        match std::fs::read(&path) {
-            Ok(data) => read.push(NewFile { path: place_of(remote, &within), mode, data }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                gone.push(Skipped::new(within, SkipReason::Gone));
-            }
-            Err(error) => return Err(ClientError::local(&path, "read", error)),
-        }
-    }
-    Ok((read, gone))
-}
-
-/// The files in as few requests as may be: each large one has its own.
-fn loads(files: Vec<LocalFile>) -> Vec<Vec<LocalFile>> {
-    let (mut loads, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for file in files {
-        if file.size > SMALL {
-            loads.push(vec![file]);
-            continue;
-        }
-        if bytes + file.size > BATCH_BYTES || batch.len() == BATCH_FILES {
-            loads.push(std::mem::take(&mut batch));
-            bytes = 0;
-        }
-        bytes += file.size;
-        batch.push(file);
-    }
-    if !batch.is_empty() {
-        loads.push(batch);
-    }
-    loads
-}
-
-fn place_of(remote: &str, within: &str) -> String {
-    if within.is_empty() && !remote.is_empty() { remote.to_owned() } else { format!("{remote}/{within}") }
 }
 
 fn report(reporter: &Reporter<'_>, skipped: Vec<Skipped>) -> TransferReport {
