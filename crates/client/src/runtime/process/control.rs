@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::wire::{PtySize, Selector, encode};
-use crate::error::Call;
+use crate::error::{Awaited, Call};
 use crate::runtime::Runtime;
 use crate::runtime::call::RuntimeRequest;
 use crate::{Answer, CallOptions, ClientError};
@@ -171,7 +171,7 @@ impl Runtime {
             sandbox_id: Some(self.sandbox_id.to_string()),
             ..Call::default()
         };
-        ClientError::RequestTimeout { limit, causes, call: Box::new(call) }
+        ClientError::RequestTimeout { limit, awaited: Awaited::Room, causes, call: Box::new(call) }
     }
 
     /// Closes a process's standard input.
