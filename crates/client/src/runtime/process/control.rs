@@ -146,12 +146,19 @@ impl Runtime {
         call: &CallOptions,
     ) -> Result<(), ClientError> {
         let field = if input.to_terminal { "pty" } else { "stdin" };
-        let (mut written, mut last_progress) = (0, Instant::now());
+        let (mut written, mut last_progress, mut is_answered) = (0, Instant::now(), false);
         while let Some(rest @ [_, ..]) = input.bytes.get(written..) {
             let piece = rest.get(..INPUT_PIECE).unwrap_or(rest);
             let body = json!({ "process": input.process, "input": { field: encode(piece) }, "partial": true });
             let request = RuntimeRequest::post(SEND_INPUT).json(&body).not_twice();
-            let taken = self.unary::<InputAnswer>(request, call).await?.value.written.unwrap_or(piece.len());
+            let taken = match (self.unary::<InputAnswer>(request, call).await, patience) {
+                // The time is up, and the answers before said how much went in.
+                (Err(ClientError::RequestTimeout { .. }), Some(limit)) if is_answered => {
+                    return Err(self.not_read(limit, written, input.bytes.len()));
+                }
+                (outcome, _) => outcome?.value.written.unwrap_or(piece.len()),
+            };
+            is_answered = true;
             if taken > 0 {
                 written += taken;
                 last_progress = Instant::now();
