@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sandbar_client::{ApiError, ClientError, TransportKind};
+use sandbar_protocol::PublicState;
 
 use crate::output::Output;
 use crate::problem;

@@ -141,7 +141,7 @@ async fn the_terminal_is_as_before_also_after_an_error() {
     terminal.type_in("echo $((40 + 2)) there\r");
     terminal.shows("42 there");
     scene.runs(&["rm", "--yes", id]);
-    terminal.shows("code 5");
+    terminal.shows("code 3");
     terminal.shows(" icanon");
     assert_eq!(terminal.ends(), Some(0));
     assert!(terminal.printed().contains(" echo "), "{}", terminal.printed());
