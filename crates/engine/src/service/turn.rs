@@ -53,11 +53,25 @@ impl Service {
         record: &SandboxRecord,
         places: Option<Places<'_>>,
     ) -> Result<(), EngineError> {
+        let (old, new) = (Some(before.state), Some(record.state));
+        let admission = &self.inner.admission;
+        let takes_places = places.is_some();
+        // A place that is given back is free by the time that anybody can read of it.
+        if !takes_places {
+            admission.moved(old, record.state, None);
+        }
         if record != before {
-            self.inner.store.save(record).await?;
+            if let Err(error) = self.inner.store.save(record).await {
+                if !takes_places {
+                    admission.moved(new, before.state, None);
+                }
+                return Err(error.into());
+            }
             self.inner.changes.publish(record);
         }
-        self.inner.admission.moved(Some(before.state), record.state, places);
+        if takes_places {
+            admission.moved(old, record.state, places);
+        }
         self.announce(slot, Some(before), record);
         Ok(())
     }
@@ -129,7 +143,6 @@ impl Service {
     }
 }
 
-/// As a line of a log: `namespaces (6.2 ms)`, `ready: the agent is healthy`.
 /// A sandbox that became ready, or ended, is a line for operators; the steps on the way there are details.
 fn log(record: &SandboxRecord, event: &TimelineEvent, message: &str) {
     const OUTCOMES: [&str; 4] = ["ready", "adopted", "paused", "deleted"];
@@ -142,6 +155,7 @@ fn log(record: &SandboxRecord, event: &TimelineEvent, message: &str) {
     }
 }
 
+/// As a line of a log: `namespaces (6.2 ms)`, `ready: the agent is healthy`.
 fn sentence(event: &TimelineEvent) -> String {
     let took = event.duration_ms.map(|millis| format!(" ({millis:.1} ms)")).unwrap_or_default();
     let message = event.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
