@@ -122,7 +122,7 @@ export interface Commands {
    * @param data - Text, which is sent as UTF-8, or bytes.
    * @throws {@link NotFoundError} if there is none.
    * @throws {@link APIError} with status 400 if it has no standard input, or has closed it.
-   * @throws {@link TimeoutError} if it reads nothing for as long as `requestTimeoutMs`; the message says how much went in.
+   * @throws {@link RequestTimeoutError} if it reads nothing for as long as `requestTimeoutMs`; the message says how much went in.
    *
    * Route: `POST {envdUrl}/process.Process/SendInput`.
    *
