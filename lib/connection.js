@@ -97,9 +97,9 @@ class Connection {
     settled((place) => this.#native.settled(place)).catch(() => {});
   }
 
-  /** Deletes sandboxes of a create whose caller can't get them. */
-  discard(sandboxIds) {
-    this.#native.discard(sandboxIds);
+  /** Deletes sandboxes of a create whose caller can't get them, if its options allow that. */
+  discard(sandboxIds, { idempotencyKey, keepOnFailure } = {}) {
+    this.#native.discard(sandboxIds, encode({ options: { idempotencyKey, keepOnFailure } }));
     this.settle();
   }
 

@@ -14,7 +14,7 @@ async function createMany(standard, count, template, options, handleOf) {
   const connection = standard.route(fields);
   const stream = connection.begin("createMany", { count: given(count), template, options: fields });
   const { sandboxes, report } = await resultOf(connection, stream, (progress) => notify(onProgress, progress));
-  const created = handlesOf(connection, sandboxes, (raw) => handleOf(connection, raw, fields));
+  const created = handlesOf(connection, sandboxes, fields, handleOf);
   const errors = report.errors.map(errorFrom);
   if (report.kept) return { sandboxes: created, errors };
   if (errors.length > 0) throw manyError(report, created, errors);
@@ -22,13 +22,16 @@ async function createMany(standard, count, template, options, handleOf) {
 }
 
 /** A handle that can't be made takes the others with it: nobody would get them. */
-function handlesOf(connection, sandboxes, handleOf) {
+function handlesOf(connection, sandboxes, options, handleOf) {
   const handles = [];
   try {
-    for (const raw of sandboxes) handles.push(handleOf(raw));
+    for (const raw of sandboxes) handles.push(handleOf(connection, raw, options));
     return handles;
   } catch (error) {
-    connection.discard(sandboxes.map(({ sandboxID }) => sandboxID));
+    connection.discard(
+      sandboxes.map(({ sandboxID }) => sandboxID),
+      options,
+    );
     throw error;
   }
 }

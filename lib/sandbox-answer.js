@@ -21,9 +21,7 @@ class SandboxAnswer {
     const end = text.indexOf("\n");
     const answer = text.slice(end + 1);
     const replayed = text[end - 1] === "\t";
-    const id = text.slice(0, replayed ? end - 1 : end);
-    // One that can't stand on a line is left out.
-    return id ? new SandboxAnswer(id, answer, undefined, replayed) : SandboxAnswer.of(JSON.parse(answer), replayed);
+    return new SandboxAnswer(text.slice(0, replayed ? end - 1 : end), answer, undefined, replayed);
   }
 
   /** One that was read already. */

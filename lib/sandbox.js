@@ -422,8 +422,8 @@ function created(type, connection, answer, options) {
   try {
     return new type(FROM_ANSWER, connection, answer.sent(options?.metadata));
   } catch (error) {
-    // As a constructor of the caller's own: nobody gets the handle. Under a key, a repeat may.
-    if (options?.idempotencyKey === undefined) connection.discard([answer.sandboxID]);
+    // As a constructor of the caller's own: nobody gets the handle.
+    connection.discard([answer.sandboxID], options);
     throw error;
   }
 }

@@ -26,8 +26,8 @@ impl NativeClient {
                     // Nobody may be listening any more.
                     drop(sender.send(json!({ "created": created, "failed": failed, "total": total }).to_string()));
                 };
-                let report = client.create_many(&many, call, progress).await?;
-                Ok(Given::Created(created(&many, &report), client.unclaimed(report.ids())))
+                let report = client.create_many(&many, call.clone(), progress).await?;
+                Ok(Given::Created(created(&many, &report), client.unclaimed(report.ids(), &call)))
             })
         })
     }

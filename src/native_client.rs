@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::call::{Callee, Cancel, Found, call, json, ready, record, route};
 use crate::many::deleted;
-use crate::outcomes::{Given, Mailbox};
+use crate::outcomes::{Given, Mailbox, unclaimed, with_id};
 use crate::runtime::enter;
 
 /// The service's routes for the JS face.
@@ -52,11 +52,13 @@ impl NativeClient {
         });
     }
 
-    /// Deletes sandboxes in the background, that a create gave and that could not be passed on.
+    /// Deletes sandboxes of a create in the background that could not be passed on, if its options allow that: `{options?}` as
+    /// JSON text.
     #[napi]
-    pub fn discard(&self, sandbox_ids: Vec<String>) {
-        if let (Ok(client), Ok(_entered)) = (&self.client, enter()) {
-            drop(client.unclaimed(sandbox_ids));
+    pub fn discard(&self, sandbox_ids: Vec<String>, args: String) {
+        let call = Args::parse(&args).and_then(|args| args.create());
+        if let (Ok(client), Ok((_, call)), Ok(_entered)) = (&self.client, call, enter()) {
+            drop(client.unclaimed(sandbox_ids, &call));
         }
     }
 
@@ -74,9 +76,8 @@ fn find(method: &str, args: &Args) -> Found<Client> {
         // The ID, and the raw Sandbox, or its detail if it had to be waited for.
         "create" => args.create().and_then(|(options, call)| {
             ready(move |client: Client| async move {
-                let is_keyed = call.idempotency_key.is_some();
-                let answer = client.create(&options, call).await?;
-                Ok(Given::created(&client, &answer, is_keyed))
+                let answer = client.create(&options, call.clone()).await?;
+                Ok(Given::Created(with_id(&answer), unclaimed(&client, &answer, &call)))
             })
         }),
         // The ID, and the raw Sandbox, or its detail if it had to be waited for.

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Array, Buffer, Function, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use sandbar_client::{Answer, Client, ErrorRecord, Unclaimed};
+use sandbar_client::{Answer, CallOptions, Client, ErrorRecord, Unclaimed};
 use sandbar_protocol::Sandbox;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
@@ -199,11 +199,6 @@ impl From<Answer<Sandbox>> for Given {
 }
 
 impl Given {
-    /// The answer of a create, under a key of the caller's or not.
-    pub(crate) fn created(client: &Client, answer: &Answer<Sandbox>, is_keyed: bool) -> Self {
-        Self::Created(with_id(answer), unclaimed(client, answer, is_keyed))
-    }
-
     /// The same with another text.
     pub(crate) fn map_text(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
@@ -214,16 +209,14 @@ impl Given {
     }
 }
 
-/// What a create made that nobody else can have got: under a key of the caller's, a repeat may have.
-pub(crate) fn unclaimed(client: &Client, answer: &Answer<Sandbox>, is_keyed: bool) -> Unclaimed {
-    client.unclaimed(if is_keyed { Vec::new() } else { vec![answer.value.sandbox_id.clone()] })
+/// Guards what a create made until JavaScript has taken it.
+pub(crate) fn unclaimed(client: &Client, answer: &Answer<Sandbox>, call: &CallOptions) -> Unclaimed {
+    client.unclaimed(vec![answer.value.sandbox_id.clone()], call)
 }
 
 /// The ID, a tab if an earlier call made the sandbox, a line feed, and the answer: the ID is mostly all that is read of it.
-/// None that has control characters itself.
-fn with_id(answer: &Answer<Sandbox>) -> String {
-    let id = Some(answer.value.sandbox_id.as_str()).filter(|id| !id.contains(['\n', '\t'])).unwrap_or_default();
-    [id, if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat()
+pub(crate) fn with_id(answer: &Answer<Sandbox>) -> String {
+    [answer.value.sandbox_id.as_str(), if answer.replayed { "\t\n" } else { "\n" }, &answer.text].concat()
 }
 
 impl From<bool> for Given {

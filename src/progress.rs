@@ -18,9 +18,8 @@ impl NativeClient {
     pub fn create_telling(&self, args: String) -> NativeStream {
         self.stream(&args, Args::create, |client, (options, call)| {
             seen(|onlooker| async move {
-                let is_keyed = call.idempotency_key.is_some();
-                let answer = client.create_seen(&options, &onlooker, call).await?;
-                Ok(Given::Created(result(&answer), unclaimed(&client, &answer, is_keyed)))
+                let answer = client.create_seen(&options, &onlooker, call.clone()).await?;
+                Ok(Given::Created(result(&answer), unclaimed(&client, &answer, &call)))
             })
         })
     }

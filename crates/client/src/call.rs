@@ -68,6 +68,12 @@ impl CallOptions {
         self.deadline.map_or(most, |ends| ends.saturating_duration_since(Instant::now()).min(most))
     }
 
+    /// Of create: whether what it made is deleted when its caller gives it up. Under a key of the caller's, a repeat may have
+    /// got it already, or be about to.
+    pub(crate) fn owns_what_it_makes(&self) -> bool {
+        self.idempotency_key.is_none() && self.on_failure == OnFailure::Delete
+    }
+
     /// The key of its request.
     pub(crate) fn key(&self) -> Result<String, ValidationError> {
         match &self.idempotency_key {

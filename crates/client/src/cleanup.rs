@@ -11,7 +11,7 @@ use crate::answer::RawAnswer;
 use crate::journal::EventFields;
 use crate::request::{Limits, Request};
 use crate::retry::{self, Fate};
-use crate::{Client, ClientError};
+use crate::{CallOptions, Client, ClientError};
 
 /// How long a request of the clean-up is repeated.
 pub(crate) const CLEAN_UP_WITHIN: Duration = Duration::from_secs(120);
@@ -54,11 +54,13 @@ impl Drop for Unclaimed {
 }
 
 impl Client {
-    /// Guards sandboxes until the caller has them, as long as they are on their way through other code.
+    /// Guards the sandboxes of a create until its caller has them, as long as they are on their way through other code. It
+    /// guards none if the call keeps them ([`OnFailure::Keep`]), or has an idempotency key: a repeat may have got them.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn unclaimed(&self, ids: Vec<String>) -> Unclaimed {
+    pub fn unclaimed(&self, ids: Vec<String>, call: &CallOptions) -> Unclaimed {
+        let ids = if call.owns_what_it_makes() { ids } else { Vec::new() };
         Unclaimed { ids, client: self.clone(), runtime: Handle::current() }
     }
 

@@ -93,10 +93,9 @@ impl Creation {
         }
     }
 
-    /// Under a key that others may know, a repeat may have got the sandbox already, or be about to: it is left alone.
     async fn clean_up_aborted(&self, sandbox_id: &str) {
-        if self.owns_key() {
-            self.delete(sandbox_id).await;
+        if self.call.owns_what_it_makes() {
+            self.client.discard(sandbox_id).await;
         }
     }
 
@@ -162,7 +161,7 @@ impl Creation {
             let _ = caller.send(Err(error));
             return;
         }
-        let mut deletion = std::pin::pin!(self.delete(sandbox_id));
+        let mut deletion = std::pin::pin!(self.client.discard(sandbox_id));
         // Who has little time is not kept for long.
         let within = TELL_WITHIN.min(self.client.ready_timeout(&self.call));
         let deleted = timeout(within, &mut deletion).await;
@@ -187,13 +186,8 @@ impl Creation {
         if let Ok(answer) =
             self.client.insist(until, |limits| Ok(self.request(limits)), RawAnswer::object::<Sandbox>).await
         {
-            self.delete(&answer.value.sandbox_id).await;
+            self.client.discard(&answer.value.sandbox_id).await;
         }
-    }
-
-    /// Deletes a sandbox that was made for nothing; whether it is gone.
-    async fn delete(&self, sandbox_id: &str) -> bool {
-        self.call.on_failure == OnFailure::Delete && self.client.discard(sandbox_id).await
     }
 }
 

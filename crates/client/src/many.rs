@@ -103,10 +103,10 @@ impl Client {
                 () = creating.run(&client, &many, &call, progress) => false,
             };
             if aborted {
-                drop(client.unclaimed(creating.ids()));
+                drop(client.unclaimed(creating.ids(), &call));
             } else {
                 let report = creating.report(&client, &many, &call).await;
-                let unclaimed = client.unclaimed(report.ids());
+                let unclaimed = client.unclaimed(report.ids(), &call);
                 // Lost on the way if nobody is there, or is not any more when it arrives.
                 let _ = caller.send((report, unclaimed));
             }
@@ -167,7 +167,7 @@ impl Creating {
             let cleanup = client.delete_each(report.ids(), many.concurrency, call).await;
             let left = cleanup.failed.iter().map(|(id, _)| id.clone()).collect();
             // The caller does not wait for it, but it goes on.
-            drop(client.unclaimed(left));
+            drop(client.unclaimed(left, call));
             report.cleanup = Some(cleanup);
         }
         report

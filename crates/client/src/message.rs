@@ -68,7 +68,7 @@ pub(crate) fn not_followed(pid: Option<u32>, cause: &FollowLoss) -> String {
              before: {way_out}"
         ),
         FollowLoss::Overdue(limit) => format!(
-            "{process} did not end within its `timeoutMs` of {}, and its runtime does not say what became of it: if {way_out}",
+            "{process} did not end within its `timeoutMs` of {}, and its runtime does not say whether it did: {way_out}",
             seconds(*limit)
         ),
         FollowLoss::Connection(error) => format!("the connection to {process} was lost ({error}): {way_out}"),
